@@ -1,0 +1,124 @@
+"""Checkpoints that are whole or not there, that know when they are damaged, and that hold everything a run needs."""
+
+import hashlib
+import json
+import pathlib
+import shutil
+import sys
+import tempfile
+
+import tensorflow as tf
+
+from tfvse.errors import UserError
+from tfvse.files import atomic_folder, write_json
+
+STATE = "state.json"
+
+
+def _digest(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+class Checkpoints:
+    """The checkpoints of one run: `<run_dir>/checkpoints/<step>/` and `<run_dir>/checkpoints/best/`.
+
+    Each holds TensorFlow's own checkpoint files and `state.json`: the trainer's state and a SHA-256 of every file.
+    """
+
+    def __init__(self, run_dir, items, keep=3, chief=True):
+        """Args:
+        run_dir: folder of the run.
+        items: name → list of tf.Variable, from `System.checkpoint_items`.
+        keep: newest checkpoints that stay.
+        chief: False in workers that take part in saving but whose files are thrown away.
+        """
+        self.folder = pathlib.Path(run_dir) / "checkpoints"
+        self.checkpoint = tf.train.Checkpoint(**{name: list(variables) for name, variables in items.items()})
+        self.keep = keep
+        self.chief = chief
+
+    def steps(self):
+        """Steps (list of int, rising) of which a checkpoint exists."""
+        return sorted(int(path.name) for path in self.folder.glob("[0-9]*") if path.name.isdigit())
+
+    def save(self, state):
+        """Writes a checkpoint; `state` (JSON-able dict) must hold the int "step". Older ones than `keep` are removed."""
+        self._write(self.folder / f"{state['step']:09d}", state)
+        if self.chief:
+            for step in self.steps()[: -self.keep]:
+                shutil.rmtree(self.folder / f"{step:09d}")
+
+    def save_best(self, state):
+        """Writes the checkpoint `best`, in the place of the one before it."""
+        self._write(self.folder / "best", state)
+
+    def _write(self, path, state):
+        if not self.chief:
+            # Saving is collective: every worker takes part, only the chief's files are kept.
+            with tempfile.TemporaryDirectory() as scratch:
+                self.checkpoint.write(f"{scratch}/variables")
+            return
+        with atomic_folder(path) as temporary:
+            self.checkpoint.write(str(temporary / "variables"))
+            files = {file.name: _digest(file) for file in sorted(temporary.iterdir())}
+            write_json(temporary / STATE, {**state, "files": files})
+
+    def restore_newest(self):
+        """Restores the newest whole checkpoint; a damaged one is named on stderr and the one before it used.
+
+        Returns:
+          the state that was saved with it, or None when there is no checkpoint yet.
+
+        Raises:
+          UserError: checkpoints exist and every one is damaged.
+        """
+        steps = self.steps()
+        for step in reversed(steps):
+            try:
+                return self.restore(f"{step:09d}")
+            except UserError as error:
+                print(f"warning: {error}; the checkpoint before it is tried", file=sys.stderr)
+        if steps:
+            raise UserError(f"{self.folder}: every checkpoint is damaged; move the folder away to train from the start")
+        return None
+
+    def restore(self, name):
+        """Restores the checkpoint called `name` (a nine-digit step or "best") and returns its state.
+
+        Raises:
+          UserError: it is missing, damaged, or made for networks of another shape.
+        """
+        path = self.folder / name
+        state = self._verified_state(path)
+        try:
+            self.checkpoint.read(str(path / "variables")).assert_existing_objects_matched().expect_partial()
+        except (ValueError, AssertionError, tf.errors.OpError) as error:
+            reason = str(error).splitlines()[0]
+            raise UserError(
+                f"{path}: does not fit the networks of these settings ({reason}); use the settings it was trained with"
+            ) from None
+        return state
+
+    def _verified_state(self, path):
+        try:
+            state = json.loads((path / STATE).read_text())
+            broken = [name for name, digest in state.pop("files").items() if _digest(path / name) != digest]
+        except (OSError, ValueError, KeyError, AttributeError) as error:
+            raise UserError(f"{path}: the checkpoint is damaged or missing ({type(error).__name__})") from None
+        if broken:
+            raise UserError(f"{path}: the checkpoint is damaged (checksum of {', '.join(broken)})")
+        return state
+
+
+def load_networks(system, run_dir, name="last"):
+    """Restores only the networks of a built `system` from a run's checkpoint "last" or "best"; returns its state.
+
+    Raises:
+      UserError: the run has no such checkpoint.
+    """
+    networks = {key: [v.value for v in network.variables] for key, network in system.networks.items()}
+    checkpoints = Checkpoints(run_dir, networks)
+    state = checkpoints.restore_newest() if name == "last" else checkpoints.restore(name)
+    if state is None:
+        raise UserError(f"{checkpoints.folder}: no checkpoint; train first with tools/train.py --run_dir={run_dir}")
+    return state

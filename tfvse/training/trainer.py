@@ -1,0 +1,287 @@
+"""The training loop: stages × steps under a strategy, with logs, checkpoints and exact resume.
+
+Why not `Model.fit`: it fails under MultiWorkerMirroredStrategy and its BackupAndRestore loses the position within an
+epoch. Here the order of data is a pure function of (seed, epoch, step), so a checkpoint needs no iterator: a run that
+was killed goes on from its last checkpoint and ends with the same bytes.
+"""
+
+import fcntl
+import itertools
+import json
+import math
+import pathlib
+import sys
+import time
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from tfvse import config as configs
+from tfvse.data import pipeline
+from tfvse.errors import UserError
+from tfvse.files import atomic_write
+from tfvse.training import distribution
+from tfvse.training.checkpoint import Checkpoints
+from tfvse.training.optimizers import LearningRate
+
+# Written anew at will without changing what is learnt, so they may differ when a run goes on.
+FREE_SETTINGS = ("log_every", "checkpoint_every", "keep_checkpoints", "sample_every", "prepared_dir")
+
+
+class Trainer:
+    """Trains the system of a config on a data set, in a run folder, until its stages are done."""
+
+    def __init__(self, config, data, run_dir, create_system):
+        """Claims the run folder and builds everything inside the strategy's scope.
+
+        Args:
+          config: the experiment's config.
+          data: the loaded data set.
+          run_dir: folder of the run (pathlib.Path), new or of the same experiment.
+          create_system: callable (config, data) → built `System`; called inside the strategy's scope.
+
+        Raises:
+          UserError: the folder holds another experiment, or another process trains in it.
+        """
+        if config.deterministic:
+            tf.config.experimental.enable_op_determinism()
+        self.config, self.data, self.run_dir = config, data, pathlib.Path(run_dir)
+        self.strategy = distribution.make_strategy(config.strategy)
+        self.chief = distribution.is_chief(self.strategy)
+        if self.chief:
+            self._lock = claim(config, self.run_dir)
+        with self.strategy.scope():
+            self.system = create_system(config, data)
+            self.system.create_optimizers()
+        self.checkpoints = Checkpoints(
+            self.run_dir, self.system.checkpoint_items(), config.keep_checkpoints, self.chief
+        )
+        self.train_set = data.train_set()
+        self.steps_per_epoch = pipeline.steps_per_epoch(self.train_set.size, config.batch_size)
+        self.state = {"step": 0, "stage": 0, "stage_step": 0, "epoch_loss": [0.0, 0], "rates": {}, "best": None, "waited": 0}
+        self.rates, self.writer, self._warned = {}, None, set()
+
+    def run(self):
+        """Trains to the end of the last stage, from the newest checkpoint if there is one. Returns the `System`."""
+        restored = self.checkpoints.restore_newest()
+        if restored:
+            self._check_data(restored)
+            self.state = dict(restored)
+            print(f"going on from step {self.state['step']} in {self.run_dir}")
+        if self.chief:
+            trim_log(self.run_dir, self.state["step"])
+            self.writer = tf.summary.create_file_writer(str(self.run_dir / "tensorboard"))
+        stages = self.system.stages()
+        for index in range(self.state["stage"], len(stages)):
+            self._run_stage(stages[index])
+            self.state.update(stage=index + 1, stage_step=0, epoch_loss=[0.0, 0], rates={}, waited=0)
+        if not restored or restored["stage"] < len(stages):
+            self._save()
+        return self.system
+
+    def _check_data(self, state):
+        if state["data"] != self.data.checksum:
+            raise UserError(
+                f"--prepared_dir={self.config.prepared_path}: the data has changed since the run in {self.run_dir} began; "
+                "prepare the same data again or use another --run_dir"
+            )
+
+    def stage_steps(self, stage):
+        """Length of `stage` in steps."""
+        return stage.steps or stage.epochs * self.steps_per_epoch
+
+    def _run_stage(self, stage):
+        self.system.stage = stage
+        total = self.stage_steps(stage)
+        self.rates = {role: LearningRate(o, total) for role, o in stage.optimizers.items()}
+        for role, state in self.state["rates"].items():
+            self.rates[role].state = state
+        self._rate_now = {}
+        step_function = self._compile_step()
+        batches = iter(self._distributed_batches())
+        bar = tqdm(
+            total=total, initial=self.state["stage_step"], desc=stage.name, unit="step", disable=not self.chief,
+            mininterval=1.0, dynamic_ncols=True,
+        )  # fmt: skip
+        with bar:
+            while self.state["stage_step"] < total and not self._stopped_early():
+                self._set_step()
+                logs = step_function(next(batches))
+                self.state["step"] += 1
+                self.state["stage_step"] += 1
+                bar.update()
+                self._after_step(stage, logs, bar)
+
+    def _stopped_early(self):
+        return self.config.early_stop and self.state["waited"] >= self.config.early_stop
+
+    def _compile_step(self):
+        # A new tf.function for every stage: what a stage trains and weighs is fixed when it is traced.
+        replica_step = tf.function(self.system.train_step, jit_compile=self.config.xla or None)
+
+        @tf.function
+        def step(batch):
+            logs = self.strategy.run(replica_step, args=(batch,))
+            return distribution.mean_over_replicas(self.strategy, logs)
+
+        return step
+
+    def _distributed_batches(self):
+        replicas = self.strategy.num_replicas_in_sync
+        make = lambda _=None: pipeline.batches(  # noqa: E731
+            self.train_set,
+            self.config.batch_size,
+            self.config.seed,
+            self.state["step"],
+            replicas,
+            distribution.local_replicas(self.strategy),
+        )
+        return make() if replicas == 1 else self.strategy.distribute_datasets_from_function(make)
+
+    def _set_step(self):
+        self.system.step.assign(self.state["step"])
+        for role, rate in self.rates.items():
+            optimizer = self.system.optimizers[self.system.stage.name, role]
+            value = rate.at(self.state["stage_step"])
+            if value != self._rate_now.get(role):
+                getattr(optimizer, "inner_optimizer", optimizer).learning_rate = value
+                self._rate_now[role] = value
+
+    def _after_step(self, stage, logs, bar):
+        step, config = self.state["step"], self.config
+        if any(o.schedule == "plateau" for o in stage.optimizers.values()):
+            total, count = self.state["epoch_loss"]
+            self.state["epoch_loss"] = [total + logs["loss"], count + 1]  # a tensor: no wait for the device here
+        if step % config.log_every == 0 or self.state["stage_step"] in (1, self.stage_steps(stage)):
+            self._log(stage, {name: float(value) for name, value in logs.items()}, bar)
+        if self.state["stage_step"] % self.steps_per_epoch == 0:
+            self._epoch_ended()
+        if self.chief and config.sample_every and step % config.sample_every == 0:
+            self.write_samples()
+        if step % config.checkpoint_every == 0:
+            self._save()
+
+    def _epoch_ended(self):
+        total, count = self.state["epoch_loss"]
+        if count:
+            for rate in self.rates.values():
+                rate.epoch_ended(float(total) / count)
+        self.state["epoch_loss"] = [0.0, 0]
+        every = self.config.evaluate_every
+        if every and (self.state["stage_step"] // self.steps_per_epoch) % every == 0:
+            self._evaluate()
+
+    def _evaluate(self):
+        report = self.system.evaluate(self.data, self.config.monitor_split)
+        name = self.system.monitor.removeprefix("-")
+        value = report.metrics[name] * (-1 if self.system.monitor.startswith("-") else 1)
+        self._write_log({f"{self.config.monitor_split}/{key}": float(v) for key, v in report.metrics.items()})
+        tqdm.write(f"step {self.state['step']}: {self.config.monitor_split} {name} {report.metrics[name]:.2f}")
+        if self.state["best"] is None or value > self.state["best"]:
+            self.state.update(best=value, waited=0)
+            self.checkpoints.save_best(self._full_state())
+        else:
+            self.state["waited"] += 1
+
+    def _log(self, stage, logs, bar):
+        bar.set_postfix({name: f"{value:.4g}" for name, value in itertools.islice(logs.items(), 4)}, refresh=False)
+        wrong = [name for name, value in logs.items() if not math.isfinite(value)]
+        if wrong:
+            self._stop_on_nan(f"the log {wrong[0]!r}")
+        rates = [rate.at(self.state["stage_step"] - 1) for rate in self.rates.values()]
+        self._write_log({**logs, "learning_rate": rates[0]}, stage.name)
+        warning = self.system.warning(logs)
+        if warning and warning not in self._warned:
+            self._warned.add(warning)
+            tqdm.write(f"warning: step {self.state['step']}: {warning}", file=sys.stderr)
+
+    def _stop_on_nan(self, what):
+        kept = self.checkpoints.steps()
+        where = f"the checkpoint of step {kept[-1]} is the last good one" if kept else "no checkpoint was written yet"
+        raise UserError(
+            f"step {self.state['step']}: {what} is not a finite number, training stops; {where}; try a lower learning rate, "
+            "--clip_norm, or --precision=float32"
+        )
+
+    def _write_log(self, values, stage=""):
+        if not self.chief:
+            return
+        step = self.state["step"]
+        line = {"step": step, "epoch": step / self.steps_per_epoch, "stage": stage, "time": round(time.time(), 3), **values}
+        with open(self.run_dir / "log.jsonl", "a") as log:
+            log.write(json.dumps(line) + "\n")
+        with self.writer.as_default(step=step):
+            for name, value in values.items():
+                tf.summary.scalar(name, value)
+
+    def write_samples(self):
+        """Writes the system's sample pictures into `<run_dir>/samples/` and TensorBoard."""
+        for name, picture in self.system.samples(self.data).items():
+            with atomic_write(self.run_dir / "samples" / f"{name}-{self.state['step']:09d}.png") as temporary:
+                keras.utils.save_img(temporary, picture, scale=False, file_format="png")
+            with self.writer.as_default(step=self.state["step"]):
+                tf.summary.image(name, picture[None])
+
+    def _full_state(self):
+        rates = {role: rate.state for role, rate in self.rates.items()}
+        total, count = self.state["epoch_loss"]
+        return {
+            **self.state,
+            "epoch_loss": [float(total), count],
+            "rates": rates if self.state["stage_step"] else {},
+            "data": self.data.checksum,
+        }
+
+    def _save(self):
+        for name, network in self.system.networks.items():
+            if not all(np.isfinite(v.numpy()).all() for v in network.trainable_variables):
+                self._stop_on_nan(f"a weight of {name}")
+        self.checkpoints.save(self._full_state())
+
+
+def claim(config, run_dir):
+    """Makes `run_dir`, locks it for this process and writes the resolved flagfile; returns the lock's open file.
+
+    Raises:
+      UserError: another process holds it, or it belongs to a run with other settings.
+    """
+    run_dir.mkdir(parents=True, exist_ok=True)
+    lock = open(run_dir / ".lock", "w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise UserError(f"--run_dir={run_dir}: another process is training there; wait for it or use another folder") from None
+    path = run_dir / configs.FLAGFILE
+    if path.exists():
+        refuse_other_settings(config, configs.from_run_dir(run_dir), run_dir)
+    configs.write_flagfile(config, path)
+    return lock
+
+
+def refuse_other_settings(config, before, run_dir):
+    """Raises UserError when `config` would train something else than `before`, the config of the run in `run_dir`."""
+    if type(config) is not type(before):
+        raise UserError(f"--run_dir={run_dir}: holds a run of {before.system}, not of {config.system}; use another folder")
+    for name, value in vars(config).items():
+        if value != getattr(before, name) and name not in FREE_SETTINGS:
+            raise UserError(
+                f"--{name}={value}: the run in {run_dir} was begun with {getattr(before, name)}; use another --run_dir"
+            )
+
+
+def trim_log(run_dir, step):
+    """Drops the lines of log.jsonl that come after `step`: the run goes on from there and writes them again."""
+    path = run_dir / "log.jsonl"
+    if not path.exists():
+        return
+    kept = []
+    for line in path.read_text().splitlines():
+        try:
+            if json.loads(line)["step"] <= step:
+                kept.append(line + "\n")
+        except ValueError:  # the line that the kill cut short
+            continue
+    with atomic_write(path) as temporary:
+        temporary.write_text("".join(kept))

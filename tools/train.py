@@ -1,0 +1,27 @@
+"""Trains one experiment: `python tools/train.py --flagfile=configs/<system>/<data set>.cfg --run_dir=runs/<name>`.
+
+Killed at any moment, the same command goes on from the last checkpoint and ends with the same weights.
+"""
+
+from tfvse import errors
+from tfvse.config import parse_experiment
+
+
+def main(argv):
+    config, run_dir = parse_experiment(argv)
+
+    from tfvse import data
+    from tfvse.evaluation import pictures
+    from tfvse.systems import base
+    from tfvse.training.trainer import Trainer
+
+    trainer = Trainer(config, data.load(config), run_dir, base.create)
+    trainer.run()
+    if trainer.chief:
+        trainer.write_samples()
+        print(f"curves: {pictures.curves(run_dir)}")
+        print(f"next: python tools/evaluate.py --run_dir={run_dir} --split={config.monitor_split}")
+
+
+if __name__ == "__main__":
+    errors.run(main)
