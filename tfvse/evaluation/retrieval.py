@@ -1,16 +1,15 @@
 """The protocol of image-text retrieval: image to text (i2t) and text to image (t2i).
 
-Recall at 1, 5 and 10, median and mean rank of the first right answer, and mAP@R. Right answers of a picture are its own
-texts, however many; the right answer of a text is its own picture, even where another picture bears the same text. Ties are
-broken at random, in expectation. Folds are successive runs of pictures in the order of the split (MSCOCO: "1K" is the mean
-of five folds of 1,000, or its first thousand; "5K" is one fold of everything), and their metrics are averaged.
+Recall at 1, 5 and 10, median and mean rank of the first right answer, and mAP@R. Right answers of a picture are its
+own texts, however many; the right answer of a text is its own picture, even where another picture bears the same text.
+Ties are broken at random, in expectation. Folds are successive runs of pictures in the order of the split (MSCOCO: "1K"
+is the mean of five folds of 1,000, or the first thousand; "5K" is one fold of everything); their metrics are averaged.
 """
-
-from typing import NamedTuple
 
 import numpy as np
 
 from tfvse.errors import UserError
+from tfvse.evaluation.report import Result
 from tfvse.metrics import bootstrap
 from tfvse.metrics.average_precision import average_precision_at_r
 from tfvse.metrics.ranks import chance, merge, rank_positives
@@ -20,25 +19,26 @@ RECALLS = (1, 5, 10)
 BLOCK_SCORES = 2**22  # scores asked for at once: 16 MiB of float32
 
 
-class Result(NamedTuple):
-    """What a protocol measured: {name: number}, the choices made, and {name: (low, high)}."""
-
-    metrics: dict
-    protocol: dict
-    intervals: dict
-
-
 def evaluate(
-    score_i2t, score_t2i, image_of_text, *, folds=1, fold_size=0, scores=(), fusion="none", bootstrap_samples=1000, seed=0
+    score_i2t,
+    score_t2i,
+    image_of_text,
+    *,
+    folds=1,
+    fold_size=0,
+    scores=(),
+    fusion="none",
+    bootstrap_samples=1000,
+    seed=0,
 ):
     """Measures both directions in blocks of queries, never holding a whole similarity matrix.
 
     Args:
-      score_i2t: callable (images, texts) -> float [images, texts] similarities, larger is closer, finite. Each argument is an
-        int array of rows of the split, or a slice where they follow one another, so that
-        `image_embedding[images] @ text_embedding[texts].T` serves both. Its second argument is always the whole gallery of
-        the fold, so that weights may be computed from complete rows.
-      score_t2i: the same with (texts, images) -> float [texts, images].
+      score_i2t: callable (images, texts) → float [images, texts] similarities, larger is closer. Each argument is rows
+        of the split: a slice where they follow one another, else an int array; to `image_embedding[images] @
+        text_embedding[texts].T` it is all one. The second is always the whole gallery of the fold, so that weights may
+        be computed from complete rows.
+      score_t2i: the same with (texts, images) → float [texts, images].
       image_of_text: int [T], the picture (row) of every text; every picture up to the largest has a text.
       folds: the number of folds to average.
       fold_size: pictures a fold; 0 cuts the split into `folds` equal parts. One fold of 1,000 is the first thousand.
@@ -55,38 +55,35 @@ def evaluate(
     image_of_text = np.asarray(image_of_text)
     captions = np.bincount(image_of_text)
     if not captions.all():
-        raise UserError(f"picture {np.argmin(captions)} of the split has no text; retrieval needs at least one for each")
+        raise UserError(f"picture {np.argmin(captions)} of the split has no text; each needs at least one")
     size = _fold_size(len(captions), folds, fold_size)
     measured = []
     for fold in range(folds):
         images = np.arange(fold * size, (fold + 1) * size)
         texts = np.flatnonzero(image_of_text // size == fold)
-        measured.append(_measure_fold(score_i2t, score_t2i, images, texts, image_of_text[texts], bootstrap_samples, seed + fold))
-    metrics, by_chance, redraws = (
-        {name: np.mean([part[name] for part in parts], axis=0) for name in parts[0]} for parts in zip(*measured, strict=True)
-    )
-    used = captions[: folds * size]
+        own_image = image_of_text[texts] - images[0]
+        measured.append(_fold(score_i2t, score_t2i, images, texts, own_image, bootstrap_samples, seed + fold))
+    metrics, by_chance, redraws = map(_mean_over_folds, zip(*measured, strict=True))
+    captions = captions[: folds * size]
     protocol = {
         "gallery_images": size,
-        "gallery_texts": int(used.sum()) if folds == 1 else f"{used.sum() / folds:g} on average",
+        "gallery_texts": float(captions.sum() / folds),
         "folds": folds,
-        "fold_order": "successive pictures of the split" if folds * size < len(captions) or folds > 1 else "the whole split",
-        "captions_per_image": [int(used.min()), int(used.max())],
+        "fold_order": "successive pictures of the split",
+        "captions_per_image": [int(captions.min()), int(captions.max())],
         "scores": list(scores),
         "late_fusion": fusion,
         "ties": "expectation under random order",
-        "median_rank": "of the first right answer; mean of the folds" if folds > 1 else "of the first right answer",
+        "rank": "of the first right answer, from 1",
         "mAP@R": "R is the number of right answers of the query",
-        "units": "percent; ranks from 1",
+        "units": "percent, but for ranks",
         "chance": {name: round(float(value), 4) for name, value in by_chance.items()},
     }
+    intervals = {}
     if bootstrap_samples:
         protocol["intervals"] = f"95 % percentile bootstrap over pictures, {bootstrap_samples} redraws, seed {seed}"
-    return Result(
-        {name: float(value) for name, value in metrics.items()},
-        protocol,
-        {name: tuple(map(float, bootstrap.interval(redraw))) for name, redraw in redraws.items() if bootstrap_samples},
-    )
+        intervals = {name: tuple(map(float, bootstrap.interval(draws))) for name, draws in redraws.items()}
+    return Result({name: float(value) for name, value in metrics.items()}, protocol, intervals)
 
 
 def _fold_size(images, folds, fold_size):
@@ -94,32 +91,37 @@ def _fold_size(images, folds, fold_size):
         raise UserError(f"{images} pictures cannot be cut into {folds} equal folds; set the fold size")
     size = fold_size or images // folds
     if folds * size > images:
-        raise UserError(f"{folds} folds of {size} pictures need {folds * size}, the split has {images}; take fewer or smaller ones")
+        raise UserError(f"{folds} folds of {size} pictures need {folds * size}, the split has {images}; take fewer")
     return size
 
 
-def _measure_fold(score_i2t, score_t2i, images, texts, image_of_text, samples, seed):
-    """({metric: value}, {metric: value by chance}, {metric: float [samples] bootstrap replicates}) of one fold."""
+def _fold(score_i2t, score_t2i, images, texts, own_image, samples, seed):
+    """({metric: value}, {metric: value by chance}, {metric: float [samples] bootstrap replicates}) of one fold.
+
+    `images` and `texts` are rows of the split; `own_image` int [texts] is the place of a text's picture in `images`.
+    """
     metrics, by_chance, redraws = {}, {}, {}
-    own_image = image_of_text - images[0]
     for direction, score, queries, gallery, positives, groups in (
         ("i2t", score_i2t, images, texts, _texts_of_images(own_image, len(images)), np.arange(len(images))),
         ("t2i", score_t2i, texts, images, own_image[:, None], own_image),
     ):
-        ranks = _rank(score, queries, gallery, positives)
-        results = _results(ranks)
+        ranks, guess = _rank(score, queries, gallery, positives), chance(positives, len(gallery))
+        results, guesses = _results(ranks), _results(guess)
         draws = bootstrap.replicates(np.stack(list(results.values()), axis=1), groups, samples, seed)
-        for column, (name, values) in enumerate(results.items()):
-            metrics[f"{direction}/{name}"] = values.mean()
-            redraws[f"{direction}/{name}"] = draws[:, column]
         metrics[f"{direction}/median_rank"] = median_rank(ranks)
-        guess = chance(positives, len(gallery))
-        by_chance |= {f"{direction}/{name}": values.mean() for name, values in _results(guess).items()}
         by_chance[f"{direction}/median_rank"] = median_rank(guess)
+        for column, name in enumerate(results):
+            metrics[f"{direction}/{name}"] = results[name].mean()
+            by_chance[f"{direction}/{name}"] = guesses[name].mean()
+            redraws[f"{direction}/{name}"] = draws[:, column]
     recalls = [f"{direction}/R@{k}" for direction in ("i2t", "t2i") for k in RECALLS]
-    for part in (metrics, by_chance, redraws):
-        part["rsum"] = sum(part[name] for name in recalls)
+    for values in (metrics, by_chance, redraws):
+        values["rsum"] = sum(values[name] for name in recalls)
     return metrics, by_chance, redraws
+
+
+def _mean_over_folds(folds):
+    return {name: np.mean([values[name] for values in folds], axis=0) for name in folds[0]}
 
 
 def _results(ranks):
@@ -140,7 +142,7 @@ def _rank(score, queries, gallery, positives):
         if scores.shape != (len(rows), len(gallery)):
             raise ValueError(f"scores of shape {scores.shape} where {(len(rows), len(gallery))} was asked for")
         if np.isnan(scores.max()):
-            raise UserError("the scores hold NaN, so there is nothing to rank; the run has diverged: take an earlier checkpoint")
+            raise UserError("the scores hold NaN; the run has diverged: take an earlier checkpoint")
         blocks.append(rank_positives(scores, positives[start : start + step]))
     return merge(blocks)
 

@@ -4,9 +4,9 @@ For a query with R positives (Musgrave et al., "A Metric Learning Reality Check"
 
     AP@R = 1/R sum_{i <= R} rel(i) * (1/i) sum_{j <= i} rel(j),    rel(i) = 1 where the item of rank i is a positive.
 
-Let rank i lie in a tie group that holds the ranks a+1 .. a+t, with p positives inside and c positives in the groups before
-(these come complete, so c is certain). Any place of the group is a positive with chance p/t, and given that one is, any
-other is with chance r = (p-1)/(t-1). So
+Let rank i lie in a tie group that holds the ranks a+1 .. a+t, with p positives inside and c positives in the groups
+before (these come complete, so c is certain). Any place of the group is a positive with chance p/t, and given that one
+is, any other is with chance r = (p-1)/(t-1). So
 
     E[rel(i) sum_{j <= i} rel(j)] = p/t (1 + c + (i - a - 1) r),
 

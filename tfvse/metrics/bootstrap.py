@@ -1,7 +1,7 @@
 """Bootstrap confidence intervals from results per query, without scoring anything again.
 
-Queries that belong together are drawn together (a cluster bootstrap): the captions of one picture rise and fall with it,
-and to draw them one by one would make the interval too narrow. (Davison and Hinkley, "Bootstrap Methods", 1997, 2.4 and 3.8.)
+Queries that belong together are drawn together (a cluster bootstrap): the captions of one picture rise and fall with
+it, and to draw them one by one would make the interval too narrow.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ def replicates(values, groups, samples, seed):
       values: float [Q, M], M results of every query.
       groups: int [Q], equal where queries belong together (the row of their picture).
       samples: the number of redraws.
-      seed: int; the same seed and number of groups draws the same groups, so that replicates of two calls may be added.
+      seed: int; the same seed and number of groups draw the same groups, so that replicates of two calls may be added.
 
     Returns:
       float64 [samples, M].

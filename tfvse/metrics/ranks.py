@@ -1,8 +1,8 @@
 """Where the right answers of every query stand in its ranking, ties kept as ties.
 
-A ranking with tied scores is a set of rankings, all equally likely. Counting, for every right answer, how many gallery
-items score higher and how many score the same says all there is to say about that set, so these counts are the only thing
-the retrieval metrics need. They are exact, take no sorting, and no more memory than the block of scores at hand.
+A ranking with tied scores is a set of rankings, all equally likely. Counting, for every right answer, how many
+gallery items score higher and how many score the same says all there is to say about that set, so these counts are the
+only thing the retrieval metrics need. They are exact, take no sorting, and little memory beside the block of scores.
 """
 
 import dataclasses
@@ -41,7 +41,8 @@ def rank_positives(scores, positives):
       Ranks.
 
     Raises:
-      ValueError: a score is NaN (it would compare as "not above" and look like a good result), or a query has no positive.
+      ValueError: a score is NaN (it would count as "not above" and look like a good result), a query has no positive,
+        or a positive lies outside the gallery.
     """
     scores, positives = np.asarray(scores), np.asarray(positives)
     _check(positives, scores.shape[1])

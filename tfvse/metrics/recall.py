@@ -1,10 +1,10 @@
 """Recall at K and the rank of the first right answer, in expectation over the random order of tied scores.
 
-The best-placed positive of a query has `above` items before it. Its tie group holds t items, p of them positive, in random
-order, so that the first hit follows from sampling without replacement (the negative hypergeometric distribution):
+The best-placed positive of a query has `above` items before it. Its tie group holds t items, p of them positive, in
+random order, so that the first hit follows from sampling without replacement (the negative hypergeometric
+distribution). With j = min(max(K - above, 0), t), the places of the group that lie within the first K,
 
-    P(first rank <= K) = 1 - C(t - p, j) / C(t, j),   j = min(max(K - above, 0), t) places of the group within the first K,
-                       = 1 - prod_{i < p} (t - j - i) / (t - i),
+    P(first rank <= K) = 1 - C(t - p, j) / C(t, j) = 1 - prod_{i < p} (t - j - i) / (t - i),
     E[first rank]      = above + (t + 1) / (p + 1).
 
 Without ties t = p = 1 and both are what everyone computes. With all scores equal both are chance.
@@ -32,10 +32,12 @@ def first_rank(ranks):
 def median_rank(ranks):
     """The median over queries of the rank of the first positive; 1 is best.
 
-    The ranks follow the distribution K -> mean of `recall_at_k`; its median is the middle of the smallest K that reaches
-    one half and the smallest that exceeds it, which without ties is `np.median` of the ranks.
+    The ranks follow the distribution K → mean of `recall_at_k`; its median is the middle of the smallest K that
+    reaches one half and the smallest that exceeds it, which without ties is `np.median` of the ranks.
     """
-    return (_smallest_k(ranks, lambda recall: recall >= 0.5 - 1e-9) + _smallest_k(ranks, lambda recall: recall > 0.5 + 1e-9)) / 2
+    reaches = _smallest_k(ranks, lambda recall: recall > 0.5 - 1e-9)
+    exceeds = _smallest_k(ranks, lambda recall: recall > 0.5 + 1e-9)
+    return (reaches + exceeds) / 2
 
 
 def _smallest_k(ranks, holds):

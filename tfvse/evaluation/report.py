@@ -1,0 +1,133 @@
+"""The report of one evaluation: the numbers and everything needed to read them, as strict JSON and as a table."""
+
+import dataclasses
+import importlib.metadata
+import math
+import os
+import pathlib
+import platform
+import sys
+import time
+from typing import NamedTuple
+
+import tfvse
+from tfvse.errors import UserError
+from tfvse.files import write_json
+
+
+class Result(NamedTuple):
+    """What a protocol measured; `Report(system=…, data_set=…, split=…, **result._asdict())` takes it in."""
+
+    metrics: dict
+    protocol: dict
+    intervals: dict
+    details: dict = {}
+
+
+def versions():
+    """{package: version} of what decides the numbers."""
+    packages = ("tensorflow", "keras", "numpy")
+    return {
+        "python": platform.python_version(),
+        "tfvse": tfvse.__version__,
+        **{package: importlib.metadata.version(package) for package in packages},
+    }
+
+
+def hardware():
+    """The processor's model, the cores this process may use, the accelerators of TensorFlow (where it is loaded)."""
+    usable = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count())
+    return {"cpu": _cpu_model(), "cores": len(usable), "accelerators": _accelerators()}
+
+
+def _cpu_model():
+    listing = pathlib.Path("/proc/cpuinfo")
+    for line in listing.read_text().splitlines() if listing.exists() else ():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _accelerators():
+    if "tensorflow" not in sys.modules:
+        return []
+    config = sys.modules["tensorflow"].config
+    devices = [device for device in config.list_physical_devices() if device.device_type != "CPU"]
+    return [config.experimental.get_device_details(d).get("device_name", d.device_type) for d in devices]
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """What one evaluation found.
+
+    Attributes:
+      system, data_set, split: what was evaluated on what.
+      protocol: every choice that makes two papers' numbers differ; JSON types only.
+      metrics: name → finite number, in percent where name and protocol say nothing else; "row/column" names make a
+        table.
+      intervals: name → (low, high), for some of the metrics.
+      details: further results that are no single number (a confusion matrix); JSON types only.
+      seed: of the run.
+      step: training step of the evaluated weights.
+      data_checksum: of the prepared data.
+      vocabulary: which texts it was built from; empty where there is none.
+      command: what was typed.
+      wall_seconds: how long the evaluation took, or None where nobody measured it.
+
+    Raises:
+      UserError: a metric is not finite.
+    """
+
+    system: str
+    data_set: str
+    split: str
+    protocol: dict
+    metrics: dict
+    intervals: dict = dataclasses.field(default_factory=dict)
+    details: dict = dataclasses.field(default_factory=dict)
+    seed: int = 0
+    step: int = 0
+    data_checksum: str = ""
+    vocabulary: str = ""
+    command: str = ""
+    wall_seconds: float | None = None
+
+    def __post_init__(self):
+        for name, value in self.metrics.items():
+            if not math.isfinite(value):
+                raise UserError(f"metric {name} is {value}; the run has diverged: take an earlier checkpoint")
+
+    def write(self, path):
+        """Writes the report with versions, hardware and the date as strict JSON, atomically."""
+        about = {"date": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "versions": versions(), "hardware": hardware()}
+        write_json(path, {**dataclasses.asdict(self), **about})
+
+    def table(self):
+        """The metrics as text for a terminal: one row for each "row/…", intervals below their values, then the rest."""
+        lines = [f"{self.system} on {self.data_set}, {self.split} split (step {self.step})"]
+        grouped = [name for name in self.metrics if "/" in name]
+        columns = list(dict.fromkeys(name.partition("/")[2] for name in grouped))
+        rows = list(dict.fromkeys(name.partition("/")[0] for name in grouped))
+        cells = [["", *columns]]
+        for row in rows:
+            cells.append([row, *(self._value(f"{row}/{column}") for column in columns)])
+            cells.append(["", *(self._interval(f"{row}/{column}") for column in columns)])
+        lines += _align([line for line in cells if any(line)])
+        lines += _align([[name, self._value(name), self._interval(name)] for name in self.metrics if "/" not in name])
+        return "\n".join(lines)
+
+    def _value(self, name):
+        return _number(self.metrics[name]) if name in self.metrics else ""
+
+    def _interval(self, name):
+        return "[{}, {}]".format(*map(_number, self.intervals[name])) if name in self.intervals else ""
+
+
+def _number(value):
+    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}" if abs(value) >= 1 else f"{value:.3f}"
+
+
+def _align(cells):
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    pad = lambda cell, column: cell.rjust(widths[column]) if column else cell.ljust(widths[0])  # noqa: E731
+    return ["  ".join(pad(cell, column) for column, cell in enumerate(line)).rstrip() for line in cells]
