@@ -8,6 +8,7 @@ _JPEG = b"\xff\xd8\xff"
 _PNG_HEADER = 24  # signature (8), length and type of the IHDR chunk (8), width (4), height (4)
 
 
+@tf.function(input_signature=[tf.TensorSpec([], tf.string)])
 def decode_picture(picture: tf.Tensor) -> tf.Tensor:
     """Decodes one picture; alpha is dropped, grey and palettes become RGB, an EXIF orientation is not applied.
 
@@ -49,7 +50,8 @@ def _png_size(header):
 
 def _check_size(size):
     height, width = tf.unstack(tf.cast(size, tf.int64))
-    known = tf.debugging.Assert((height > 0) & (width > 0), ["The bytes are not a JPEG or PNG picture."])
-    sentence = f"pixels are too many for one picture; the most is {MAX_PIXELS}."
-    bounded = tf.debugging.Assert(height * width <= MAX_PIXELS, [height, "by", width, sentence])
-    return tf.group(*[check for check in (known, bounded) if check is not None])  # eager checks give None
+    sentence = f"The picture is {{}} by {{}} pixels; the most that is decoded is {MAX_PIXELS} pixels."
+    return tf.group(
+        tf.debugging.Assert((height > 0) & (width > 0), ["The bytes are not a JPEG or PNG picture."]),
+        tf.debugging.Assert(height * width <= MAX_PIXELS, [tf.strings.format(sentence, (height, width))]),
+    )

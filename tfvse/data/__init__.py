@@ -1,0 +1,59 @@
+"""Data sets: each is prepared once into records with a manifest, then loaded by its kind.
+
+`DATASETS` names, for every data set, the function that prepares it: `prepare(flags, folder) -> manifest entries`.
+"""
+
+import importlib
+
+
+from tfvse.data import manifest
+from tfvse.errors import UserError
+
+DATASETS = {
+    "emoji": "tfvse.data.emoji:prepare",
+    "flickr8k": "tfvse.data.flickr:prepare_flickr8k",
+    "flickr30k": "tfvse.data.flickr:prepare_flickr30k",
+    "coco": "tfvse.data.coco:prepare",
+    "coco_captions": "tfvse.data.coco:prepare_tfds",
+    "folder": "tfvse.data.folder:prepare",
+    "cifar10": "tfvse.data.cifar:prepare_cifar10",
+    "cifar100": "tfvse.data.cifar:prepare_cifar100",
+    "two_folders": "tfvse.data.two_folders:prepare",
+    "facades": "tfvse.data.two_folders:prepare_side_by_side",
+    "cycle_gan": "tfvse.data.two_folders:prepare_tfds",
+    "synthetic_matching": "tfvse.data.synthetic:prepare_matching",
+    "synthetic_classification": "tfvse.data.synthetic:prepare_classification",
+    "synthetic_translation": "tfvse.data.synthetic:prepare_translation",
+}
+KINDS = {
+    "matching": "tfvse.data.matching:MatchingData",
+    "classification": "tfvse.data.classification:ClassificationData",
+    "translation": "tfvse.data.translation:TranslationData",
+}
+
+
+def find(target):
+    """The object that "module:name" names, imported when asked for."""
+    module, name = target.split(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def load(config, kind=None):
+    """Loads the prepared data set of a config.
+
+    Args:
+      config: a config with `data` and `prepared_path`, and what its kind of data reads.
+      kind: the kind that the caller needs, or None for any.
+
+    Returns:
+      `MatchingData`, `ClassificationData` or `TranslationData`.
+
+    Raises:
+      UserError: nothing is prepared there, or it is another data set or of another kind.
+    """
+    found = manifest.read(config.prepared_path)
+    if config.data and found["data_set"] != config.data:
+        raise UserError(f"--data={config.data}: {config.prepared_path} holds {found['data_set']}; give the other folder")
+    if kind and found["kind"] != kind:
+        raise UserError(f"--data={config.data}: is a data set for {found['kind']}; this system learns {kind}")
+    return find(KINDS[found["kind"]])(config, found)

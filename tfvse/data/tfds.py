@@ -1,0 +1,32 @@
+"""TensorFlow Datasets, where it has the data set. An optional package: imported only here."""
+
+from tfvse.errors import UserError
+
+
+def load_tfds(name, splits, skip_decoding=()):
+    """Downloads (once, into TensorFlow Datasets' own folder) and opens a data set.
+
+    Args:
+      name: such as "cifar10" or "cycle_gan/horse2zebra".
+      splits: names of the splits.
+      skip_decoding: image features that are wanted as their encoded bytes.
+
+    Returns:
+      (info, {split: tf.data.Dataset of feature dicts, in a fixed order}).
+
+    Raises:
+      UserError: the package is missing, the name is unknown, or the download failed.
+    """
+    try:
+        import tensorflow_datasets as tfds
+    except ImportError:
+        raise UserError('tensorflow-datasets is not installed; run: pip install "tfvse[tfds]"') from None
+    decoders = {feature: tfds.decode.SkipDecoding() for feature in skip_decoding}
+    try:
+        builder = tfds.builder(name)
+        builder.download_and_prepare()
+    except tfds.core.DatasetNotFoundError:
+        raise UserError(f"TensorFlow Datasets has no data set {name}") from None
+    except (OSError, ValueError, tfds.download.DownloadError) as error:
+        raise UserError(f"TensorFlow Datasets could not get {name}: {error}") from None
+    return builder.info, {split: builder.as_dataset(split, decoders=decoders) for split in splits}

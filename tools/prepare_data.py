@@ -1,0 +1,73 @@
+"""Verifies a data set and writes it as records with a manifest: python tools/prepare_data.py --data=emoji."""
+
+import dataclasses
+import os
+import pathlib
+
+from tfvse import data, errors
+from tfvse.config import Settings, nearest, parse_flags, setting
+from tfvse.data import manifest
+from tfvse.files import atomic_folder
+
+
+@dataclasses.dataclass(frozen=True)
+class Flags(Settings):
+    """Flags of prepare_data."""
+
+    data: str = setting("", f"data set: {', '.join(data.DATASETS)}")
+    data_dir: str = setting("", "folder that holds the downloaded data; empty: $TFVSE_DATA/<data>, where that exists")
+    prepared_dir: str = setting("", "where to write; empty: data/<data>")
+    seed: int = setting(0, "seed of splits that are drawn here (emoji, folder, two_folders, --validation)", low=0)
+    skip_bad: bool = setting(False, "leave bad entries out, and say so in the manifest, instead of stopping")
+    overwrite: bool = setting(False, "replace what is in --prepared_dir")
+    variant: str = setting("", "coco: karpathy | karpathy_restval | first_5000; cycle_gan: its name, such as horse2zebra")
+    held_out: float = setting(
+        0.1, "folder, two_folders without splits: fraction for val and as much for test", low=0.0, high=0.4
+    )
+    validation: int = setting(0, "cifar10, cifar100: training pictures held out as val", low=0, high=25000)
+    folder_a: str = setting("A", "two_folders: name of domain a's folder")
+    folder_b: str = setting("B", "two_folders: name of domain b's folder")
+    paired: bool = setting(False, "two_folders: pictures of the same name belong together")
+    a_side: str = setting("left", "facades: the side that is domain a", choices=("left", "right"))
+
+
+# Where the result lies and how a mistake is treated does not change what is prepared.
+PLACES = ("data_dir", "prepared_dir", "overwrite")
+
+
+def main(argv):
+    flags = parse_flags(Flags, argv)
+    if flags.data not in data.DATASETS:
+        choices = f"{', '.join(data.DATASETS)}{nearest(flags.data, data.DATASETS)}"
+        raise errors.UserError(f"--data={flags.data}: must be one of {choices}")
+    prepared = pathlib.Path(flags.prepared_dir or f"data/{flags.data}")
+    settings = {name: value for name, value in dataclasses.asdict(flags).items() if name not in PLACES}
+    if not flags.overwrite and _already(prepared, settings):
+        return 0
+    fallback = pathlib.Path(os.environ.get("TFVSE_DATA", "")) / flags.data
+    if not flags.data_dir and "TFVSE_DATA" in os.environ and fallback.is_dir():
+        flags = dataclasses.replace(flags, data_dir=str(fallback))
+    with atomic_folder(prepared) as folder:
+        entries = data.find(data.DATASETS[flags.data])(flags, folder)
+        manifest.write(folder, {"data_set": flags.data, "settings": settings, **entries})
+    print(manifest.summary(manifest.read(prepared), prepared))
+
+
+def _already(prepared, settings):
+    """True when the same thing lies there already; UserError when it holds something else."""
+    if not prepared.exists() or not any(prepared.iterdir()):
+        return False
+    if not (prepared / manifest.FILE).exists():
+        raise errors.UserError(f"--prepared_dir={prepared}: holds other files; give a new folder")
+    found = manifest.read(prepared)
+    if found["settings"] != settings:
+        raise errors.UserError(
+            f"--prepared_dir={prepared}: holds {found['data_set']} prepared with other settings; pass --overwrite to "
+            "replace it, or give another folder"
+        )
+    print(f"already prepared:\n{manifest.summary(found, prepared)}")
+    return True
+
+
+if __name__ == "__main__":
+    errors.run(main)
