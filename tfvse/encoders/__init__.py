@@ -1,0 +1,48 @@
+"""Pretrained encoders of pictures and texts, chosen by name. Everything heavy is imported when it is asked for."""
+
+import importlib
+import warnings
+
+from tfvse.errors import UserError
+
+
+def image_encoder(name: str):
+    """The frozen `tfvse.encoders.image.ImageEncoder` called `name`: one of `image.ENCODERS`, or "hub:<handle or folder>"."""
+    from tfvse.encoders import image
+
+    return image.create(name)
+
+
+def text_network(name: str, vocabulary, config, feature_dim: int):
+    """The network that turns the "text" of a batch into one vector per text; see `tfvse.encoders.text.create`."""
+    from tfvse.encoders import text
+
+    return text.create(name, vocabulary, config, feature_dim)
+
+
+def text_features(name: str):
+    """The frozen sentence encoder called "hub:<handle or folder>", a `tfvse.encoders.hub.TextEncoder`."""
+    from tfvse.encoders import hub
+
+    return hub.text_encoder(name)
+
+
+def embedding_matrix(vocabulary, words: str = "glove_50d"):
+    """Word vectors of a vocabulary; see `tfvse.encoders.word_vectors.matrix`."""
+    from tfvse.encoders import word_vectors
+
+    return word_vectors.matrix(vocabulary, words)
+
+
+def require(module: str, purpose: str):
+    """Imports an optional package.
+
+    Raises:
+      UserError: it is not installed; says how to install it.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # tensorflow_hub warns of its own use of pkg_resources
+            return importlib.import_module(module)
+    except ImportError as error:
+        raise UserError(f'{purpose} needs a package that is missing ({error}): pip install "tfvse[encoders]"') from None
