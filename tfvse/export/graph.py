@@ -1,0 +1,98 @@
+"""Graph pieces that the signatures of all systems share: stock TensorFlow ops, which load anywhere."""
+
+import functools
+
+import tensorflow as tf
+
+from tfvse.data.decode import decode_picture
+
+MAX_TRANSLATED_PIXELS = 2048 * 2048  # a generator's first feature map is then 1 GB
+
+
+def map_pictures(function, pictures, dtype=tf.float32):
+    """Applies `function` to one picture at a time, so that only one is unpacked in memory.
+
+    Args:
+      function: string scalar (bytes of a file) → tensor of a shape that is the same for every picture.
+      pictures: string [B], bytes of JPEG or PNG files.
+      dtype: of the result.
+
+    Returns:
+      Tensor [B, …].
+    """
+    return tf.map_fn(function, pictures, fn_output_signature=dtype, parallel_iterations=1)
+
+
+def resized(pictures, height, width):
+    """Decodes pictures and resizes them with antialiasing, whatever their aspect.
+
+    Args:
+      pictures: string [B], bytes of JPEG or PNG files.
+
+    Returns:
+      float32 [B, height, width, 3], 0 to 255.
+    """
+    size = (height, width)
+    pixels = map_pictures(lambda picture: tf.image.resize(decode_picture(picture), size, antialias=True), pictures)
+    return tf.ensure_shape(pixels, [None, height, width, 3])
+
+
+def encode_png(picture):
+    """float32 [H, W, 3] in -1 to 1 → string scalar, the bytes of an 8-bit PNG file."""
+    levels = tf.round(tf.clip_by_value((picture + 1.0) * 127.5, 0.0, 255.0))
+    return tf.io.encode_png(tf.cast(levels, tf.uint8))
+
+
+def translate(network, pictures):
+    """Runs a generator on pictures of any height and width, one at a time.
+
+    Args:
+      network: float32 [1, H, W, 3] in -1 to 1 → the same.
+      pictures: string [B], bytes of JPEG or PNG files of at most `MAX_TRANSLATED_PIXELS` pixels each.
+
+    Returns:
+      string [B], bytes of PNG files.
+    """
+
+    def one(picture):
+        pixels = decode_picture(picture)
+        size = tf.shape(pixels)
+        sentence = f"pixels are too many to translate; the most is {MAX_TRANSLATED_PIXELS}."
+        check = tf.debugging.Assert(size[0] * size[1] <= MAX_TRANSLATED_PIXELS, [size[0], "by", size[1], sentence])
+        with tf.control_dependencies([check] if check is not None else []):
+            scaled = tf.cast(pixels, tf.float32) / 127.5 - 1.0
+        return encode_png(network(scaled[tf.newaxis])[0])
+
+    return map_pictures(one, pictures, tf.string)
+
+
+def top_k(scores, k):
+    """The best columns of every row.
+
+    Args:
+      scores: float32 [B, N], larger is better.
+      k: int32 scalar, clipped to 1 … N.
+
+    Returns:
+      (scores float32 [B, k], columns int32 [B, k]), best first.
+    """
+    return tf.math.top_k(scores, tf.clip_by_value(k, 1, tf.shape(scores)[1]))
+
+
+def using(function, *resources):
+    """Marks what a signature's `function` needs besides variables (a vocabulary's table), so that it is saved too.
+
+    Args:
+      function: keyword tensors → dict of tensors.
+      resources: trackable TensorFlow objects.
+
+    Returns:
+      A function that does the same; `saved_model.save` reads its attribute `resources`.
+    """
+
+    @functools.wraps(function)
+    def marked(**tensors):
+        return function(**tensors)
+
+    marked.resources = resources
+    return marked

@@ -1,0 +1,107 @@
+"""The model card: what an exported model is, what it was trained on, its numbers, its limits and how to call it."""
+
+import datetime
+
+from tfvse.export.parity import PICTURE_TOLERANCE, TOLERANCE
+
+_LIMITS = {
+    "matching": (
+        "Scores rank pictures and texts against each other; they are no probabilities and have no threshold.",
+        "`search` and `search_by_image` know only the gallery stored in this export.",
+        "Words that the training texts lack are unknown; texts are lower-cased and cut to the trained length.",
+    ),
+    "classification": (
+        "Every picture gets one of the classes below, also one that shows none of them.",
+        "Pictures are resized to the training size whatever their aspect.",
+        "Probabilities are not calibrated.",
+    ),
+    "translation": (
+        "Pictures unlike the training domain come out arbitrarily; nothing detects them.",
+        "The output is invented: it is no measurement or evidence of anything.",
+        "Trained at one size; other sizes run, their quality was not measured.",
+    ),
+}
+
+
+def render(name, version, system, data, report, functions, differences, conversions):
+    """The card as Markdown text.
+
+    Args:
+      name, version: of the exported model.
+      system: the `System`.
+      data: its data set (its manifest gives name, source and licence).
+      report: dict as in report.json, or None.
+      functions: signature name → `tf.ConcreteFunction`.
+      differences: signature name → largest difference from the Keras networks.
+      conversions: list of `litert.Conversion`.
+    """
+    manifest = data.manifest
+    parts = [
+        f"# {name}, version {version}",
+        f"A `{system.config.system}` ({system.data_kind}) trained on `{manifest['data_set']}`,"
+        f" exported {datetime.date.today().isoformat()}.",
+        "## Data",
+        _bullets(
+            f"Data set: {manifest['data_set']} (splits: {', '.join(manifest['splits'])})",
+            f"Source: {manifest.get('source', 'not recorded')}",
+            f"Licence: {manifest.get('licence', 'not recorded')}; what was learned from the data may be bound by it.",
+        ),
+        "## Numbers",
+        _numbers(report),
+        "## Limits",
+        _bullets(*_LIMITS[system.data_kind]),
+        "## Signatures",
+        _signatures(functions),
+        'Over REST, bytes are `{"b64": …}`, and `k`, which has no batch axis, needs the column form `inputs`.',
+        "## Agreement with the Keras networks",
+        f"Measured in a fresh process without the training package; the bound is {TOLERANCE:g}, relative to the largest"
+        f" magnitude where that is above 1, and {PICTURE_TOLERANCE} of 255 levels for pictures.",
+        _table(("signature", "largest difference"), [(f"`{k}`", f"{v:.2g}") for k, v in differences.items()]),
+    ]
+    if conversions:
+        parts += ["## LiteRT", _conversions(conversions)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _numbers(report):
+    if not report:
+        return "This run was not evaluated before its export (tools/evaluate.py)."
+    intro = f"Split `{report['split']}`, seed {report.get('seed', 'not recorded')}; protocol: " + ", ".join(
+        f"{key} = {value}" for key, value in report.get("protocol", {}).items()
+    )
+    rows = [(key, f"{value:.4g}") for key, value in report["metrics"].items() if isinstance(value, int | float)]
+    return f"{intro}.\n\n{_table(('metric', 'value'), rows)}"
+
+
+def _signatures(functions):
+    rows = [
+        (f"`{name}`", _tensors(function.structured_input_signature[1]), _tensors(function.structured_outputs))
+        for name, function in functions.items()
+    ]
+    return _table(("signature", "inputs", "outputs"), rows)
+
+
+def _tensors(specs):
+    return ", ".join(f"`{key}` {spec.dtype.name} {_shape(spec.shape)}" for key, spec in sorted(specs.items()))
+
+
+def _shape(shape):
+    return "[…]" if shape.rank is None else "[" + ", ".join("?" if n is None else str(n) for n in shape.as_list()) + "]"
+
+
+def _conversions(conversions):
+    rows = [
+        (f"`litert/{c.file}`", f"{c.bytes / 1e6:.2f} MB", f"{c.difference:.2g}", c.metric,
+         f"{c.keras:.4g}", f"{c.litert:.4g}", f"{c.litert - c.keras:+.3g}")
+        for c in conversions
+    ]  # fmt: skip
+    return _table(("file", "size", "largest difference", "metric", "Keras", "LiteRT", "change"), rows)
+
+
+def _table(head, rows):
+    lines = [head, ("---",) * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _bullets(*sentences):
+    return "\n".join(f"- {sentence}" for sentence in sentences)

@@ -1,0 +1,59 @@
+"""Warm-up requests: a server runs them before it takes traffic, so that the first caller does not wait.
+
+`assets.extra/tf_serving_warmup_requests` is a TFRecord file of `PredictionLog`s, where TensorFlow Serving looks.
+"""
+
+import pathlib
+
+import tensorflow as tf
+from google.protobuf.message import DecodeError
+
+from tfvse.errors import UserError
+from tfvse.serving.protocol import predict_pb2, prediction_log_pb2
+
+FILE = pathlib.PurePath("assets.extra", "tf_serving_warmup_requests")
+
+
+def predict_request(model, signature_name, inputs, version=None):
+    """A `PredictRequest`; `inputs`: name → np.ndarray, of the dtypes that the signature declares."""
+    request = predict_pb2.PredictRequest()
+    request.model_spec.name = model
+    request.model_spec.signature_name = signature_name
+    if version is not None:
+        request.model_spec.version.value = version
+    for name, value in inputs.items():
+        request.inputs[name].CopyFrom(tf.make_tensor_proto(value))
+    return request
+
+
+def write(folder, model, examples):
+    """Writes requests into the SavedModel in `folder`.
+
+    Args:
+      folder: of the SavedModel.
+      model: its name.
+      examples: signature name → inputs, as `predict_request` takes them.
+    """
+    path = pathlib.Path(folder) / FILE
+    path.parent.mkdir(exist_ok=True)
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for signature_name, inputs in examples.items():
+            request = predict_request(model, signature_name, inputs)
+            log = prediction_log_pb2.PredictionLog(predict_log=prediction_log_pb2.PredictLog(request=request))
+            writer.write(log.SerializeToString())
+
+
+def read(folder):
+    """The warm-up requests (list of `PredictRequest`) of the SavedModel in `folder`; empty when it has none.
+
+    Raises:
+      UserError: the file is damaged.
+    """
+    path = pathlib.Path(folder) / FILE
+    if not path.is_file():
+        return []
+    try:
+        logs = [prediction_log_pb2.PredictionLog.FromString(r.numpy()) for r in tf.data.TFRecordDataset(str(path))]
+    except (DecodeError, tf.errors.DataLossError) as error:
+        raise UserError(f"{path}: damaged ({type(error).__name__}); export the model again") from None
+    return [log.predict_log.request for log in logs if log.WhichOneof("log_type") == "predict_log"]
