@@ -85,7 +85,9 @@ class RunConfig(Settings):
                 f"--steps={self.steps} --epochs={self.epochs}: exactly one of them must be above 0, it sets the length"
             )
         if self.early_stop and not self.evaluate_every:
-            raise UserError(f"--early_stop={self.early_stop}: needs --evaluate_every of at least 1 to have what to watch")
+            raise UserError(
+                f"--early_stop={self.early_stop}: needs --evaluate_every of at least 1 to have what to watch"
+            )
 
     @property
     def prepared_path(self):
@@ -126,10 +128,10 @@ def _expand(argv):
     try:
         return flags.FlagValues().read_flags_from_files(list(argv), force_gnu=False)
     except flags.Error as error:
-        path = re.search(r"flagfile: (\S+)", str(error))
+        path = re.search(r"'([^']*)'|flagfile (\S+)", str(error))
         raise UserError(
-            f"--flagfile={path.group(1) if path else ''}: cannot be read; give the path of a .cfg file such as "
-            "configs/smoke/cyclematch.cfg"
+            f"--flagfile={(path.group(1) or path.group(2)) if path else ''}: cannot be read; give the path of a .cfg "
+            "file such as configs/smoke/cyclematch.cfg"
         ) from None
     except UnicodeDecodeError:
         raise UserError("--flagfile: it is not a text file; give a .cfg file with one --flag=value a line") from None
@@ -188,7 +190,9 @@ def describe_flags(cls):
     """Readable help: the flags of `cls` grouped by the class that brought them, most specific group first."""
     blocks = [(cls.__doc__ or cls.__name__).strip().splitlines()[0]]
     for owner in (c for c in cls.__mro__ if dataclasses.is_dataclass(c)):
-        inherited = {f.name for base in owner.__mro__[1:] if dataclasses.is_dataclass(base) for f in dataclasses.fields(base)}
+        inherited = {
+            f.name for base in owner.__mro__[1:] if dataclasses.is_dataclass(base) for f in dataclasses.fields(base)
+        }
         own = [f for f in dataclasses.fields(owner) if f.name not in inherited]
         if own:
             now = {f.name: f for f in dataclasses.fields(cls)}
@@ -203,7 +207,9 @@ def _describe(field):
     if rules["choices"]:
         limits.append(" | ".join(map(str, rules["choices"])))
     if rules["low"] is not None or rules["high"] is not None:
-        limits.append(f"{'' if rules['low'] is None else rules['low']} … {'' if rules['high'] is None else rules['high']}")
+        limits.append(
+            f"{'' if rules['low'] is None else rules['low']} … {'' if rules['high'] is None else rules['high']}"
+        )
     head = f"  --{field.name}={str(field.default).lower() if field.type is bool else field.default}"
     text = f"{rules['help']} ({field.type.__name__}{''.join('; ' + limit for limit in limits)})"
     return head + "\n" + textwrap.fill(text, 100, initial_indent=" " * 6, subsequent_indent=" " * 6)
@@ -261,6 +267,7 @@ def parse_experiment(argv):
 def _system_config(argv):
     from tfvse import systems
 
+    argv = _expand(argv)
     name = _flag_value(argv, "system")
     if not name:
         raise UserError(f"--system: missing; give a flagfile from configs/, or one of {', '.join(systems.SYSTEMS)}")
@@ -302,7 +309,7 @@ def from_run_dir(run_dir, overrides=()):
 
 
 def parse_run_tool(cls, argv):
-    """For tools that work on a finished run: splits `argv` into the tool's own flags and overrides of the run's settings.
+    """For tools that work on a finished run: splits `argv` into their own flags and overrides of the run's settings.
 
     Args:
       cls: dataclass of the tool's flags; a subclass of `RunFolder`.

@@ -111,7 +111,7 @@ class System:
         raise NotImplementedError
 
     def train_step(self, batch):
-        """One update from one replica's batch (dict of tensors); returns scalar logs. For one optimizer, role "main"."""
+        """One update from one replica's batch (dict of tensors); returns scalar logs. Here: one optimizer, "main"."""
         return self.minimize("main", lambda: self.losses(batch))
 
     def minimize(self, role, compute_losses):
@@ -139,7 +139,7 @@ class System:
                 self.optimizers[stage.name, role] = optimizers.create(settings, self.config, variables)
 
     def checkpoint_items(self):
-        """Everything that must survive a kill: name → list of tf.Variable. Systems with more state (pools) add to it."""
+        """All that must survive a kill: name → list of tf.Variable. Systems with more state (pools) add to it."""
         items = {name: [v.value for v in network.variables] for name, network in self.networks.items()}
         for (stage, role), optimizer in self.optimizers.items():
             items[f"{stage}_{role}_optimizer"] = [v.value for v in optimizer.variables]

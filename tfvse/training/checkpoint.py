@@ -42,7 +42,7 @@ class Checkpoints:
         return sorted(int(path.name) for path in self.folder.glob("[0-9]*") if path.name.isdigit())
 
     def save(self, state):
-        """Writes a checkpoint; `state` (JSON-able dict) must hold the int "step". Older ones than `keep` are removed."""
+        """Writes a checkpoint; `state` (JSON-able dict) holds the int "step". Older ones than `keep` are removed."""
         self._write(self.folder / f"{state['step']:09d}", state)
         if self.chief:
             for step in self.steps()[: -self.keep]:

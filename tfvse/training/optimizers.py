@@ -91,7 +91,7 @@ class LearningRate:
         return rate
 
     def epoch_ended(self, mean_loss):
-        """Counts epochs whose mean loss (float) no longer falls; divides the rate when `patience` of them have passed."""
+        """Counts epochs whose mean loss (float) no longer falls; lowers the rate after `patience` of them."""
         if self.settings.schedule != "plateau":
             return
         state = self.state

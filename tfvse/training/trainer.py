@@ -60,11 +60,31 @@ class Trainer:
         )
         self.train_set = data.train_set()
         self.steps_per_epoch = pipeline.steps_per_epoch(self.train_set.size, config.batch_size)
-        self.state = {"step": 0, "stage": 0, "stage_step": 0, "epoch_loss": [0.0, 0], "rates": {}, "best": None, "waited": 0}
+        self.state = {
+            "step": 0,
+            "stage": 0,
+            "stage_step": 0,
+            "epoch_loss": [0.0, 0],
+            "rates": {},
+            "best": None,
+            "waited": 0,
+        }
         self.rates, self.writer, self._warned = {}, None, set()
 
     def run(self):
         """Trains to the end of the last stage, from the newest checkpoint if there is one. Returns the `System`."""
+        try:
+            self._run()
+        finally:
+            self.close()
+        return self.system
+
+    def close(self):
+        """Lets go of the run folder."""
+        if self.chief:
+            self._lock.close()
+
+    def _run(self):
         restored = self.checkpoints.restore_newest()
         if restored:
             self._check_data(restored)
@@ -79,12 +99,11 @@ class Trainer:
             self.state.update(stage=index + 1, stage_step=0, epoch_loss=[0.0, 0], rates={}, waited=0)
         if not restored or restored["stage"] < len(stages):
             self._save()
-        return self.system
 
     def _check_data(self, state):
         if state["data"] != self.data.checksum:
             raise UserError(
-                f"--prepared_dir={self.config.prepared_path}: the data has changed since the run in {self.run_dir} began; "
+                f"--prepared_dir={self.config.prepared_path}: the data has changed since {self.run_dir} was begun; "
                 "prepare the same data again or use another --run_dir"
             )
 
@@ -201,7 +220,7 @@ class Trainer:
         kept = self.checkpoints.steps()
         where = f"the checkpoint of step {kept[-1]} is the last good one" if kept else "no checkpoint was written yet"
         raise UserError(
-            f"step {self.state['step']}: {what} is not a finite number, training stops; {where}; try a lower learning rate, "
+            f"step {self.state['step']}: {what} is not a finite number, training stops; {where}; try a lower rate, "
             "--clip_norm, or --precision=float32"
         )
 
@@ -209,7 +228,13 @@ class Trainer:
         if not self.chief:
             return
         step = self.state["step"]
-        line = {"step": step, "epoch": step / self.steps_per_epoch, "stage": stage, "time": round(time.time(), 3), **values}
+        line = {
+            "step": step,
+            "epoch": step / self.steps_per_epoch,
+            "stage": stage,
+            "time": round(time.time(), 3),
+            **values,
+        }
         with open(self.run_dir / "log.jsonl", "a") as log:
             log.write(json.dumps(line) + "\n")
         with self.writer.as_default(step=step):
@@ -251,19 +276,27 @@ def claim(config, run_dir):
     lock = open(run_dir / ".lock", "w")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        path = run_dir / configs.FLAGFILE
+        if path.exists():
+            refuse_other_settings(config, configs.from_run_dir(run_dir), run_dir)
+        configs.write_flagfile(config, path)
     except BlockingIOError:
-        raise UserError(f"--run_dir={run_dir}: another process is training there; wait for it or use another folder") from None
-    path = run_dir / configs.FLAGFILE
-    if path.exists():
-        refuse_other_settings(config, configs.from_run_dir(run_dir), run_dir)
-    configs.write_flagfile(config, path)
+        lock.close()
+        raise UserError(
+            f"--run_dir={run_dir}: another process trains there; wait for it or use another folder"
+        ) from None
+    except BaseException:
+        lock.close()
+        raise
     return lock
 
 
 def refuse_other_settings(config, before, run_dir):
     """Raises UserError when `config` would train something else than `before`, the config of the run in `run_dir`."""
     if type(config) is not type(before):
-        raise UserError(f"--run_dir={run_dir}: holds a run of {before.system}, not of {config.system}; use another folder")
+        raise UserError(
+            f"--run_dir={run_dir}: holds a run of {before.system}, not of {config.system}; use another folder"
+        )
     for name, value in vars(config).items():
         if value != getattr(before, name) and name not in FREE_SETTINGS:
             raise UserError(

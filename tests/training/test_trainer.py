@@ -1,0 +1,128 @@
+"""The loop: stages, exact resume, plain words when a run cannot go on."""
+
+import json
+
+import numpy as np
+import pytest
+
+from tests.training import tiny
+from tfvse import systems
+from tfvse.errors import UserError
+from tfvse.systems import base
+from tfvse.training.trainer import Trainer
+
+
+@pytest.fixture(autouse=True)
+def registry(monkeypatch):
+    monkeypatch.setattr(systems, "load", lambda name: tiny.Line)
+
+
+def trainer(run_dir, data=None, **settings):
+    settings = {"batch_size": 4, "steps": 10, "checkpoint_every": 3, "log_every": 2, **settings}
+    return Trainer(tiny.Config(system="line", data="points", **settings), data or tiny.Points(), run_dir, base.create)
+
+
+def log(run_dir):
+    return [{**json.loads(line), "time": 0} for line in (run_dir / "log.jsonl").read_text().splitlines()]
+
+
+def killed_at(step, run):
+    """Runs until `step` is over, then drops the run as a kill would."""
+    after = run._after_step
+
+    def stop(*args):
+        after(*args)
+        if run.state["step"] == step:
+            raise KeyboardInterrupt
+
+    run._after_step = stop
+    with pytest.raises(KeyboardInterrupt):
+        run.run()
+
+
+def test_a_line_is_fitted(tmp_path):
+    system = trainer(tmp_path, steps=60).run()
+    np.testing.assert_allclose(system.networks["slope"].get_weights()[0][:, 0], [1, 2, 3], atol=0.3)
+
+
+def test_a_stage_changes_what_it_trains_and_nothing_else(tmp_path):
+    run = trainer(tmp_path)
+    killed_at(10, run)
+    assert np.all(run.system.networks["bias"].get_weights()[1] == 0)
+    slope = run.system.networks["slope"].get_weights()[0]
+    after = trainer(tmp_path).run()
+    assert np.all(after.networks["bias"].get_weights()[1] != 0)
+    np.testing.assert_array_equal(after.networks["slope"].get_weights()[0], slope)
+
+
+@pytest.mark.parametrize("step", [1, 7, 14])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"dropout": 0.5, "optimizer": "adam"},
+        {"schedule": "plateau", "steps": 0, "epochs": 3},
+        {"precision": "mixed_float16"},
+    ],
+)
+def test_a_killed_run_goes_on_to_the_same_bytes(tmp_path, step, settings):
+    whole = tiny.weights(trainer(tmp_path / "whole", **settings).run())
+    killed_at(step, trainer(tmp_path / "killed", **settings))
+    assert tiny.weights(trainer(tmp_path / "killed", **settings).run()) == whole
+    assert log(tmp_path / "killed") == log(tmp_path / "whole")
+
+
+def test_a_finished_run_is_left_alone(tmp_path):
+    run = trainer(tmp_path)
+    before = tiny.weights(run.run())
+    assert tiny.weights(trainer(tmp_path).run()) == before
+
+
+def test_a_damaged_newest_checkpoint_is_named_and_the_one_before_it_used(tmp_path, capsys):
+    whole = tiny.weights(trainer(tmp_path / "whole").run())
+    killed_at(14, trainer(tmp_path / "killed"))
+    newest = tmp_path / "killed" / "checkpoints" / "000000012" / "variables.data-00000-of-00001"
+    newest.write_bytes(newest.read_bytes()[:-5])
+    assert tiny.weights(trainer(tmp_path / "killed").run()) == whole
+    assert "000000012: the checkpoint is damaged" in capsys.readouterr().err
+
+
+def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_checkpoint(tmp_path):
+    with pytest.raises(UserError, match="is not a finite number, training stops"):
+        trainer(tmp_path, learning_rate=1e12, steps=40, checkpoint_every=2, log_every=1).run()
+
+
+def test_other_settings_in_the_same_folder_are_refused(tmp_path):
+    run = trainer(tmp_path)
+    run.close()
+    with pytest.raises(UserError, match="--seed=5: the run in .* was begun with 0"):
+        trainer(tmp_path, seed=5)
+
+
+def test_two_processes_cannot_train_in_one_folder(tmp_path):
+    run = trainer(tmp_path)
+    with pytest.raises(UserError, match="another process trains there"):
+        trainer(tmp_path)
+    run.close()
+
+
+def test_changed_data_is_refused(tmp_path):
+    killed_at(4, trainer(tmp_path))
+    other = tiny.Points()
+    other.checksum = "others"
+    with pytest.raises(UserError, match="the data has changed"):
+        trainer(tmp_path, other).run()
+
+
+def test_training_stops_early_and_keeps_the_best(tmp_path):
+    # A learning rate of zero never gets better: the first evaluation is the best, two more end each stage.
+    run = trainer(tmp_path, steps=0, epochs=9, learning_rate=0.0, evaluate_every=1, early_stop=2)
+    run.run()
+    assert run.state["step"] == 5 * (3 + 2)
+    assert json.loads((tmp_path / "checkpoints" / "best" / "state.json").read_text())["step"] == 5
+
+
+def test_weight_decay_is_an_l2_penalty(tmp_path):
+    # One SGD step of rate 0.1 on data that is zero: w ← w − 0.1 · 0.5 · w = 0.95 w.
+    run = trainer(tmp_path, tiny.Points(scale=0.0), steps=1, learning_rate=0.1, weight_decay=0.5)
+    before = run.system.networks["slope"].get_weights()[0]
+    np.testing.assert_allclose(run.run().networks["slope"].get_weights()[0], 0.95 * before, rtol=1e-6)

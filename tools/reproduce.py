@@ -1,0 +1,215 @@
+"""Makes a paper's table again: `python tools/reproduce.py --table=6.2 --prepared_dir=data/flickr8k`.
+
+A table is a JSON file in configs/tables/: rows (flags for training and for evaluation), metrics, the paper's numbers.
+Every row is trained with every seed (a run that is already there is reused or goes on, and tables share runs),
+evaluated, and written beside the paper's number as mean ± standard deviation over the seeds. A cell that failed is
+shown as such.
+"""
+
+import concurrent.futures
+import csv
+import dataclasses
+import hashlib
+import json
+import pathlib
+import statistics
+import subprocess
+import sys
+
+from tqdm import tqdm
+
+from tfvse import config as configs
+from tfvse import errors
+from tfvse.config import Settings, nearest, parse_flags, setting
+from tfvse.errors import UserError
+from tfvse.files import atomic_write
+
+TABLES = pathlib.Path("configs/tables")
+
+
+@dataclasses.dataclass(frozen=True)
+class Flags(Settings):
+    """Trains and evaluates every row of a paper's table, and prints paper, ours and the difference."""
+
+    table: str = setting("", "a table: the name of a file in configs/tables, without .json")
+    prepared_dir: str = setting("", "prepared data set; empty: what the table's config says")
+    split: str = setting("", "split to evaluate on; empty: the table's own (never the test split while tuning)")
+    seeds: int = setting(3, "runs of every row, with the seeds 0, 1, …", low=1)
+    runs_dir: str = setting("runs/reproduce", "folder of the runs")
+    processes: int = setting(1, "runs that train at the same time", low=1)
+    output: str = setting("docs/results", "folder for <table>.md and <table>.csv")
+
+
+def read_table(name):
+    """The table called `name` as a dict.
+
+    Raises:
+      UserError: there is none of that name.
+    """
+    path = TABLES / f"{name}.json"
+    if not path.is_file():
+        known = sorted(file.stem for file in TABLES.glob("*.json"))
+        raise UserError(f"--table={name}: there are {', '.join(known)}{nearest(name, known)}")
+    return json.loads(path.read_text())
+
+
+def run_folder(flags, argv):
+    """Folder of the run that `argv` trains: the same settings always have the same folder."""
+    config, _ = configs.parse_experiment([*argv, "--run_dir=unused"])
+    settings = {name: value for name, value in vars(config).items() if name != "prepared_dir"}
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:10]
+    return pathlib.Path(flags.runs_dir) / f"{config.system}-{config.data}-{digest}"
+
+
+def _tool(name, *argv):
+    return subprocess.run([sys.executable, f"tools/{name}.py", *argv], capture_output=True, text=True)
+
+
+def _report_of(flags, table, row, seed):
+    """The report (dict) of one row and seed, trained and evaluated if need be; or one sentence on what failed."""
+    data = [f"--prepared_dir={flags.prepared_dir}"] if flags.prepared_dir else []
+    train = [f"--flagfile={row.get('flagfile', table['flagfile'])}", *row.get("train", []), f"--seed={seed}", *data]
+    folder, split = run_folder(flags, train), flags.split or table["split"]
+    name = f"report-{split}-{hashlib.sha256(' '.join(row.get('evaluate', [])).encode()).hexdigest()[:6]}.json"
+    if not (folder / name).is_file():
+        for tool, argv in (
+            ("train", [*train, f"--run_dir={folder}"]),
+            (
+                "evaluate",
+                [f"--run_dir={folder}", f"--split={split}", f"--report={name}", *data, *row.get("evaluate", [])],
+            ),
+        ):
+            done = _tool(tool, *argv)
+            if done.returncode:
+                return (done.stderr.strip().splitlines() or ["no message"])[-1]
+    return {**json.loads((folder / name).read_text()), "run_dir": str(folder), "train_seconds": _train_seconds(folder)}
+
+
+def _train_seconds(folder):
+    times = [json.loads(line)["time"] for line in (folder / "log.jsonl").read_text().splitlines()]
+    return times[-1] - times[0]
+
+
+def measure(flags, table):
+    """{row name: list over seeds of a report dict, or of the sentence on what failed}."""
+    # By run, not by row: rows that share a run must not train it twice at the same time.
+    jobs = [(row, seed) for seed in range(flags.seeds) for row in table["rows"]]
+    found = {row["name"]: [None] * flags.seeds for row in table["rows"]}
+    by_training = {}
+    for row, seed in jobs:
+        by_training.setdefault((row.get("flagfile"), tuple(row.get("train", [])), seed), []).append((row, seed))
+    bar = tqdm(total=len(jobs), desc=f"table {flags.table}", unit="cell", dynamic_ncols=True)
+
+    def work(group):
+        for row, seed in group:
+            found[row["name"]][seed] = _report_of(flags, table, row, seed)
+            bar.update()
+
+    with bar, concurrent.futures.ThreadPoolExecutor(flags.processes) as pool:
+        list(pool.map(work, by_training.values()))
+    return found
+
+
+def cells(table, found):
+    """(row, metric) → (mean, deviation over seeds, number of seeds, paper's number or None), for what was measured."""
+    result = {}
+    for row in table["rows"]:
+        reports = [report for report in found[row["name"]] if isinstance(report, dict)]
+        for place, metric in enumerate(table["metrics"]):
+            values = [report["metrics"][metric] for report in reports]
+            paper = row["paper"][place] if row.get("paper") else None
+            if values:
+                deviation = statistics.stdev(values) if len(values) > 1 else 0.0
+                result[row["name"], metric] = (statistics.mean(values), deviation, len(values), paper)
+    return result
+
+
+def orderings(table, measured):
+    """Lines of Markdown: for each pair of rows and each metric of `order`, whether ours differ as the paper's do."""
+    lines = []
+    for metric in table.get("order", []):
+        rows = [
+            row["name"] for row in table["rows"] if measured.get((row["name"], metric), (0, 0, 0, None))[3] is not None
+        ]
+        for place, first in enumerate(rows):
+            for second in rows[place + 1 :]:
+                (a, da, _, pa), (b, db, _, pb) = measured[first, metric], measured[second, metric]
+                if pa == pb:
+                    continue
+                noise = (da**2 + db**2) ** 0.5
+                word = "not decided" if abs(a - b) <= noise else "holds" if (a - b) * (pa - pb) > 0 else "reversed"
+                lines.append(
+                    f"| {metric} | {first} vs {second} | {pa - pb:+.2f} | {a - b:+.2f} ± {noise:.2f} | {word} |"
+                )
+    return lines
+
+
+def markdown(flags, table, found, measured):
+    """The table as Markdown: paper | ours ± deviation | difference, the orderings, and how it was made."""
+    head = "| row | " + " | ".join(table["metrics"]) + " |"
+    lines = [f"## {table['title']}", "", table["note"], "", head, "|---" * (len(table["metrics"]) + 1) + "|"]
+    for row in table["rows"]:
+        texts = [_cell(measured.get((row["name"], metric))) for metric in table["metrics"]]
+        lines.append(f"| {row['name']} | " + " | ".join(texts) + " |")
+    lines += ["", f"Each cell: ours, mean ± standard deviation over {flags.seeds} seeds (paper's number)."]
+    failures = [
+        f"- {name}, seed {seed}: {r}" for name, rs in found.items() for seed, r in enumerate(rs) if isinstance(r, str)
+    ]
+    if failures:
+        lines += ["", "Failed:", *failures]
+    order = orderings(table, measured)
+    if order:
+        lines += ["", "| metric | rows | paper's difference | ours | ordering |", "|---|---|---|---|---|", *order]
+    return "\n".join([*lines, "", *_provenance(flags, found)]) + "\n"
+
+
+def _cell(value):
+    if value is None:
+        return "failed"
+    mean, deviation, _, paper = value
+    return f"{mean:.2f} ± {deviation:.2f}" + (f" ({paper:g})" if paper is not None else "")
+
+
+def _provenance(flags, found):
+    reports = {report["run_dir"]: report for rs in found.values() for report in rs if isinstance(report, dict)}
+    if not reports:
+        return ["No run succeeded."]
+    one = next(iter(reports.values()))
+    minutes = sum(report["train_seconds"] for report in reports.values()) / 60
+    command = f"python tools/reproduce.py --table={flags.table} --seeds={flags.seeds}"
+    return [
+        f"Measured on {one['data_set']} ({one['split']} split, data {one['data_checksum'][:12]}) with `{command}`: "
+        f"{len(reports)} runs, {minutes:.0f} minutes of training on {one['hardware']['cores']} cores of "
+        f"{one['hardware']['cpu']}, TensorFlow {one['versions']['tensorflow']}, Keras {one['versions']['keras']}."
+    ]
+
+
+def write(flags, table, found):
+    """Writes <output>/<table>.md and .csv; returns the Markdown."""
+    measured = cells(table, found)
+    text = markdown(flags, table, found, measured)
+    folder = pathlib.Path(flags.output)
+    with atomic_write(folder / f"{flags.table}.md") as temporary:
+        temporary.write_text(text)
+    with atomic_write(folder / f"{flags.table}.csv") as temporary, open(temporary, "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["row", "metric", "ours", "deviation", "seeds", "paper"])
+        writer.writerows([row, metric, *map(_round, value)] for (row, metric), value in measured.items())
+    return text
+
+
+def _round(value):
+    return round(value, 4) if isinstance(value, float) else value
+
+
+def main(argv):
+    flags = parse_flags(Flags, argv)
+    table = read_table(flags.table)
+    found = measure(flags, table)
+    print(write(flags, table, found))
+    if any(isinstance(report, str) for reports in found.values() for report in reports):
+        return 2
+
+
+if __name__ == "__main__":
+    errors.run(main)
