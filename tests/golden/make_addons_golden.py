@@ -1,0 +1,60 @@
+"""Makes addons.npz: what tensorflow-addons computes where this package has its own layers and losses.
+
+tensorflow-addons ended in 2024 and does not run on the TensorFlow that this package needs, so its answers were taken
+once, in an environment of their own:
+
+    python3.11 -m venv /tmp/addons
+    /tmp/addons/bin/pip install tensorflow==2.15.1 tensorflow-addons==0.23.0 "numpy<2"
+    /tmp/addons/bin/python tests/golden/make_addons_golden.py
+"""
+
+import itertools
+import pathlib
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_addons as tfa
+
+OUTPUT = pathlib.Path(__file__).with_name("addons.npz")
+METRICS = {"L2": "l2", "squared-L2": "squared_l2", "angular": "angular"}
+
+
+def instance_normalization():
+    """Inputs and outputs without and with a scale and an offset; epsilon as in `tfvse.layers.normalization`."""
+    rng = np.random.default_rng(1)
+    pictures = rng.normal(3.0, 2.0, (2, 7, 5, 4)).astype(np.float32)
+    scale, offset = rng.normal(size=(2, 4)).astype(np.float32)
+    plain = tfa.layers.InstanceNormalization(epsilon=1e-5, center=False, scale=False)
+    affine = tfa.layers.InstanceNormalization(epsilon=1e-5)
+    affine.build(pictures.shape)
+    affine.set_weights([scale, offset])
+    yield from {"norm/pictures": pictures, "norm/scale": scale, "norm/offset": offset}.items()
+    yield from {"norm/plain": plain(pictures).numpy(), "norm/affine": affine(pictures).numpy()}.items()
+
+
+def triplets():
+    """Losses and their gradients with respect to the embeddings, for every distance, margin and form."""
+    rng = np.random.default_rng(2)
+    embeddings = rng.normal(size=(24, 8)).astype(np.float32)
+    labels = rng.integers(0, 5, 24)
+    labels[0] = 9  # a sample without a positive
+    yield from {"triplet/embeddings": embeddings, "triplet/labels": labels}.items()
+    for metric, margin in itertools.product(METRICS, (0.2, 1.0)):
+        settings = {"margin": margin, "distance_metric": metric}
+        losses = {
+            "hard": tfa.losses.TripletHardLoss(**settings),
+            "soft": tfa.losses.TripletHardLoss(soft=True, **settings),
+            "semi_hard": tfa.losses.TripletSemiHardLoss(**settings),
+        }
+        for name, loss in losses.items():
+            x = tf.Variable(embeddings)
+            with tf.GradientTape() as tape:
+                value = loss(labels, x)
+            key = f"triplet/{name}/{METRICS[metric]}/{margin}"
+            yield key, value.numpy()
+            yield f"{key}/gradient", tf.convert_to_tensor(tape.gradient(value, x)).numpy()
+
+
+if __name__ == "__main__":
+    np.savez_compressed(OUTPUT, **dict([*instance_normalization(), *triplets()]))
+    print(f"{OUTPUT}: {OUTPUT.stat().st_size:,} bytes; TensorFlow {tf.__version__}, addons {tfa.__version__}")
