@@ -30,7 +30,9 @@ def describe(error):
         return " ".join(str(error).split())
     if isinstance(error, OSError) and error.errno in _DISK_REASONS:
         where = f" at {error.filename}" if error.filename else ""
-        return f"{_DISK_REASONS[error.errno]}{where}; choose another place or make room, then run the same command again"
+        return (
+            f"{_DISK_REASONS[error.errno]}{where}; choose another place or make room, then run the same command again"
+        )
     return None
 
 

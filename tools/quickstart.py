@@ -23,7 +23,7 @@ from an ImageNet-trained EfficientNet-Lite0, word vectors from GloVe 6B.
 GOODBYE = """
 next steps
   your own pictures   python tools/prepare_data.py --data=folder --data_dir=<pictures + captions.csv>
-  Flickr8k            python tools/prepare_data.py --data=flickr8k --data_dir=<Flickr8k>, configs/cyclematch/flickr8k.cfg
+  Flickr8k           python tools/prepare_data.py --data=flickr8k --data_dir=<Flickr8k>; configs/cyclematch/flickr8k.cfg
   serve the model     python tools/serve.py --model=saved_models/emoji
 """
 
