@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -19,6 +19,7 @@ def test_wrap_cuts_with_an_ellipsis():
     assert len(lines) == 2 and lines[1].endswith("…") and page._width(lines[1], 9) <= 1.0
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60), st.floats(0.1, 3), st.integers(1, 4))
 def test_wrap_holds_its_bounds_for_any_text(text, width, lines):
     wrapped = page.wrap(text, width, 9, lines).split("\n")
@@ -39,6 +40,7 @@ def test_printable(text, shown):
     assert page.printable(text) == shown
 
 
+@settings(deadline=None)
 @given(st.text(max_size=30))
 def test_printable_needs_no_glyph_that_the_font_lacks(text):
     assert page.printable(page.printable(text)) == page.printable(text)

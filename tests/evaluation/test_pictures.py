@@ -38,6 +38,18 @@ def test_contact_sheet_marks_the_right_answers(tmp_path):
     assert green(sheet(tmp_path / "some.png", True)) > 200
 
 
+def test_contact_sheet_of_one_direction(tmp_path):
+    text, image = (
+        pictures.TextQuery("a dog", list(noise(5)), [False] * 5),
+        pictures.ImageQuery(noise(1)[0], ["x"], [True]),
+    )
+    left = pixels(pictures.contact_sheet(tmp_path / "left.png", [text], []))
+    right = pixels(pictures.contact_sheet(tmp_path / "right.png", [], [image]))
+    both = pixels(pictures.contact_sheet(tmp_path / "both.png", [text], [image]))
+    assert left.shape[1] < both.shape[1] > right.shape[1]
+    np.testing.assert_array_equal(left[100:, :500], both[100:, :500])
+
+
 def test_grid_grows_with_rows_and_columns(tmp_path):
     small = pixels(pictures.grid(tmp_path / "a.png", {"a": noise(1, 32), "b": noise(1, 16)}))
     large = pixels(pictures.grid(tmp_path / "b.png", dict.fromkeys("abcdef", noise(3, 32)), "title"))

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from tests.metrics import oracles
 from tests.metrics.strategies import tied_queries
@@ -29,6 +29,7 @@ def test_perfect_and_hopeless():
     assert ap([3, 2, 1, 0], [2, 3]) == 0
 
 
+@settings(deadline=None)
 @given(tied_queries())
 def test_expectation_equals_mean_over_all_orders(query):
     scores, positives = query

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfvse.metrics import classification
@@ -34,6 +34,7 @@ def test_nan_is_refused():
         classification.predictions([[0.0, np.nan]])
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**6))
 def test_without_ties_it_is_the_argmax(seed):
     generator = np.random.default_rng(seed)

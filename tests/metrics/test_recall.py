@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.metrics import oracles
@@ -37,6 +37,7 @@ def test_collapsed_embedding_scores_chance():
     assert first_rank(ranks)[0] == pytest.approx(26 / 6)
 
 
+@settings(deadline=None)
 @given(tied_queries(), st.integers(1, 8))
 def test_expectation_equals_mean_over_all_orders(query, k):
     scores, positives = query
@@ -48,6 +49,7 @@ def test_expectation_equals_mean_over_all_orders(query, k):
     )
 
 
+@settings(deadline=None)
 @given(tied_queries(largest=12))
 def test_recall_grows_with_k_to_certainty(query):
     ranks = ranks_of(*query)
@@ -55,6 +57,7 @@ def test_recall_grows_with_k_to_certainty(query):
     assert np.all(np.diff(recalls) >= -1e-12) and recalls[-1] == 1
 
 
+@settings(deadline=None)
 @given(tied_queries(), st.permutations(range(6)))
 def test_order_of_the_gallery_does_not_matter(query, order):
     scores, positives = query
@@ -63,6 +66,7 @@ def test_order_of_the_gallery_does_not_matter(query, order):
     assert recall_at_k(moved, 2) == pytest.approx(recall_at_k(ranks_of(scores, positives), 2))
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**6), st.integers(1, 30))
 def test_median_rank_without_ties_is_the_median(seed, queries):
     generator = np.random.default_rng(seed)

@@ -56,7 +56,7 @@ def contact_sheet(path, text_queries, image_queries, title=""):
 
     Args:
       path: PNG to write.
-      text_queries, image_queries: lists of `TextQuery` and of `ImageQuery`.
+      text_queries, image_queries: lists of `TextQuery` and of `ImageQuery`; one of them may be empty.
       title: a line above everything.
 
     Returns:
@@ -64,14 +64,17 @@ def contact_sheet(path, text_queries, image_queries, title=""):
     """
     cell, gap, query_width, text_width = 1.2, 0.1, 2.1, 4.3  # inches
     found = max((len(query.pictures) for query in text_queries), default=0)
-    middle = MARGIN + query_width + found * (cell + gap) + 0.4
+    middle = MARGIN + (query_width + found * (cell + gap) + 0.4 if text_queries else 0)
+    width = middle + (cell + 0.35 + text_width if image_queries else -0.4) + MARGIN
     texts = [[wrap(text, text_width, 9, 2) for text in query.texts] for query in image_queries]
     blocks = [sum(height(text, 9) + 0.04 for text in block) for block in texts]
     heights = [max(cell, block) + 2 * gap for block in blocks + [0] * (len(text_queries) - len(blocks))]
-    page = Page(middle + cell + 0.35 + text_width + MARGIN, 0.9 + sum(heights) + 0.05)
-    page.text(MARGIN, 0.2, title, size=13, weight="bold")
-    page.text(MARGIN, 0.55, "Text → pictures", size=11, color=GREY)
-    page.text(middle, 0.55, "Picture → texts", size=11, color=GREY)
+    page = Page(width, 0.9 + sum(heights) + 0.05)
+    page.text(MARGIN, 0.2, wrap(title, 0.85 * width - 2 * MARGIN, 13, 1), size=13, weight="bold")
+    if text_queries:
+        page.text(MARGIN, 0.55, "Text → pictures", size=11, color=GREY)
+    if image_queries:
+        page.text(middle, 0.55, "Picture → texts", size=11, color=GREY)
     tops = 0.9 + np.cumsum([0, *heights])
     for query, top in zip(text_queries, tops, strict=False):
         text = wrap(query.text, query_width - 0.2, 10, 6)
