@@ -1,6 +1,11 @@
-"""What every test shares: a quiet TensorFlow and few threads, so that workers of pytest-xdist do not fight for cores."""
+"""What every test shares: a quiet TensorFlow on the CPU, and properties that a busy machine cannot fail."""
 
 import os
 
+import hypothesis
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+
+hypothesis.settings.register_profile("tfvse", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("tfvse")

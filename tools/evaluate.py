@@ -7,6 +7,7 @@ Writes `<run_dir>/report-<split>.json` and the system's pictures. Any setting of
 import dataclasses
 import pathlib
 import sys
+import time
 
 from tfvse import errors
 from tfvse.config import RunFolder, parse_run_tool, setting
@@ -33,8 +34,13 @@ def main(argv):
     dataset = data.load(config)
     system = base.create(config, dataset, precision="float32")
     state = checkpoint.load_networks(system, run_dir, flags.checkpoint)
-    report = system.evaluate(dataset, flags.split)
-    report = dataclasses.replace(report, step=state["step"], command=" ".join(["python", *sys.argv]))
+    begun = time.time()
+    report = dataclasses.replace(
+        system.evaluate(dataset, flags.split),
+        step=state["step"],
+        command=" ".join(["python", *sys.argv]),
+        wall_seconds=round(time.time() - begun, 2),
+    )
     report.write(run_dir / flags.report)
     print(report.table())
     written = [run_dir / flags.report, *(system.plots(dataset, flags.split, run_dir) if flags.plots else [])]

@@ -29,7 +29,10 @@ def test_the_card_compares_in_the_metric_of_the_task():
 
 @pytest.mark.parametrize(
     "script, reason",
-    [("import os; os.abort()", r"the converter crashed \(SIGABRT\)"), ("raise ValueError('no kernel')", "ValueError: no kernel")],
+    [
+        ("import os; os.abort()", r"the converter crashed \(SIGABRT\)"),
+        ("raise ValueError('no kernel')", "ValueError: no kernel"),
+    ],
 )
 def test_a_failed_conversion_is_one_sentence(tmp_path, monkeypatch, script, reason):
     monkeypatch.setattr(litert, "_SCRIPT", tmp_path / "convert.py")

@@ -105,7 +105,7 @@ def convert(model, number_format, path):
     """Writes `model` (a `LiteRTModel`) as a LiteRT file at `path`; its input is float32 [1, *shape] in every format."""
     with tempfile.TemporaryDirectory() as scratch:
         spec = tf.TensorSpec((1, *model.shape), tf.float32, name="input")
-        function = tf.function(lambda x: {"output": model.function(x)}).get_concrete_function(spec)
+        function = tf.function(lambda x: {"output": model.function(x)}, autograph=False).get_concrete_function(spec)
         module = tf.Module()
         module.held_variables = list(function.variables)
         tf.saved_model.save(module, f"{scratch}/model", signatures=function)

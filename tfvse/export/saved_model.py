@@ -28,7 +28,8 @@ class _Exported(tf.Module):
 def trace(signature):
     """The `tf.ConcreteFunction` of a `Signature`."""
     specs = {key: tf.TensorSpec(shape, dtype, name=key) for key, (dtype, shape) in signature.inputs.items()}
-    return tf.function(lambda **tensors: dict(signature.function(**tensors))).get_concrete_function(**specs)
+    function = tf.function(lambda **tensors: dict(signature.function(**tensors)), autograph=False)
+    return function.get_concrete_function(**specs)
 
 
 def save(signatures, folder):

@@ -32,7 +32,7 @@ def shrink(picture):
 
 
 def read(folder, image_ids):
-    """The thumbnails of `image_ids` (list of str) in a SavedModel's `folder`: JPEG bytes, or None where there is none."""
+    """The thumbnails of `image_ids` (list of str) in a SavedModel: a JPEG's bytes each, None where there is none."""
     path = pathlib.Path(folder) / _FILE
     if not path.is_file():
         return [None] * len(image_ids)

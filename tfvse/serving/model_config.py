@@ -32,7 +32,7 @@ def newest(folder):
 
 
 def write(directory):
-    """Writes `<directory>/models.config` for every model there, with the absolute paths that TensorFlow Serving needs."""
+    """Writes `<directory>/models.config` for the models there, with absolute paths as TensorFlow Serving needs them."""
     directory = pathlib.Path(directory).resolve()
     config = model_server_config_pb2.ModelServerConfig()
     for folder in sorted(path for path in directory.iterdir() if versions(path)):
