@@ -1,0 +1,119 @@
+import contextlib
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfvse.training.image_pool import ImagePool, trade
+
+
+def _pictures(*values):
+    """Pictures of one grey each, told apart by their value."""
+    return tf.reshape(tf.constant(values, tf.float32), (-1, 1, 1, 1)) * tf.ones((1, 2, 2, 3))
+
+
+def _values(pictures):
+    return np.asarray(pictures)[:, 0, 0, 0].tolist()
+
+
+def _run(pool, steps, first=0, batch=1):
+    return [_values(pool.trade(_pictures(*(s * batch + i + 1 for i in range(batch))), tf.constant(s, tf.int64)))
+            for s in range(first, first + steps)]  # fmt: skip
+
+
+def test_a_filling_pool_hands_back_what_it_keeps():
+    pool = ImagePool(3, (2, 2, 3), seed=0)
+    assert _run(pool, 3) == [[1], [2], [3]]
+    assert _values(pool.pictures) == [1, 2, 3]
+
+
+def test_a_full_pool_swaps_or_passes():
+    pool = ImagePool(3, (2, 2, 3), seed=0)
+    _run(pool, 3)
+    for step in range(3, 30):
+        before = _values(pool.pictures)
+        (shown,), new = _run(pool, 1, first=step)[0], step + 1
+        if shown == new:
+            assert _values(pool.pictures) == before
+        else:
+            assert _values(pool.pictures) == [new if value == shown else value for value in before]
+
+
+def test_half_of_the_pictures_are_old_and_every_place_is_used():
+    pool = ImagePool(5, (2, 2, 3), seed=1)
+    shown = _run(pool, 200)
+    old = np.mean([value != step + 1 for step, (value,) in enumerate(shown)])
+    assert 0.4 < old < 0.6
+    assert min(_values(pool.pictures)) > 100
+
+
+def test_a_batch_is_traded_one_picture_after_the_other():
+    # Five pictures into a pool of three: the last two may get one of the first three of the same batch.
+    history, count, traded = trade(tf.zeros((3, 2, 2, 3)), tf.constant(0, tf.int64), _pictures(1, 2, 3, 4, 5), [0, 0])
+    assert _values(traded)[:3] == [1, 2, 3] and count == 3
+    assert set(_values(history)) <= {1, 2, 3, 4, 5} and len(set(_values(history))) == 3
+
+
+def test_same_seed_and_step_same_trade_other_seed_another():
+    runs = [_run(ImagePool(4, (2, 2, 3), seed=seed), 40) for seed in (0, 0, 1)]
+    assert runs[0] == runs[1] != runs[2]
+
+
+def test_a_restored_pool_goes_on_as_if_nothing_had_happened(tmp_path):
+    pool = ImagePool(3, (2, 2, 3), seed=0)
+    _run(pool, 10)
+    path = tf.train.Checkpoint(pool=pool.variables).write(str(tmp_path / "pool"))
+    again = ImagePool(3, (2, 2, 3), seed=0)
+    tf.train.Checkpoint(pool=again.variables).read(path).assert_consumed()
+    assert _run(pool, 20, first=10) == _run(again, 20, first=10)
+
+
+def test_size_zero_keeps_nothing():
+    assert _run(ImagePool(0, (2, 2, 3), seed=0), 3) == [[1], [2], [3]]
+
+
+def test_no_gradient_flows_back():
+    pool, x = ImagePool(2, (2, 2, 3), seed=0), _pictures(1)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = pool.trade(x, tf.constant(0, tf.int64))
+    assert tape.gradient(y, x) is None
+
+
+def test_distance_by_hand():
+    # The kept pictures are 1 and 3: |5-1| and |5-3| have the mean 3.
+    pool = ImagePool(4, (2, 2, 3), seed=0)
+    assert pool.distance(_pictures(5)) == 1
+    _run(pool, 1), _run(pool, 1, first=2)
+    np.testing.assert_allclose(pool.distance(_pictures(5)), 3)
+
+
+@pytest.fixture(scope="module")
+def two_replicas():
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    with contextlib.suppress(RuntimeError):  # TensorFlow has already started with the devices that it has
+        tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+    devices = tf.config.list_logical_devices("CPU")
+    if len(devices) < 2:
+        pytest.skip("needs two logical CPU devices")
+    return tf.distribute.MirroredStrategy([device.name for device in devices[:2]])
+
+
+def test_two_replicas_do_what_one_device_does(two_replicas):
+    alone = ImagePool(3, (2, 2, 3), seed=0)
+    expected = _run(alone, 12, batch=2)
+    with two_replicas.scope():
+        pool = ImagePool(3, (2, 2, 3), seed=0)
+
+    @tf.function
+    def step(pictures, number):
+        return two_replicas.run(pool.trade, args=(pictures, number))
+
+    for s in range(12):
+        parts = two_replicas.experimental_distribute_values_from_function(
+            lambda context, s=s: _pictures(2 * s + context.replica_id_in_sync_group + 1)
+        )
+        shown = two_replicas.experimental_local_results(step(parts, tf.constant(s, tf.int64)))
+        assert [_values(part)[0] for part in shown] == expected[s]
+    for copy in two_replicas.experimental_local_results(pool.pictures):
+        assert _values(copy) == _values(alone.pictures)

@@ -1,0 +1,20 @@
+"""Instance normalisation, which translation networks need where classifiers use batch normalisation."""
+
+import keras
+
+
+def instance_normalization(affine=False, **kwargs):
+    """Normalises every channel of every picture by its own mean and variance over height and width.
+
+    It is Keras' group normalisation with one channel a group, and epsilon 1e-5 as in the reference of CycleGAN (Ulyanov
+    et al., "Instance Normalization: The Missing Ingredient for Fast Stylization", 2016). Mean and variance are taken in
+    float32 whatever the precision of the layer.
+
+    Args:
+      affine: True gives each channel a trainable scale and offset after the normalisation, False neither.
+      **kwargs: passed to the layer (`name`, `dtype`).
+
+    Returns:
+      A keras layer [B, H, W, C] → [B, H, W, C].
+    """
+    return keras.layers.GroupNormalization(groups=-1, epsilon=1e-5, scale=affine, center=affine, **kwargs)

@@ -1,0 +1,261 @@
+"""CycleGAN, Long CycleGAN and Nest CycleGAN: unpaired translation with one or more generators and cycles.
+
+J.-Y. Zhu, T. Park, P. Isola, A. A. Efros, "Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial
+Networks", ICCV 2017 ("the reference"); extended in Y. Liu, "Exploring Images with Deep Learning for Classification,
+Retrieval and Synthesis", thesis, Leiden 2018, section 8.1.
+
+Symbols
+    a, b                       `batch["a"]`, `batch["b"]`, unpaired
+    G^m_AB, G^n_BA             networks `generator_a_to_b_<m>`, `generator_b_to_a_<n>` (eqs 8.4, 8.5)
+    M, N                       `generators_a_to_b`, `generators_b_to_a`; vanilla is 1, 1 and Long 2, 2
+    D_A, D_B                   networks `discriminator_a`, `discriminator_b`; they see G^N_BA(b) and G^M_AB(a)
+    L_GAN                      losses "adversarial_a", "adversarial_b", "discriminator_a", "discriminator_b" (eq. 8.1)
+    L_Rec                      losses "cycle_a", "cycle_b" (eq. 8.2)
+    L_Inner, m < M             losses "inner_cycle_a", "inner_cycle_b", with `nested` (eqs 8.7-8.9)
+    L_Sim                      loss "similarity", with `nested` (eq. 8.11)
+    λ                          `cycle_weight`
+
+Where this departs from the thesis, or had to choose
+    - Eq. 8.1 is what the discriminator minimises. As a minimax game it would have the generator maximise D(G(a))²; like
+      the reference, the generator minimises (D(G(a)) - 1)².
+    - The discriminators' losses are halved, as in the reference ("to slow down D"). Adam's steps do not depend on the
+      size of the loss, so what the ½ really does is to double the weight decay relative to it.
+    - ‖·‖₁ is the mean over pixels and colours, as in the reference: λ does not depend on the picture's size.
+    - The weight decay of 0.0005 stands in the thesis, not in the reference. It is taken for an L2 penalty, as
+      TensorFlow had it in 2018. Adam divides it by the size of the loss's gradient like everything else: where a
+      layer's gradient has become small, decay pulls harder than 0.0005 suggests. Decoupled from the gradient (AdamW)
+      it would be 1e-7 a step: nothing.
+    - The inner cycles pair G^m_AB with G^(N-m+1)_BA, which is defined for M = N only.
+    - The thesis trains and tests at 256 x 256; the random crop from 286 and the mirroring are the reference's.
+    - Instance normalisation has no scale and offset, and the convolutions before it keep their biases, which it
+      cancels: both as in the reference's PyTorch code, so that its parameter counts hold. The generator's strided
+      convolutions pad as TensorFlow does ("same": zeros at the bottom and right), not by one pixel on every side.
+
+Numbers to reach (table 8.1, label → photo, test split, FCN-score: per-pixel accuracy, per-class accuracy, class IoU;
+it needs a segmentation network trained on real photos, so it is no part of `evaluate` yet)
+                       CMP Facades          Cityscapes
+    Vanilla CycleGAN   0.35 0.15 0.10       0.51 0.17 0.12
+    Long CycleGAN      0.43 0.19 0.13       0.54 0.18 0.13
+    Nest CycleGAN      0.49 0.22 0.15       0.57 0.20 0.14
+"""
+
+import dataclasses
+
+import keras
+from keras import layers, ops
+
+from tfvse.config import setting
+from tfvse.errors import UserError
+from tfvse.layers.normalization import instance_normalization
+from tfvse.layers.padding import ReflectionPadding2D
+from tfvse.losses.adversarial import FAKE, REAL, least_squares
+from tfvse.losses.reconstruction import absolute_error
+from tfvse.systems.base import Optimizer, Stage
+from tfvse.systems.translation import DIRECTIONS, Translation, TranslationConfig
+
+WON = 1e-3  # loss of a discriminator whose scores are within 0.03 of the label everywhere
+IDENTICAL = 0.02  # mean absolute difference in [-1, 1]: under three of 255 grey levels
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(TranslationConfig):
+    """Settings of CycleGAN."""
+
+    generators_a_to_b: int = setting(1, "M, generators in the chain from a to b", low=1, high=8)
+    generators_b_to_a: int = setting(1, "N, generators in the chain from b to a", low=1, high=8)
+    nested: bool = setting(False, "Nest CycleGAN: inner cycles and the similarity loss; needs M = N of 2 or more")
+    generator_width: int = setting(64, "channels of a generator's first convolution", low=1)
+    residual_blocks: int = setting(9, "of a generator; the reference has 6 at 128 px, 9 from 256 px on", low=0)
+    discriminator_width: int = setting(64, "channels of a discriminator's first convolution", low=1)
+    cycle_weight: float = setting(10.0, "λ, weight of the cycle-consistency losses", low=0)
+    similarity_weight: float = setting(1.0, "weight of the similarity loss of Nest CycleGAN", low=0)
+    identity_weight: float = setting(0.0, "weight of |G_AB(b) - b| and |G_BA(a) - a|, times λ; 0: left out", low=0)
+    learning_rate: float = setting(2e-4, "of Adam, constant at first", low=0)
+    beta_1: float = setting(0.5, "momentum of Adam", low=0, high=1)
+    weight_decay: float = setting(5e-4, "factor of the L2 penalty on kernels", low=0)
+    decay_from: float = setting(0.5, "fraction of training after which the rate falls to zero", low=0, high=1)
+    pool_size: int = setting(50, "past pictures of each domain kept for the discriminators; 0: none", low=0)
+
+    def check(self):
+        super().check()
+        if self.crop_size % 4 or self.crop_size < 24:
+            raise UserError(f"--crop_size={self.crop_size}: must be a multiple of 4, 24 or more: the networks halve it")
+        if self.nested and not self.generators_a_to_b == self.generators_b_to_a >= 2:
+            raise UserError(
+                f"--nested: inner cycles need --generators_a_to_b={self.generators_a_to_b} and "
+                f"--generators_b_to_a={self.generators_b_to_a} to be the same number, 2 or more"
+            )
+
+
+def _convolution(filters, size, **kwargs):
+    normal = keras.initializers.RandomNormal(stddev=0.02)
+    return layers.Conv2D(filters, size, kernel_initializer=normal, **kwargs)
+
+
+def _normalised(x):
+    return layers.ReLU()(instance_normalization()(x))
+
+
+def _residual(x, filters):
+    """R<filters>: two 3 x 3 convolutions around which the input is added."""
+    y = _normalised(_convolution(filters, 3)(ReflectionPadding2D(1)(x)))
+    y = instance_normalization()(_convolution(filters, 3)(ReflectionPadding2D(1)(y)))
+    return layers.Add()([x, y])
+
+
+def _leaky(x):
+    # TensorFlow's graph optimizer fails on its own LeakyRelu after a bias, and then leaves the whole step as it is.
+    return ops.maximum(x, 0.2 * x)
+
+
+def generator(width=64, residual_blocks=9, name=None):
+    """c7s1-w, d2w, d4w, R4w x residual_blocks, u2w, uw, c7s1-3 with w = `width` (the reference's appendix).
+
+    Returns:
+      keras.Model, float32 [B, H, W, 3] in [-1, 1] → the same; H and W are multiples of 4, at least 8.
+    """
+    pictures = keras.Input((None, None, 3))
+    x = _normalised(_convolution(width, 7)(ReflectionPadding2D(3)(pictures)))
+    for factor in (2, 4):
+        x = _normalised(_convolution(factor * width, 3, strides=2, padding="same")(x))
+    for _ in range(residual_blocks):
+        x = _residual(x, 4 * width)
+    for factor in (2, 1):
+        normal = keras.initializers.RandomNormal(stddev=0.02)
+        x = _normalised(layers.Conv2DTranspose(factor * width, 3, 2, "same", kernel_initializer=normal)(x))
+    x = _convolution(3, 7)(ReflectionPadding2D(3)(x))
+    return keras.Model(pictures, layers.Activation("tanh", dtype="float32")(x), name=name)
+
+
+def discriminator(width=64, name=None):
+    """The 70 x 70 PatchGAN: Cw-C2w-C4w-C8w and one more convolution to a score for every patch, without a sigmoid.
+
+    Returns:
+      keras.Model, float32 [B, H, W, 3] in [-1, 1] → float32 [B, H/8 - 2, W/8 - 2, 1], towards 1 for real.
+    """
+    x = pictures = keras.Input((None, None, 3))
+    for factor, strides in ((1, 2), (2, 2), (4, 2), (8, 1)):
+        x = _convolution(factor * width, 4, strides=strides)(layers.ZeroPadding2D(1)(x))
+        x = _leaky(x if factor == 1 else instance_normalization()(x))
+    scores = _convolution(1, 4)(layers.ZeroPadding2D(1)(x))
+    return keras.Model(pictures, layers.Activation("linear", dtype="float32")(scores), name=name)
+
+
+class CycleGAN(Translation):
+    """Vanilla, Long and Nest CycleGAN, told apart by M, N and `nested`."""
+
+    Config = Config
+    multiple = 4
+    minimum = 8
+
+    def build(self, data):
+        from tfvse.training.image_pool import ImagePool
+
+        config = self.config
+        for direction in DIRECTIONS:
+            for name in self._generators(direction):
+                self.networks[name] = generator(config.generator_width, config.residual_blocks, name)
+        for domain in "ab":
+            name = f"discriminator_{domain}"
+            self.networks[name] = discriminator(config.discriminator_width, name)
+        shape = data.element_spec["a"].shape[1:]
+        self.pools = {d: ImagePool(config.pool_size, shape, 2 * config.seed + i) for i, d in enumerate("ab")}
+
+    def _generators(self, direction):
+        count = getattr(self.config, f"generators_{direction}")
+        return [f"generator_{direction}_{number + 1}" for number in range(count)]
+
+    def stages(self):
+        config = self.config
+        adam = Optimizer(
+            "adam", config.learning_rate, beta_1=config.beta_1, weight_decay=config.weight_decay,
+            schedule="linear", decay_from=config.decay_from,
+        )  # fmt: skip
+        trains = {
+            "generators": tuple(name for direction in DIRECTIONS for name in self._generators(direction)),
+            "discriminators": ("discriminator_a", "discriminator_b"),
+        }
+        weights = {"similarity": config.similarity_weight}
+        for domain in "ab":
+            weights[f"cycle_{domain}"] = weights[f"inner_cycle_{domain}"] = config.cycle_weight
+            weights[f"identity_{domain}"] = config.cycle_weight * config.identity_weight
+            weights[f"discriminator_{domain}"] = 0.5
+        return (Stage("train", trains, dict.fromkeys(trains, adam), weights, config.steps, config.epochs),)
+
+    def chain(self, direction, pictures, first=0):
+        """What every generator of a chain gives, in turn, when `pictures` enter it at generator `first` (from 0)."""
+        outputs = []
+        for name in self._generators(direction)[first:]:
+            pictures = self.networks[name](pictures)
+            outputs.append(pictures)
+        return outputs
+
+    def forward(self, direction, pictures):
+        return self.chain(direction, pictures)[-1]
+
+    def generator_losses(self, a, b):
+        """The generators' side of eqs 8.3, 8.6 or 8.10 with 8.11.
+
+        Returns:
+          (losses, fakes): name → scalar, and {"a", "b"} → the generated pictures that the discriminators judge.
+        """
+        made_b, made_a = self.chain("a_to_b", a), self.chain("b_to_a", b)
+        fakes = {"a": made_a[-1], "b": made_b[-1]}
+        losses = {
+            f"adversarial_{domain}": ops.mean(least_squares(self.networks[f"discriminator_{domain}"](fake), REAL))
+            for domain, fake in fakes.items()
+        }
+        losses["cycle_a"] = _l1(self.forward("b_to_a", fakes["b"]), a)
+        losses["cycle_b"] = _l1(self.forward("a_to_b", fakes["a"]), b)
+        if self.config.nested:
+            losses["inner_cycle_a"] = self._inner_cycles("b_to_a", made_b, a)
+            losses["inner_cycle_b"] = self._inner_cycles("a_to_b", made_a, b)
+            losses["similarity"] = _l1(made_b[0], made_a[0])
+        if self.config.identity_weight:
+            losses["identity_a"] = _l1(self.forward("b_to_a", a), a)
+            losses["identity_b"] = _l1(self.forward("a_to_b", b), b)
+        return losses, fakes
+
+    def _inner_cycles(self, back, made, real):
+        """Eq. 8.9 without the outer cycle: after m generators there, the last m generators take the picture back."""
+        count = len(made)
+        return sum(_l1(self.chain(back, made[m - 1], first=count - m)[-1], real) for m in range(1, count))
+
+    def discriminator_losses(self, reals, fakes):
+        """Eq. 8.1 for both domains: `reals` and `fakes` are {"a", "b"} → pictures."""
+        losses = {}
+        for domain in "ab":
+            network = self.networks[f"discriminator_{domain}"]
+            real, fake = least_squares(network(reals[domain]), REAL), least_squares(network(fakes[domain]), FAKE)
+            losses[f"discriminator_{domain}"] = ops.mean(real) + ops.mean(fake)
+        return losses
+
+    def train_step(self, batch):
+        """The generators' update, then the discriminators' with generated pictures of now and before."""
+        fakes = {}
+
+        def generator_losses():
+            losses, made = self.generator_losses(batch["a"], batch["b"])
+            fakes.update(made)
+            return losses
+
+        logs = self.minimize("generators", generator_losses)
+        logs |= {f"variety_{domain}": self.pools[domain].distance(fakes[domain]) for domain in "ab"}
+        traded = {domain: self.pools[domain].trade(fakes[domain], self.step) for domain in "ab"}
+        return self.minimize("discriminators", lambda: self.discriminator_losses(batch, traded)) | logs
+
+    def warning(self, logs):
+        for domain in "ab":
+            if logs[f"discriminator_{domain}"] < WON:
+                return f"discriminator_{domain} is always right (loss under {WON}), the generator has stopped learning"
+            if logs[f"variety_{domain}"] < IDENTICAL:
+                return f"the pictures generated for domain {domain} are the same for every input: mode collapse"
+        return None
+
+    def checkpoint_items(self):
+        pools = {f"pool_{domain}": pool.variables for domain, pool in self.pools.items()}
+        return super().checkpoint_items() | pools
+
+
+def _l1(prediction, target):
+    return ops.mean(absolute_error(prediction, target))
