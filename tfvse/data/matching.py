@@ -153,19 +153,18 @@ class MatchingData:
         return MatchingSplit(self, split)
 
     def train_set(self):
-        """`TrainSet` of the training pairs; one item is one (picture, text) pair."""
+        """`TrainSet` of the training pairs, held in memory; one item is one (picture, text) pair."""
         train = self.split("train")
+        with tf.device("cpu"):  # a large constant must not take the accelerator's memory
+            images, texts = tf.constant(train.image_features()), tf.constant(train.text_inputs())
+            image_of_text = tf.constant(train.image_of_text)
 
         def fetch(indices, noise):
-            texts = train.text_part.batch(indices[:, 0])
-            image = train.image_feature_part.batch(texts["image"])["feature"]
-            if self.precomputed_text:
-                text = train.text_feature_part.batch(indices[:, 0])["feature"]
-            else:
-                text = self.vocabulary.lookup(texts["text"], self.config.max_words)
-            return {"image": image, "text": text, "image_id": texts["image"]}
+            rows = indices[:, 0]
+            image_id = tf.gather(image_of_text, rows)
+            return {"image": tf.gather(images, image_id), "text": tf.gather(texts, rows), "image_id": image_id}
 
-        return TrainSet((len(train.text_part),), fetch, self.element_spec)
+        return TrainSet((len(train.image_of_text),), fetch, self.element_spec)
 
 
 class MatchingSplit:
