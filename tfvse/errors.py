@@ -28,6 +28,8 @@ def describe(error):
     """The one sentence for `error`, or None when it is a bug of ours that deserves its traceback."""
     if isinstance(error, UserError):
         return " ".join(str(error).split())
+    if "UserError: " in str(error):  # raised in Python that tf.data called: TensorFlow wraps it in an error of its own
+        return str(error).split("UserError: ", 1)[1].splitlines()[0]
     if isinstance(error, OSError) and error.errno in _DISK_REASONS:
         where = f" at {error.filename}" if error.filename else ""
         return (
