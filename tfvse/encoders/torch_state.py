@@ -29,7 +29,7 @@ class _Unpickler(pickle.Unpickler):
             return collections.OrderedDict
         if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
             return lambda key, offset, shape, strides, *unused: _Reference(key, offset, shape, strides)
-        if module == "torch" and name in _DTYPES:
+        if module in ("torch", "torch.cuda") and name in _DTYPES:
             return _DTYPES[name]
         raise pickle.UnpicklingError(f"{module}.{name} has no place in a state dict")
 

