@@ -20,6 +20,7 @@ def map_pictures(function, pictures, dtype=tf.float32):
     Returns:
       Tensor [B, …].
     """
+    pictures = tf.convert_to_tensor(pictures, tf.string)
     return tf.map_fn(function, pictures, fn_output_signature=dtype, parallel_iterations=1)
 
 

@@ -1,0 +1,66 @@
+"""Exports a trained run: `python tools/export.py --run_dir=runs/<name> --name=<model>`.
+
+Writes `<saved_models_dir>/<name>/<next version>/` and `<saved_models_dir>/models.config`, after checking in a fresh
+process that the exported model computes what the Keras networks compute. `--litert` adds files for phones.
+"""
+
+import dataclasses
+import json
+import pathlib
+
+from tfvse import errors
+from tfvse.config import RunFolder, parse_run_tool, setting
+from tfvse.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class Flags(RunFolder):
+    """Exports a trained run."""
+
+    name: str = setting("", "name of the model; empty: the run folder's")
+    version: int = setting(0, "version; 0: one more than the newest", low=0)
+    checkpoint: str = setting("last", "which checkpoint", choices=("last", "best"))
+    report: str = setting("report.json", "report in the run folder whose numbers go into the model card")
+    litert: str = setting("", "LiteRT formats to add, of float32,float16,int8")
+    saved_models_dir: str = setting("saved_models", "folder of all exported models")
+
+
+def main(argv):
+    flags, config = parse_run_tool(Flags, argv)
+
+    from tfvse import data
+    from tfvse.export import litert, saved_model
+    from tfvse.systems import base
+    from tfvse.training import checkpoint
+
+    formats = litert.parse_formats(flags.litert)
+    run_dir = pathlib.Path(flags.run_dir)
+    dataset = data.load(config)
+    system = base.create(config, dataset, precision="float32")
+    state = checkpoint.load_networks(system, run_dir, flags.checkpoint)
+    report = _report(run_dir / flags.report, state["step"])
+    name = flags.name or run_dir.resolve().name
+    path = saved_model.export(
+        system, dataset, report, flags.saved_models_dir, name, flags.version or None, formats
+    )
+    print(f"exported: {path}\nmodel card: {path / 'MODEL_CARD.md'}")
+
+
+def _report(path, step):
+    """The report at `path` (dict), or None, said on screen, when there is none of these weights."""
+    try:
+        report = json.loads(path.read_text())
+        measured = report["step"]
+    except FileNotFoundError:
+        print(f"note: no {path}; the model card will say that the run was not evaluated (tools/evaluate.py)")
+        return None
+    except (ValueError, KeyError, TypeError):
+        raise UserError(f"{path}: not a report; write it again with tools/evaluate.py") from None
+    if measured != step:
+        print(f"note: {path} measured step {measured}, step {step} is exported; its numbers are left out")
+        return None
+    return report
+
+
+if __name__ == "__main__":
+    errors.run(main)
