@@ -1,4 +1,4 @@
-"""Runs a frozen encoder over a prepared data set: python tools/extract_features.py --prepared_dir=data/emoji --image_encoder=..."""
+"""Runs a frozen encoder over a prepared data set: extract_features.py --prepared_dir=... --image_encoder=..."""
 
 import dataclasses
 import pathlib

@@ -1,6 +1,6 @@
-"""Words from texts, and numbers from words, in stock TensorFlow ops, so that an exported model takes plain UTF-8 strings.
+"""Words from texts, and numbers from words, in stock TensorFlow ops: an exported model takes plain UTF-8 strings.
 
-Row 0 of every vocabulary is padding, row 1 the unknown word; the words of the training split follow, most frequent first.
+Row 0 of every vocabulary is padding, row 1 the unknown word; the training split's words follow, frequent ones first.
 """
 
 import collections
@@ -46,8 +46,8 @@ def count_words(texts: Iterable[str]) -> dict[str, int]:
 class Vocabulary:
     """The words a text network knows, with one integer each.
 
-    `table` must hang on whatever is exported (`module.vocabulary_table = vocabulary.table`); when the vocabulary was read
-    from a file, that file travels with a SavedModel as an asset.
+    `table` must hang on whatever is exported; when the vocabulary was read from a file, that file travels with a
+    SavedModel as an asset.
 
     Attributes:
       words: the known words; `words[i]` has the number `i + 2`.
@@ -98,7 +98,7 @@ class Vocabulary:
             lines = Path(path).read_text(encoding="utf-8").split("\n")[:-1]
             pairs = [(word, int(count)) for word, count in (line.split("\t") for line in lines)]
         except OSError as error:
-            raise UserError(f"Cannot read the vocabulary {path}: {error.strerror}; prepare the data set again.") from None
+            raise UserError(f"Cannot read the vocabulary {path}: {error.strerror}; prepare the data again.") from None
         except ValueError:
             raise UserError(f"The vocabulary {path} must hold a word, a tab and a count in every line.") from None
         if [count for _, count in pairs] != sorted((count for _, count in pairs), reverse=True):

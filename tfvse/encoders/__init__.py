@@ -7,7 +7,7 @@ from tfvse.errors import UserError
 
 
 def image_encoder(name: str):
-    """The frozen `tfvse.encoders.image.ImageEncoder` called `name`: one of `image.ENCODERS`, or "hub:<handle or folder>"."""
+    """The frozen picture encoder called `name`, a `tfvse.encoders.image.ImageEncoder`."""
     from tfvse.encoders import image
 
     return image.create(name)
@@ -34,8 +34,13 @@ def embedding_matrix(vocabulary, words: str = "glove_50d"):
     return word_vectors.matrix(vocabulary, words)
 
 
-def require(module: str, purpose: str):
+def require(module: str, flag: str, extra: str = "encoders"):
     """Imports an optional package.
+
+    Args:
+      module: its dotted name.
+      flag: "--name=value" that asks for it.
+      extra: extra of this package that brings it.
 
     Raises:
       UserError: it is not installed; says how to install it.
@@ -45,4 +50,4 @@ def require(module: str, purpose: str):
             warnings.simplefilter("ignore")  # tensorflow_hub warns of its own use of pkg_resources
             return importlib.import_module(module)
     except ImportError as error:
-        raise UserError(f'{purpose} needs a package that is missing ({error}): pip install "tfvse[encoders]"') from None
+        raise UserError(f'{flag}: needs a package that is missing ({error}); pip install "tfvse[{extra}]"') from None

@@ -1,6 +1,6 @@
 """EfficientNet-Lite0 for inference (Tan and Le, ICML 2019; the Lite form: ReLU6, no squeeze-and-excitation).
 
-The network is frozen, so batch normalisation is folded into the convolutions when the weights are loaded: half the layers.
+The network is frozen, so batch normalisation is folded into the convolutions when the weights are loaded.
 """
 
 import keras
@@ -100,6 +100,6 @@ def _folded(state, convolution, normalization):
     )
     scale = gamma / np.sqrt(variance + _EPSILON)
     kernel = state[f"{convolution}.weight"] * scale[:, None, None, None]
-    # PyTorch: [out, in, height, width], in = 1 for a depthwise one; Keras: [height, width, in, out] or [.., channels, 1].
+    # From [out, in, height, width], in = 1 for a depthwise one, to [height, width, in, out] or [.., channels, 1].
     layout = (2, 3, 0, 1) if "depthwise" in convolution else (2, 3, 1, 0)
     return [kernel.transpose(layout), beta - mean * scale]

@@ -1,12 +1,11 @@
 """Runs a frozen encoder over every split of a prepared matching set and adds the features to it.
 
-Features are kept in chunks as soon as they are there, so a killed run goes on after its last whole chunk; a part gets its
-name, and its line in the manifest, when all of its rows are there.
+Features are kept in chunks as soon as they are there, so a killed run goes on after its last whole chunk; a part gets
+its name, and its line in the manifest, when all of its rows are there.
 """
 
 import pathlib
 import shutil
-from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
@@ -49,7 +48,7 @@ def _missing(prepared_dir, what, name):
     """Part of features → part that it is made from, for those that are not there."""
     found = manifest.read(prepared_dir)
     if found["kind"] != "matching":
-        raise UserError(f"--prepared_dir={prepared_dir}: holds a {found['kind']} set; features are for pictures with texts")
+        raise UserError(f"--prepared_dir={prepared_dir}: is for {found['kind']}; features are of pictures with texts")
     parts = {matching.feature_part(split, what, name): f"{split}/{what}s" for split in manifest.splits(found)}
     return {part: source for part, source in parts.items() if part not in found["parts"]}
 
@@ -58,15 +57,17 @@ def _extract(prepared_dir, todo, field, preprocess, encode, batch_size):
     encode = tf.function(encode, reduce_retracing=True)
     for part, source in todo.items():
         found = manifest.read(prepared_dir)
+        inputs = records.Part(prepared_dir, found, source)
         # The name holds the source's checksum: chunks of a set that was prepared anew are not taken for its own.
         chunks = prepared_dir / f"{part}.{manifest.checksum(found, [source])[:12]}.unfinished"
-        inputs = records.Part(prepared_dir, found, source)
-        _fill(chunks, part, len(inputs), lambda start: _batches(inputs, field, preprocess, start, batch_size), encode)
+        start = sum(len(np.load(path, mmap_mode="r")) for path in _finished(chunks))
+        if start < len(inputs):
+            batches = _batches(inputs, field, preprocess, start, batch_size)
+            _fill(chunks, (encode(batch).numpy() for batch in batches), start, len(inputs), part)
         rows = [np.load(path) for path in _finished(chunks)]
         fields = {"feature": {"dtype": "float32", "shape": [rows[0].shape[1]]}}
         examples = ({"feature": row} for chunk in rows for row in chunk)
-        entry = records.write(prepared_dir / part, examples, fields, total=len(inputs))
-        manifest.add_part(prepared_dir, part, entry)
+        manifest.add_part(prepared_dir, part, records.write(prepared_dir / part, examples, fields, total=len(inputs)))
         shutil.rmtree(chunks)
 
 
@@ -83,15 +84,14 @@ def _finished(chunks):
     return sorted(chunks.glob("*.npy"))
 
 
-def _fill(chunks: pathlib.Path, part: str, total: int, batches: Callable, encode: Callable) -> None:
-    """Writes the chunks that are missing from the folder `chunks`; `batches(start)` gives the inputs from a row on."""
-    start = sum(len(np.load(path, mmap_mode="r")) for path in _finished(chunks))
-    waiting = []
+def _fill(chunks, features, start, total, part):
+    """Writes `features` (arrays [b, D], those of row `start` and on) into the folder `chunks`."""
+    waiting, done = [], start
     with tqdm(desc=part, total=total, initial=start, unit="row", disable=None) as bar:
-        for batch in batches(start) if start < total else ():
-            waiting.append(encode(batch).numpy())
-            bar.update(len(waiting[-1]))
-            done = start + sum(map(len, waiting))
+        for batch in features:
+            waiting.append(batch)
+            done += len(batch)
+            bar.update(len(batch))
             if done - start >= CHUNK or done == total:
                 with atomic_write(chunks / f"{start:010d}.npy") as temporary:
                     np.save(temporary, np.concatenate(waiting))

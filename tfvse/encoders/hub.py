@@ -41,7 +41,7 @@ def load(name: str, what: str) -> HubFunction:
       UserError: it cannot be loaded, or has no signature from one such tensor to one.
     """
     handle, flag = name.removeprefix("hub:"), f"--{what}_encoder={name}"
-    package = require("tensorflow_hub", flag)
+    package = require("tensorflow_hub", flag, "hub")
     try:
         module = package.load(handle)
     except Exception as error:  # tensorflow_hub and TensorFlow raise many kinds for one cause
@@ -59,7 +59,7 @@ def _single(module, function, what, flag):
     rank, dtype = {"image": (4, tf.float32), "text": (1, tf.string)}[what]
     spec = next(iter(inputs.values()), None)
     if len(inputs) != 1 or spec.dtype != dtype or spec.shape.rank not in (rank, None):
-        raise UserError(f"{flag}: its signature must take one {dtype.name} tensor of {rank} dimensions, it takes {inputs}")
+        raise UserError(f"{flag}: its signature must take one {dtype.name} tensor of rank {rank}, it takes {inputs}")
     if "default" not in outputs and len(outputs) != 1:
         raise UserError(f"{flag}: its signature must give one tensor or one called default, it gives {sorted(outputs)}")
     return HubFunction(module, function, next(iter(inputs)), output, tuple(spec.shape))

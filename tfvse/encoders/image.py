@@ -84,7 +84,7 @@ def efficientnet_lite0() -> ImageEncoder:
     try:
         efficientnet_lite.load_torch_state(network, torch_state.read_state_dict(path))
     except (KeyError, ValueError) as error:
-        raise UserError(f"{path} does not hold the weights of EfficientNet-Lite0 ({error}): install it again.") from None
+        raise UserError(f"{path} holds other weights than EfficientNet-Lite0's ({error}): install it again.") from None
     size = efficientnet_lite.SIZE
     return ImageEncoder(
         "efficientnet_lite0", efficientnet_lite.DIM,

@@ -78,8 +78,9 @@ def _read_storage(file, dtype):
 
 def _tensor(storage, reference):
     """A copy of the view that `reference` describes; refuses one that reaches outside its storage."""
-    last = reference.offset + sum((size - 1) * stride for size, stride in zip(reference.shape, reference.strides))
-    if min(reference.shape, default=1) < 1 or min(reference.strides, default=1) < 0 or not 0 <= last < len(storage):
+    shape, strides, first = reference.shape, reference.strides, reference.offset
+    last = first + sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True))
+    if min(shape, default=1) < 1 or min(strides, default=1) < 0 or not 0 <= first <= last < len(storage):
         raise ValueError("a tensor reaches outside its storage")
-    strides = [stride * storage.itemsize for stride in reference.strides]
-    return np.lib.stride_tricks.as_strided(storage[reference.offset :], reference.shape, strides).copy()
+    in_bytes = [stride * storage.itemsize for stride in strides]
+    return np.lib.stride_tricks.as_strided(storage[first:], shape, in_bytes).copy()

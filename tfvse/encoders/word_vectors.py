@@ -58,7 +58,7 @@ def _from_text(path, words):
             found = dict(_entries(lines, set(words)))
         return list(found), np.array(list(found.values()), np.float32)
     except OSError as error:
-        raise UserError(f"--word_vectors={path}: {error.strerror}; give {GLOVE_50D}, none or a file of vectors") from None
+        raise UserError(f"--word_vectors={path}: {error.strerror}; give {GLOVE_50D}, none or a file") from None
     except ValueError:
         raise UserError(f"--word_vectors={path}: each line must hold a word and the same count of numbers") from None
 
