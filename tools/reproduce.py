@@ -26,6 +26,12 @@ from tfvse.files import atomic_write
 
 TABLES = pathlib.Path("configs/tables")
 
+INTRODUCTION = """# Results
+
+Every number here was measured by this project with the command below its table; the papers' numbers stand in brackets.
+This file is written by `tools/reproduce.py`: change a table in `configs/tables/` and run it again.
+"""
+
 
 @dataclasses.dataclass(frozen=True)
 class Flags(Settings):
@@ -195,7 +201,15 @@ def write(flags, table, found):
         writer = csv.writer(file)
         writer.writerow(["row", "metric", "ours", "deviation", "seeds", "paper"])
         writer.writerows([row, metric, *map(_round, value)] for (row, metric), value in measured.items())
+    _join(folder)
     return text
+
+
+def _join(folder):
+    """Writes <folder>.md: every table of the folder, one after the other."""
+    tables = [path.read_text() for path in sorted(folder.glob("*.md"))]
+    with atomic_write(folder.with_suffix(".md")) as temporary:
+        temporary.write_text("\n".join([INTRODUCTION, *tables]))
 
 
 def _round(value):

@@ -1,0 +1,67 @@
+"""The ledger: what is beside the paper's number, which orderings hold, and that a failed cell is never dropped."""
+
+import importlib.util
+import json
+import pathlib
+
+import pytest
+
+from tfvse.errors import UserError
+
+ROOT = pathlib.Path(__file__).parents[2]
+spec = importlib.util.spec_from_file_location("reproduce", ROOT / "tools" / "reproduce.py")
+reproduce = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(reproduce)
+
+TABLE = {
+    "title": "Table 0",
+    "note": "n",
+    "metrics": ["error"],
+    "order": ["error"],
+    "rows": [{"name": "a", "paper": [10.0]}, {"name": "b", "paper": [8.0]}],
+}
+
+
+def report(error):
+    about = {"run_dir": str(error), "train_seconds": 60, "data_set": "d", "split": "val", "data_checksum": "c" * 64}
+    versions = {"versions": {"tensorflow": "2", "keras": "3"}, "hardware": {"cores": 2, "cpu": "x"}}
+    return {"metrics": {"error": error}, **about, **versions}
+
+
+def test_mean_and_deviation_over_seeds():
+    # a: (11 + 13) / 2 = 12, deviation √2
+    measured = reproduce.cells(TABLE, {"a": [report(11.0), report(13.0)], "b": [report(7.0)]})
+    assert measured["a", "error"] == (12.0, pytest.approx(2**0.5), 2, 10.0)
+
+
+@pytest.mark.parametrize(
+    "a, b, word",
+    [([12.0, 12.2], [9.0, 9.2], "holds"), ([9.0, 9.2], [12.0, 12.2], "reversed"), ([9, 11], [9, 10], "not decided")],
+)
+def test_an_ordering_needs_a_difference_above_the_noise(a, b, word):
+    measured = reproduce.cells(TABLE, {"a": [report(x) for x in a], "b": [report(x) for x in b]})
+    (line,) = reproduce.orderings(TABLE, measured)
+    assert line.endswith(f"| {word} |") and "+2.00" in line
+
+
+def test_a_failed_cell_is_shown(tmp_path):
+    flags = reproduce.Flags(table="0", seeds=1, output=str(tmp_path / "results"))
+    text = reproduce.write(flags, TABLE, {"a": [report(11.0)], "b": ["error: no space"]})
+    assert "| b | failed |" in text and "- b, seed 0: error: no space" in text
+    assert text in (tmp_path / "results.md").read_text()
+
+
+def test_an_unknown_table_is_one_sentence(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    with pytest.raises(UserError, match=r"--table=6.22: there are .*did you mean 6.2\?"):
+        reproduce.read_table("6.22")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "configs" / "tables").glob("*.json")), ids=lambda path: path.stem)
+def test_every_row_of_every_table_is_a_config(path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    table = json.loads(path.read_text())
+    for row in table["rows"]:
+        argv = [f"--flagfile={row.get('flagfile', table['flagfile'])}", *row["train"], *row.get("evaluate", [])]
+        reproduce.configs.parse_experiment([*argv, "--run_dir=unused"])
+        assert len(row.get("paper", table["metrics"])) == len(table["metrics"])
