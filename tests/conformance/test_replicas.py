@@ -1,0 +1,64 @@
+"""One device, two replicas and two workers learn the same from the same global batches."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from tests.conformance import experiments
+
+
+def run(folder, flags, environments):
+    """Runs `tests.conformance.replicas` in one process for each of `environments`, at the same time."""
+    command = [sys.executable, "-m", "tests.conformance.replicas", str(folder), *flags]
+    quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1"}
+    options = {"cwd": experiments.ROOT, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
+    processes = [subprocess.Popen(command, env=quiet | environment, **options) for environment in environments]
+    try:
+        for process in processes:
+            _, errors = process.communicate(timeout=600)
+            assert process.returncode == 0, errors[-3000:]
+    finally:
+        for process in processes:
+            process.kill()
+
+
+def free_ports(count):
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [s.getsockname()[1] for s in sockets]
+    for s in sockets:
+        s.close()
+    return ports
+
+
+@pytest.fixture(scope="session")
+def weights(experiment, tmp_path_factory):
+    """Name of the way of training → dict of arrays."""
+    folder = tmp_path_factory.mktemp(f"{experiment.system}_replicas")
+    config = experiment.config()
+    flags = experiment.flags(folder, *experiments.SHORT, *experiments.without_dropout(config))
+    workers = [f"127.0.0.1:{port}" for port in free_ports(2)]
+    tasks = [{"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}} for index in (0, 1)]
+    run(folder, flags, [{}])
+    run(folder, flags, [{"TF_CONFIG": json.dumps(task)} for task in tasks])
+    found = {}
+    for path in folder.glob("*.npz"):
+        with np.load(path, allow_pickle=False) as stored:
+            found[path.stem] = dict(stored)
+    return found
+
+
+@pytest.mark.parametrize("way", ["mirrored", "worker0", "worker1"])
+def test_weights_equal_those_of_one_device(weights, way):
+    assert weights[way].keys() == weights["single"].keys()
+    for name, expected in weights["single"].items():
+        np.testing.assert_allclose(weights[way][name], expected, rtol=0, atol=1e-5, err_msg=name)
+
+
+def test_something_was_learnt(weights):
+    moved = [np.abs(weights["single"][name] - value).max() for name, value in weights["initial"].items()]
+    assert max(moved) > 1e-4

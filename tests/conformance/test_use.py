@@ -1,0 +1,58 @@
+"""What a trained system is for: a report, an exported model, a model for phones."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.conformance import experiments
+from tfvse.evaluation.report import Report
+from tfvse.export import litert, parity, saved_model
+
+SIGNATURES = {
+    "matching": {"encode_image", "encode_text", "search", "search_by_image"},
+    "classification": {"classify", "embed"},
+    "translation": {"translate_a_to_b", "translate_b_to_a"},
+}
+
+
+def picture(height, width):
+    """PNG bytes of noise."""
+    pixels = np.random.default_rng(height).integers(0, 256, (height, width, 3), np.uint8)
+    return tf.io.encode_png(pixels).numpy()
+
+
+def no_constant(name):
+    raise AssertionError(f"{name} is no JSON")
+
+
+def test_the_report_holds_what_makes_numbers_comparable(experiment, whole):
+    experiments.tool("evaluate").main([f"--run_dir={whole.run_dir}", "--split=val"])
+    report = json.loads((whole.run_dir / "report.json").read_text(), parse_constant=no_constant)
+    assert {field.name for field in dataclasses.fields(Report)} | {"date", "versions", "hardware"} <= report.keys()
+    said = report["system"], report["split"], report["step"], report["data_checksum"]
+    assert said == (experiment.system, "val", whole.state["step"], experiment.data.checksum)
+    assert report["protocol"] and report["data_set"] == whole.config.data and "evaluate" in report["command"]
+    assert whole.system.monitor.removeprefix("-") in report["metrics"]
+    assert all(isinstance(value, float | int) for value in report["metrics"].values())
+
+
+def test_the_exported_model_agrees_at_two_picture_sizes(whole, tmp_path):
+    pictures = np.array([picture(48, 64), picture(37, 53)], object)
+    signatures = {}
+    for name, signature in whole.system.signatures(whole.data).items():
+        example = dict(signature.example) | ({"image": pictures} if "image" in signature.inputs else {})
+        signatures[name] = dataclasses.replace(signature, example=example)
+    assert signatures.keys() >= SIGNATURES[whole.system.data_kind]
+    saved_model.save(signatures, tmp_path / "model")
+    differences = parity.verify(signatures, tmp_path / "model")  # raises where the tolerances are not kept
+    assert differences.keys() == signatures.keys()
+
+
+def test_the_litert_model_agrees(whole, tmp_path):
+    pytest.importorskip("ai_edge_litert")
+    for conversion in litert.convert_all(whole.system.litert_models(whole.data), ("float32",), tmp_path):
+        assert conversion.difference < 1e-4
+        assert conversion.litert == pytest.approx(conversion.keras, abs=1e-2)
