@@ -101,7 +101,7 @@ def resnet152() -> ImageEncoder:
 def vgg19() -> ImageEncoder:
     """VGG-19: second fully connected layer after its ReLU; 4096 numbers."""
     network = _application("VGG19", include_top=True)
-    network = keras.Model(network.inputs, network.get_layer("fc2").output, name="vgg19")
+    network = keras.Model(network.input, network.get_layer("fc2").output, name="vgg19")
     return ImageEncoder("vgg19", 4096, lambda picture: _caffe(_resized(picture, 224)), network, 224)
 
 

@@ -121,11 +121,11 @@ def load_weights(path: str) -> dict[str, np.ndarray]:
         except KeyError as error:
             raise UserError(f"{flag}: is no bidirectional LSTM of InferSent's, it has no {error.args[0]}") from None
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in [*_PARTS, "words", "vectors"]}
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in [*_PARTS, "words", "vectors"]}
     except OSError as error:
-        raise UserError(f"{flag}: {error.strerror or error}; give a file of weights") from None
-    except (KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(f"{flag}: {error.strerror}; give a file of weights") from None
+    except (KeyError, ValueError, EOFError, TypeError, zipfile.BadZipFile) as error:
         raise UserError(f"{flag}: does not hold a bilstm_max ({error})") from None
 
 

