@@ -112,3 +112,13 @@ def test_near_ties_may_swap_and_clear_ranks_may_not():
     assert parity._difference("search", "ids", ranking, swapped) == 0
     with pytest.raises(UserError, match="ids differs by 1"):
         parity._difference("search", "ids", ranking, wrong)
+
+
+def test_a_full_disk_is_one_sentence(tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise tf.errors.ResourceExhaustedError(None, None, "/a/b.data; No space left on device [Op:SaveV2]")
+
+    monkeypatch.setattr(tf.saved_model, "save", full)
+    with pytest.raises(UserError, match=r"cannot be written \(No space left on device\)"):
+        saved_model.export(Simple(lambda x: {"y": x}), fakes.DATA, None, tmp_path, "m")
+    assert list((tmp_path / "m").iterdir()) == []

@@ -8,10 +8,11 @@ _LIMITS = {
     "matching": (
         "Scores rank pictures and texts against each other; they are no probabilities and have no threshold.",
         "`search` and `search_by_image` know only the gallery stored in this export.",
+        "`k` has no batch axis: over REST, use the column form (`inputs`), and turn server-side batching off.",
         "Words that the training texts lack are unknown; texts are lower-cased and cut to the trained length.",
     ),
     "classification": (
-        "Every picture gets one of the classes below, also one that shows none of them.",
+        "Every picture gets one of the classes above, also when it shows none of them.",
         "Pictures are resized to the training size whatever their aspect.",
         "Probabilities are not calibrated.",
     ),
@@ -44,7 +45,8 @@ def render(name, version, system, data, report, functions, differences, conversi
         _bullets(
             f"Data set: {manifest['data_set']} (splits: {', '.join(manifest['splits'])})",
             f"Source: {manifest.get('source', 'not recorded')}",
-            f"Licence: {manifest.get('licence', 'not recorded')}; what was learned from the data may be bound by it.",
+            f"Licence: {manifest.get('licence', 'not recorded').rstrip('.')}. What was learned may be bound by it.",
+            *([f"Classes: {', '.join(manifest['classes'])}"] if "classes" in manifest else []),
         ),
         "## Numbers",
         _numbers(report),
@@ -52,7 +54,7 @@ def render(name, version, system, data, report, functions, differences, conversi
         _bullets(*_LIMITS[system.data_kind]),
         "## Signatures",
         _signatures(functions),
-        'Over REST, bytes are `{"b64": …}`, and `k`, which has no batch axis, needs the column form `inputs`.',
+        'Over REST, bytes are `{"b64": …}`.',
         "## Agreement with the Keras networks",
         f"Measured in a fresh process without the training package; the bound is {TOLERANCE:g}, relative to the largest"
         f" magnitude where that is above 1, and {PICTURE_TOLERANCE} of 255 levels for pictures.",
@@ -69,8 +71,12 @@ def _numbers(report):
     intro = f"Split `{report['split']}`, seed {report.get('seed', 'not recorded')}; protocol: " + ", ".join(
         f"{key} = {value}" for key, value in report.get("protocol", {}).items()
     )
-    rows = [(key, f"{value:.4g}") for key, value in report["metrics"].items() if isinstance(value, int | float)]
-    return f"{intro}.\n\n{_table(('metric', 'value'), rows)}"
+    intervals = report.get("intervals", {})
+    rows = [
+        (name, f"{value:.4g}", "{:.4g} to {:.4g}".format(*intervals[name]) if name in intervals else "")
+        for name, value in report["metrics"].items()
+    ]
+    return f"{intro}.\n\n{_table(('metric', 'value', 'interval'), rows)}"
 
 
 def _signatures(functions):

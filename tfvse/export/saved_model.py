@@ -77,8 +77,12 @@ def export(system, data, report, directory, name, version=None, formats=()):
         raise UserError(f"{directory / name / str(version)}: exists; leave --version out to make the next one")
     with atomic_folder(directory / name / str(version)) as folder:
         signatures = system.signatures(data)
-        functions = save(signatures, folder)
-        warmup.write(folder, name, {key: parity.example(signature) for key, signature in signatures.items()})
+        try:
+            functions = save(signatures, folder)
+            warmup.write(folder, name, {key: parity.example(signature) for key, signature in signatures.items()})
+        except tf.errors.OpError as error:  # TensorFlow's own writers do not raise OSError
+            reason = error.message.split("; ")[-1].partition(" [Op")[0]
+            raise UserError(f"{directory}: cannot be written ({reason}); make room or choose another folder") from None
         if "search" in signatures:
             thumbnails.write(folder, system.gallery(data))
         differences = parity.verify(signatures, folder)

@@ -8,7 +8,6 @@
 import base64
 import http.client
 import json
-import socket
 import urllib.error
 import urllib.request
 
@@ -156,8 +155,7 @@ class _Rest:
             raise ServingError("DEADLINE_EXCEEDED", f"{self._url}: no answer in {self._timeout:g} seconds") from None
         except (OSError, http.client.HTTPException, ValueError) as error:
             reason = getattr(error, "reason", error)
-            late = isinstance(reason, TimeoutError | socket.timeout)
-            code = "DEADLINE_EXCEEDED" if late else "UNAVAILABLE"
+            code = "DEADLINE_EXCEEDED" if isinstance(reason, TimeoutError) else "UNAVAILABLE"
             raise ServingError(code, f"{self._url}: no answer ({reason})") from None
 
 

@@ -213,6 +213,8 @@ def check_size(name, shape, dtype, limits):
 
     A TensorProto may declare any shape and hold a single value that fills it, so this is asked before it is unpacked.
     """
-    count = math.prod(max(0, int(size)) for size in shape)
+    if any(size < 0 for size in shape):
+        raise RequestError("INVALID_ARGUMENT", f"input {name!r} declares a negative size")
+    count = math.prod(shape)
     if count * (dtype.size or _POINTER) > limits.request_bytes:
         raise RequestError("INVALID_ARGUMENT", f"input {name!r} declares {count:,} elements, too many for one request")
