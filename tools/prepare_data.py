@@ -20,7 +20,7 @@ class Flags(Settings):
     seed: int = setting(0, "seed of splits that are drawn here (emoji, folder, two_folders, --validation)", low=0)
     skip_bad: bool = setting(False, "leave bad entries out, and say so in the manifest, instead of stopping")
     overwrite: bool = setting(False, "replace what is in --prepared_dir")
-    variant: str = setting("", "coco: karpathy | karpathy_restval | first_5000; cycle_gan: its name, such as horse2zebra")
+    variant: str = setting("", "coco: karpathy | karpathy_restval | first_5000; cycle_gan: such as horse2zebra")
     held_out: float = setting(
         0.1, "folder, two_folders without splits: fraction for val and as much for test", low=0.0, high=0.4
     )

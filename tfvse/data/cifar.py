@@ -9,7 +9,7 @@ from tfvse.data import classification, verification
 from tfvse.data.tfds import load_tfds
 from tfvse.errors import UserError
 
-LICENCE = "No licence is stated by its authors; cite Krizhevsky 2009, Learning multiple layers of features from tiny images."
+LICENCE = "Its authors state none; cite Krizhevsky 2009, Learning multiple layers of features from tiny images."
 CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
 CIFAR10_LAYOUT = """
@@ -31,7 +31,7 @@ _PIXELS = 3 * _SIDE * _SIDE
 def prepare_cifar10(flags, folder):
     """50,000 training and 10,000 test pictures; --validation=N holds N training pictures out as val."""
     if not flags.data_dir:
-        splits, classes = _from_tfds("cifar10", "label")
+        splits, classes = _from_tfds("cifar10")
         return _write(flags, folder, splits, classes)
     names = [f"data_batch_{i}" for i in range(1, 6)]
     root = verification.require(flags.data_dir, (), CIFAR10_LAYOUT)
@@ -54,7 +54,7 @@ def prepare_cifar10(flags, folder):
 def prepare_cifar100(flags, folder):
     """As CIFAR-10, with the hundred fine labels."""
     if not flags.data_dir:
-        splits, classes = _from_tfds("cifar100", "label")
+        splits, classes = _from_tfds("cifar100")
     else:
         root = verification.require(flags.data_dir, ("train.bin", "test.bin", "fine_label_names.txt"), CIFAR100_LAYOUT)
         splits = {split: _read_binary([root / f"{split}.bin"], label_bytes=2) for split in ("train", "test")}
@@ -103,10 +103,10 @@ def _read_strips(paths, label_path):
     return np.concatenate(images), labels
 
 
-def _from_tfds(name, label):
-    info, sets = load_tfds(name, ("train", "test"))
+def _from_tfds(name):
+    info, sets = load_tfds(name, {"train": "train", "test": "test"})
     splits = {}
     for split, examples in sets.items():
         found = list(examples.as_numpy_iterator())
-        splits[split] = np.stack([e["image"] for e in found]), np.array([e[label] for e in found], np.int64)
-    return splits, info.features[label].names
+        splits[split] = np.stack([e["image"] for e in found]), np.array([e["label"] for e in found], np.int64)
+    return splits, info.features["label"].names

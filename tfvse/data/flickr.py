@@ -11,7 +11,7 @@ FLICKR8K_LAYOUT = """
 Flickr8k is expected as its authors pack it:
   <data_dir>/Flicker8k_Dataset/*.jpg
   <data_dir>/Flickr8k_text/Flickr8k.token.txt            name.jpg#0<TAB>caption
-  <data_dir>/Flickr8k_text/Flickr_8k.trainImages.txt     one name.jpg a line; .devImages.txt and .testImages.txt likewise
+  <data_dir>/Flickr8k_text/Flickr_8k.trainImages.txt     one name.jpg a line; devImages, testImages likewise
 Ask for it at https://forms.illinois.edu/sec/1713398 (University of Illinois), or take the copy at
 https://github.com/jbrownlee/Datasets/releases/tag/Flickr8k (Flickr8k_Dataset.zip, Flickr8k_text.zip), and unpack both
 archives side by side. The test list may be absent.
@@ -24,7 +24,7 @@ Flickr30k is expected with Karpathy's split (29,000 / 1,014 / 1,000):
 """
 
 _LISTS = {"train": "trainImages", "val": "devImages", "test": "testImages"}
-LICENCE = "Pictures under their owners' terms on Flickr; for non-commercial research and education, not to be passed on."
+LICENCE = "Pictures under their owners' terms on Flickr; for non-commercial research, not to be passed on."
 
 
 def prepare_flickr8k(flags, folder):
@@ -63,9 +63,8 @@ def prepare_flickr30k(flags, folder):
     needed = ("dataset_flickr30k.json", "flickr30k-images")
     root = verification.require(flags.data_dir, needed, FLICKR30K_LAYOUT)
     findings = verification.Findings(flags.skip_bad)
-    splits = read_karpathy(
-        root / "dataset_flickr30k.json", {"train": "train", "val": "val", "test": "test"}, root / "flickr30k-images", findings
-    )
+    names = {"train": "train", "val": "val", "test": "test"}
+    splits = read_karpathy(root / "dataset_flickr30k.json", names, root / "flickr30k-images", findings)
     source = "Flickr30k, Young et al. 2014, splits of Karpathy and Fei-Fei 2015"
     return {"licence": LICENCE, "source": source, **matching.write(folder, splits, findings)}
 

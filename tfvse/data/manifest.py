@@ -36,7 +36,7 @@ def read(prepared_dir):
         found = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(
-            f"{prepared_dir}: no prepared data there; run tools/prepare_data.py --data=<name> --prepared_dir={prepared_dir}"
+            f"{prepared_dir}: no prepared data; run tools/prepare_data.py --data=... --prepared_dir={prepared_dir}"
         ) from None
     except ValueError:
         raise UserError(f"{path}: not a manifest; prepare the data set again") from None

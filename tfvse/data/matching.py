@@ -1,8 +1,9 @@
 """Pictures with texts: how they are written, and how training and evaluation read them.
 
-Parts of a prepared folder: `<split>/images` {id, picture}, `<split>/texts` {id, text, image: row in images}; from
-tools/extract_features.py `<split>/image_features.<encoder>` and, for sentence encoders, `<split>/text_features.<encoder>`
-{feature}, row by row as the pictures and texts. `vocabulary.txt` is counted on the training texts alone.
+Parts of a prepared folder: `<split>/images` {id, picture} and `<split>/texts` {id, text, image: row in images}. From
+tools/extract_features.py: `<split>/image_features.<encoder>` {feature} and, for sentence encoders,
+`<split>/text_features.<encoder>`, row by row as the pictures and texts. `vocabulary.txt` is counted on the training
+texts alone.
 """
 
 import dataclasses
@@ -52,7 +53,7 @@ def write(folder: pathlib.Path, splits: Mapping[str, Iterable[Captioned]], findi
     for split, pictures in splits.items():
         kept = [p for p in pictures if (split, p.id) not in bad] if bad else pictures
         if not any(True for _ in kept):
-            raise UserError(f"the split {split} holds no usable picture; look at the list above and at the data's layout")
+            raise UserError(f"the split {split} holds no usable picture; check the layout of the data")
         texts = []
         parts[f"{split}/images"] = records.write(
             folder / split / "images", _image_records(kept, texts), IMAGE_FIELDS, total=_length(kept)
@@ -119,7 +120,7 @@ class MatchingData:
       vocabulary: `tfvse.data.text.Vocabulary` of the training texts; None with precomputed text features.
       image_dim: width of an image feature.
       element_spec: of a training batch: "image" float32 [B, D]; "text" int32 [B, max_words] (0 padding, 1 unknown) or
-        float32 [B, D_t]; "image_id" int64 [B], the picture's row: rows with equal ids are never negatives of each other.
+        float32 [B, D_t]; "image_id" int64 [B], the picture's row: equal ids are never negatives of each other.
       checksum: digest of what training reads.
 
     Raises:

@@ -1,8 +1,8 @@
 """Endless training batches whose order is a pure function of (seed, epoch, step).
 
-Nothing here has a state: a run that starts at step k gets the batches that an uninterrupted run gets from step k on, and
-the parts that several replicas get are the rows of the batch that one device would get. Indices are shuffled, never
-pictures. An epoch visits its items at most once and drops the remainder that does not fill a batch.
+Nothing here has a state: a run that starts at step k gets the batches that an uninterrupted run gets from step k on,
+and the parts that several replicas get are the rows of the batch that one device would get. Indices are shuffled,
+never pictures. An epoch visits its items at most once and drops the remainder that does not fill a batch.
 """
 
 import dataclasses
@@ -127,12 +127,13 @@ def batches(train_set, batch_size, seed, start_step, replicas=1, replica_ids=(0,
         return indices, noise(seed, step * batch_size + replica * rows, rows)
 
     def load(ticket):
-        # stateless: TensorFlow's determinism mode would otherwise load batches one after the other, without prefetching.
+        # Not stateful: in its deterministic mode TensorFlow loads batches one by one, when asked for, if a step is.
         indices, numbers = tf.numpy_function(draw, [ticket], [tf.int64, tf.float32], stateful=False)
         indices.set_shape([rows, len(train_set.sizes)])
         numbers.set_shape([rows, NOISE])
         batch = train_set.fetch(indices, numbers)
-        return {name: tf.ensure_shape(batch[name], [rows, *spec.shape[1:]]) for name, spec in train_set.element_spec.items()}
+        specs = train_set.element_spec.items()
+        return {name: tf.ensure_shape(batch[name], [rows, *spec.shape[1:]]) for name, spec in specs}
 
     tickets = tf.data.Dataset.range(np.iinfo(np.int64).max)
     return tickets.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(PREFETCH)

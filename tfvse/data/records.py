@@ -122,7 +122,7 @@ def write(prefix, examples, fields, total=None, shard_bytes=SHARD_BYTES):
         if shards:
             shards[-1].close()
         names = [f"{prefix.name}-{i:05d}-of-{len(shards):05d}.tfrecord" for i in range(len(shards))]
-        entries = [shard.rename(prefix.with_name(name)) for shard, name in zip(shards, names)]
+        entries = [shard.rename(prefix.with_name(name)) for shard, name in zip(shards, names, strict=True)]
     except BaseException:
         for shard in shards:
             shard.remove()
@@ -151,7 +151,7 @@ class Part:
         self._files = [pathlib.Path(prepared_dir) / shard["file"] for shard in entry["shards"]]
         self._starts = np.array([0, *itertools.accumulate(shard["records"] for shard in entry["shards"])], np.int64)
         self._maps, self._offsets = [], []
-        for path, shard in zip(self._files, entry["shards"]):
+        for path, shard in zip(self._files, entry["shards"], strict=True):
             _check_size(path, shard["bytes"])
             _check_size(path.with_suffix(".index"), 8 * shard["records"])
             with open(path, "rb") as file:
@@ -171,7 +171,7 @@ class Part:
         indices = np.asarray(indices)
         shards = np.searchsorted(self._starts, indices, side="right") - 1
         rows = indices - self._starts[shards]
-        found = [self._record(shard, row) for shard, row in zip(shards.tolist(), rows.tolist())]
+        found = [self._record(shard, row) for shard, row in zip(shards.tolist(), rows.tolist(), strict=True)]
         return np.array(found, object)
 
     def _record(self, shard, row):

@@ -1,4 +1,4 @@
-"""Tiny data sets drawn in seconds: coloured shapes, for smoke runs and tests. Each can be learnt, none proves anything."""
+"""Tiny data sets of coloured shapes, drawn in seconds, for smoke runs and tests: learnable, and proof of nothing."""
 
 import itertools
 
@@ -53,9 +53,10 @@ def prepare_matching(flags, folder):
     for i in rng.permutation(len(scenes)):
         colour, shape, place = scenes[i]
         picture = images.encode_png(draw(shape, COLOURS[colour], PLACES[place], 64, rng))
-        texts = [f"a {colour} {shape} at the {place}", f"{place}: {shape} in {colour}", f"a {colour} {shape}", f"the {shape}"]
-        count = int(rng.integers(2, 5))
-        captioned.append(matching.Captioned(f"{colour}-{shape}-{place}", picture, tuple(texts[:count])))
+        texts = (
+            f"a {colour} {shape} at the {place}", f"{place}: {shape} in {colour}", f"a {colour} {shape}", f"the {shape}"
+        )  # fmt: skip
+        captioned.append(matching.Captioned(f"{colour}-{shape}-{place}", picture, texts[: rng.integers(2, 5)]))
     splits = {"train": captioned[:160], "val": captioned[160:200], "test": captioned[200:]}
     return {**SOURCE, **matching.write(folder, splits, verification.Findings(flags.skip_bad))}
 

@@ -8,7 +8,7 @@ def load_tfds(name, splits, skip_decoding=()):
 
     Args:
       name: such as "cifar10" or "cycle_gan/horse2zebra".
-      splits: names of the splits.
+      splits: our name → the data set's split, such as "train+restval".
       skip_decoding: image features that are wanted as their encoded bytes.
 
     Returns:
@@ -29,4 +29,4 @@ def load_tfds(name, splits, skip_decoding=()):
         raise UserError(f"TensorFlow Datasets has no data set {name}") from None
     except (OSError, ValueError, tfds.download.DownloadError) as error:
         raise UserError(f"TensorFlow Datasets could not get {name}: {error}") from None
-    return builder.info, {split: builder.as_dataset(split, decoders=decoders) for split in splits}
+    return builder.info, {ours: builder.as_dataset(split=theirs, decoders=decoders) for ours, theirs in splits.items()}

@@ -1,7 +1,7 @@
 """Two domains of pictures, paired or not: how they are written, and how training and evaluation read them.
 
-Parts of a split are `<split>/a` and `<split>/b` {id, picture}. The manifest's "paired" says whether row i of one belongs
-to row i of the other; training never uses that.
+Parts of a split are `<split>/a` and `<split>/b` {id, picture}. The manifest's "paired" says whether row i of one
+belongs to row i of the other; training never uses that.
 """
 
 import dataclasses
@@ -60,9 +60,10 @@ def write(
             good = [[first and second for first, second in zip(*good, strict=True)]] * 2
         for i, domain in enumerate(DOMAINS):
             if not any(good[i]):
-                raise UserError(f"the split {split} has no usable picture of domain {domain}; check the folder's layout")
-            kept = ({"id": e.id.encode(), "picture": images.read(e.picture)} for e, ok in zip(pair[i], good[i]) if ok)
-            parts[f"{split}/{domain}"] = records.write(folder / split / domain, kept, FIELDS, total=sum(good[i]))
+                raise UserError(f"the split {split} has no usable picture of domain {domain}; check the layout")
+            kept = (entry for entry, is_good in zip(pair[i], good[i], strict=True) if is_good)
+            examples = ({"id": entry.id.encode(), "picture": images.read(entry.picture)} for entry in kept)
+            parts[f"{split}/{domain}"] = records.write(folder / split / domain, examples, FIELDS, total=sum(good[i]))
         counts[split] = {domain: sum(good[i]) for i, domain in enumerate(DOMAINS)}
     return {
         "kind": "translation", "splits": counts, "parts": parts, "paired": paired,

@@ -12,9 +12,10 @@ from tfvse.errors import UserError
 
 TWO_FOLDERS_LAYOUT = """
 Two domains are expected in one of three layouts (--folder_a and --folder_b give the names, default A and B):
-  1. <data_dir>/trainA/*.jpg  trainB  valA  valB  testA  testB          as CycleGAN's own data sets; val or test may be absent
-  2. <data_dir>/train/A/*.jpg  train/B  val/A  val/B  test/A  test/B    for example --folder_a=photos --folder_b=sketches
-  3. <data_dir>/A/*.jpg  B                                              without splits: --held_out of each becomes val and test
+  1. <data_dir>/trainA/*.jpg  trainB  valA  valB  testA  testB         as CycleGAN's own data sets
+  2. <data_dir>/train/A/*.jpg  train/B  val/A  val/B  test/A  test/B   for example --folder_a=photos --folder_b=sketches
+  3. <data_dir>/A/*.jpg  B                                             without splits: --held_out draws val and test
+val and test may be absent.
 With --paired, pictures of the same name (without extension) belong together.
 """
 SIDE_BY_SIDE_LAYOUT = """
@@ -48,7 +49,7 @@ def _find_domain(root, name):
         for place in places:
             if (root / place).is_dir():
                 found[split] = [Picture(f"{split}/{path.name}", path) for path in images.files(root / place)]
-    return {"all": found["all"]} if "all" in found and "train" not in found else {s: found[s] for s in SPLITS if s in found}
+    return {s: found[s] for s in SPLITS if s in found} if "train" in found else found
 
 
 def _pair(a, b, split):
@@ -60,7 +61,7 @@ def _pair(a, b, split):
     by_stem = [{picture.picture.stem: picture for picture in domain} for domain in (a, b)]
     alone = sorted(by_stem[0].keys() ^ by_stem[1].keys())
     if alone:
-        raise UserError(f"--paired: {alone[0]} of {split} has no partner of the same name ({len(alone)} without one in all)")
+        raise UserError(f"--paired: {alone[0]} and {len(alone) - 1} others of {split} have no partner")
     if len(by_stem[0]) != len(a) or len(by_stem[1]) != len(b):
         raise UserError(f"--paired: two pictures of {split} differ only in their extension; rename one of them")
     return tuple([domain[stem] for stem in sorted(by_stem[0])] for domain in by_stem)
@@ -109,14 +110,16 @@ def _halves(path, a_side, findings):
         return None
     halves = [pixels[:, : pixels.shape[0]], pixels[:, pixels.shape[0] :]]
     ordered = halves if a_side == "left" else halves[::-1]
-    return tuple(Picture(f"{path.parent.name}/{path.name}", images.encode_png(np.ascontiguousarray(half))) for half in ordered)
+    name = f"{path.parent.name}/{path.name}"
+    return tuple(Picture(name, images.encode_png(np.ascontiguousarray(half))) for half in ordered)
 
 
 def prepare_tfds(flags, folder):
     """A data set of TensorFlow Datasets' cycle_gan (horse2zebra, facades, maps ...), chosen with --variant."""
     if not flags.variant:
         raise UserError("--variant: missing; name a data set of cycle_gan, such as --variant=horse2zebra")
-    _, sets = load_tfds(f"cycle_gan/{flags.variant}", ("trainA", "trainB", "testA", "testB"), ("image",))
+    names = ("trainA", "trainB", "testA", "testB")
+    _, sets = load_tfds(f"cycle_gan/{flags.variant}", {name: name for name in names}, ("image",))
     pictures = {name: _TfdsPictures(name, examples) for name, examples in sets.items()}
     splits = {split: (pictures[f"{split}A"], pictures[f"{split}B"]) for split in ("train", "test")}
     written = translation.write(folder, splits, False, verification.Findings(flags.skip_bad))
