@@ -148,7 +148,7 @@ def test_tool(tool, prepared, capsys):
     [
         (["--image_encoder=random"], "--prepared_dir: missing"),
         (["--prepared_dir=x"], "give one of them"),
-        (["--prepared_dir=missing", "--image_encoder=random"], "no prepared data there"),
+        (["--prepared_dir=missing", "--image_encoder=random"], "no prepared data"),
         (["--prepared_dir=x", "--image_encoder=random", "--batch_size=0"], "must be at least 1"),
     ],
 )

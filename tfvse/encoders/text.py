@@ -104,7 +104,8 @@ def load_weights(path: str) -> dict[str, np.ndarray]:
     """Reads the weights of a bilstm_max.
 
     Args:
-      path: an .npz of `save_weights`, or InferSent's own file (the PyTorch state dict `infersent*.pkl`).
+      path: an .npz of `save_weights`, or InferSent's own file (the PyTorch state dict `infersent*.pkl`), whose words
+        come from --word_vectors=glove.840B.300d.txt. Its markers <s> and </s> around a text are not added here.
 
     Returns:
       "forward_kernel" [D, 4U], "forward_recurrent" [U, 4U], "forward_bias" [4U] and the same for "backward", gates in

