@@ -39,7 +39,7 @@ def main(argv):
     folder, k = pathlib.Path(flags.model), np.array(flags.k, np.int32)
     model = models.Model(folder.resolve().name, folder)
     if flags.text:
-        found = _run(model, "search", {"text": np.array([flags.text.encode()], object), "k": k})
+        found = _run(model, "search", {"text": np.array([flags.text.encode()], object), "k": k}, flags.model)
         ids = [i.decode() for i in found["ids"][0]]
         _table(("picture",), zip(found["scores"][0], ids, strict=True))
         thumbnails = _thumbnails(model.path, ids)
@@ -47,7 +47,7 @@ def main(argv):
         path = pictures.contact_sheet(flags.output, [query], [], title=model.name)
     else:
         picture = _read(flags.image)
-        found = _run(model, "search_by_image", {"image": np.array([picture], object), "k": k})
+        found = _run(model, "search_by_image", {"image": np.array([picture], object), "k": k}, f"--image={flags.image}")
         texts, ids = ([value.decode() for value in found[key][0]] for key in ("texts", "ids"))
         _table(("text", "picture"), zip(found["scores"][0], texts, ids, strict=True))
         query = pictures.ImageQuery(_small(picture), texts, [False] * len(texts))
@@ -55,13 +55,13 @@ def main(argv):
     print(f"written: {path}")
 
 
-def _run(model, signature, inputs):
+def _run(model, signature, inputs, what):
     from tfvse.serving.models import RequestError
 
     try:
         return model.run(signature, inputs)
     except RequestError as error:
-        raise UserError(str(error)) from None
+        raise UserError(f"{what}: {error}") from None
 
 
 def _read(path):
@@ -92,9 +92,11 @@ def _small(picture):
 
 
 def _table(names, rows):
-    print("  ".join(["rank", "score ", *names]))
-    for rank, (score, *rest) in enumerate(rows, 1):
-        print("  ".join([f"{rank:4}", f"{score:6.3f}", *rest]))
+    cells = [("rank", " score", *names)]
+    cells += [(f"{rank:4}", f"{score:6.3f}", *rest) for rank, (score, *rest) in enumerate(rows, 1)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for line in cells:
+        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
 
 
 if __name__ == "__main__":

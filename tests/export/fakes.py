@@ -115,7 +115,8 @@ class FakeSystem:
 DATA = types.SimpleNamespace(
     manifest={"data_set": "noise", "licence": "CC0", "source": "made up", "splits": {"train": {}, "test": {}}}
 )
-REPORT = {"split": "test", "seed": 3, "protocol": {"folds": 1}, "metrics": {"image_to_text_r1": 12.5}}
+PROTOCOL = {"folds": 1, "chance": {"t2i/R@1": 2.5}}
+REPORT = {"split": "test", "seed": 3, "protocol": PROTOCOL, "metrics": {"t2i/R@1": 12.5}}
 
 
 def system(folder):

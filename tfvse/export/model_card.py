@@ -68,15 +68,20 @@ def render(name, version, system, data, report, functions, differences, conversi
 def _numbers(report):
     if not report:
         return "This run was not evaluated before its export (tools/evaluate.py)."
-    intro = f"Split `{report['split']}`, seed {report.get('seed', 'not recorded')}; protocol: " + ", ".join(
-        f"{key} = {value}" for key, value in report.get("protocol", {}).items()
-    )
-    intervals = report.get("intervals", {})
+    protocol, intervals = dict(report.get("protocol", {})), report.get("intervals", {})
+    chance = protocol.pop("chance", {})
     rows = [
-        (name, f"{value:.4g}", "{:.4g} to {:.4g}".format(*intervals[name]) if name in intervals else "")
+        (
+            name,
+            f"{value:.4g}",
+            "{:.4g} to {:.4g}".format(*intervals[name]) if name in intervals else "",
+            f"{chance[name]:.4g}" if name in chance else "",
+        )
         for name, value in report["metrics"].items()
     ]
-    return f"{intro}.\n\n{_table(('metric', 'value', 'interval'), rows)}"
+    intro = f"On the split `{report['split']}`, seed {report.get('seed', 'not recorded')}. The protocol:"
+    table = _table(("metric", "value", "interval", "chance"), rows)
+    return "\n\n".join((intro, _bullets(*(f"{key}: {value}" for key, value in protocol.items())), table))
 
 
 def _signatures(functions):
