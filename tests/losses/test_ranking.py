@@ -31,6 +31,14 @@ def test_cosine_similarities_by_hand():
     np.testing.assert_allclose(found, [[0.96, -1.0, 0.0]], atol=1e-6)
 
 
+def test_mean_cosine_by_hand():
+    # directions (1, 0), (0, 1), (1, 0): cosines 0, 1, 0 over three pairs
+    found = ranking.mean_cosine(ops.array([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0]]))
+    np.testing.assert_allclose(ops.convert_to_numpy(found), 1 / 3, rtol=1e-6)
+    collapsed = ranking.mean_cosine(ops.array([[1.0, 2.0]] * 4))
+    np.testing.assert_allclose(ops.convert_to_numpy(collapsed), 1.0, rtol=1e-6)
+
+
 def test_same_label_marks_captions_of_one_picture():
     found = ops.convert_to_numpy(ranking.same_label(ops.array([7, 3, 7])))
     np.testing.assert_array_equal(found, [[1, 0, 1], [0, 1, 0], [1, 0, 1]])

@@ -21,6 +21,15 @@ def cosine_similarities(queries, gallery):
     return ops.matmul(queries, ops.transpose(gallery))
 
 
+def mean_cosine(embeddings):
+    """Mean cosine between two different rows of [B, D], float32 scalar; 1 when all have collapsed to one direction."""
+    directions = ops.normalize(ops.cast(embeddings, "float32"), axis=-1)
+    count = directions.shape[0]
+    # |sum of x|² holds every pair twice, and every row with itself.
+    total, own = ops.sum(ops.square(ops.sum(directions, axis=0))), ops.sum(ops.square(directions))
+    return (total - own) / (count * (count - 1))
+
+
 def same_label(labels):
     """bool [B, B]: whether two samples carry the same label (the diagonal is true); labels: int [B]."""
     return ops.equal(ops.expand_dims(labels, 1), ops.expand_dims(labels, 0))

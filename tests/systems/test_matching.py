@@ -1,0 +1,137 @@
+import types
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from keras import ops
+
+from tfvse.systems.matching import MatchingConfig, MatchingSystem, late_fusion
+
+PICTURES, CAPTIONS, DIM = 30, 3, 6
+
+
+class Split:
+    """Pictures with `CAPTIONS` texts each, whose features are their own pictures' with a little noise."""
+
+    def __init__(self):
+        rng = np.random.default_rng(0)
+        self.image_ids = np.array([f"p{i}" for i in range(PICTURES)])
+        self.image_of_text = np.repeat(np.arange(PICTURES), CAPTIONS)
+        self.texts = np.array([f"text {i}" for i in range(PICTURES * CAPTIONS)])
+        self.features = rng.normal(size=(PICTURES, DIM)).astype("float32")
+        self.noise = 0.05 * rng.normal(size=(PICTURES * CAPTIONS, DIM)).astype("float32")
+
+    def image_features(self):
+        return self.features
+
+    def text_inputs(self):
+        return self.features[self.image_of_text] + self.noise
+
+    def picture(self, row):
+        import tensorflow as tf
+
+        return tf.io.encode_png(np.full((8, 8 + row, 3), row, np.uint8)).numpy()
+
+
+class Copy(MatchingSystem):
+    """Both parts are the features as they are; the second one looks away from the first number."""
+
+    Config = MatchingConfig
+
+    def image_parts(self, image):
+        return {"first": image, "second": image[:, 1:], "unused": image}
+
+    text_parts = image_parts
+
+
+def data(vocabulary=None):
+    split = Split()
+    splits = {"train": {}, "val": {}}
+    return types.SimpleNamespace(
+        split=lambda name: split, vocabulary=vocabulary, manifest={"splits": splits}, checksum="00")
+
+
+def copy(**settings):
+    return Copy(MatchingConfig(system="copy", data="noise", steps=1, scores="first,second", **settings))
+
+
+def test_average_fusion_by_hand():
+    found = late_fusion([ops.array([[0.2, 0.4]]), ops.array([[0.6, -0.4]])], "average")
+    np.testing.assert_allclose(ops.convert_to_numpy(found), [[0.4, 0.0]], atol=1e-6)
+
+
+def test_adaptive_fusion_by_hand():
+    # Positive areas 0.2 + 0.4 = 0.6 and 0.3 (the -0.4 is left out): weights 1/0.6 : 1/0.3 = 1/3 : 2/3.
+    found = late_fusion([ops.array([[0.2, 0.4]]), ops.array([[0.3, -0.4]])], "adaptive")
+    np.testing.assert_allclose(ops.convert_to_numpy(found), [[0.8 / 3, -0.4 / 3]], atol=1e-6)
+
+
+def test_adaptive_weights_belong_to_the_query():
+    # The second query's areas are equal, so it takes the average.
+    found = late_fusion([ops.array([[0.2, 0.4], [0.5, 0.1]]), ops.array([[0.3, -0.4], [0.6, 0.0]])], "adaptive")
+    np.testing.assert_allclose(ops.convert_to_numpy(found)[1], [0.55, 0.05], atol=1e-6)
+
+
+def test_a_score_that_is_nowhere_positive_takes_all_the_weight():
+    found = late_fusion([ops.array([[0.9, 0.5]]), ops.array([[-0.1, -0.2]])], "adaptive")
+    np.testing.assert_allclose(ops.convert_to_numpy(found), [[-0.1, -0.2]], atol=1e-5)
+
+
+@given(st.integers(0, 10**6), st.sampled_from(["average", "adaptive"]))
+def test_fusion_of_one_score_is_that_score_and_of_several_lies_between(seed, fusion):
+    scores = np.random.default_rng(seed).uniform(-1, 1, (3, 4, 7)).astype("float32")
+    np.testing.assert_allclose(late_fusion([scores[0]], fusion), scores[0], rtol=1e-5)
+    fused = ops.convert_to_numpy(late_fusion(list(scores), fusion))
+    assert (scores.min(0) - 1e-5 <= fused).all() and (fused <= scores.max(0) + 1e-5).all()
+
+
+def test_embeddings_are_the_configured_parts_at_length_one():
+    parts = copy().embed_images(Split().image_features())
+    assert list(parts) == ["first", "second"]
+    for rows in parts.values():
+        np.testing.assert_allclose(np.linalg.norm(rows, axis=1), np.ones(PICTURES), rtol=1e-5)
+
+
+@pytest.mark.parametrize("fusion", ["average", "adaptive"])
+def test_evaluation_finds_planted_pairs(fusion):
+    report = copy(fusion=fusion).evaluate(data(), "val")
+    assert report.metrics["i2t/R@1"] == report.metrics["t2i/R@1"] == 100.0
+    protocol = report.protocol
+    assert (protocol["scores"], protocol["late_fusion"], protocol["captions_per_image"]) == (
+        ["first", "second"], fusion, [CAPTIONS, CAPTIONS])
+
+
+def test_a_vocabulary_is_said_to_come_from_the_training_texts():
+    assert "training" in copy().evaluate(data(vocabulary=object()), "val").vocabulary
+    assert copy().evaluate(data(), "val").vocabulary == ""
+
+
+def test_folds_are_smaller_galleries():
+    report = copy(folds=3).evaluate(data(), "val")
+    assert (report.protocol["folds"], report.protocol["gallery_images"]) == (3, PICTURES // 3)
+
+
+def test_collapse_is_told_and_training_is_not():
+    assert "collapsed" in copy().warning({"loss": 0.3, "mean_cosine": 0.999})
+    assert copy().warning({"loss": 0.3, "mean_cosine": 0.7}) is copy().warning({"loss": 0.3}) is None
+
+
+def test_sample_is_the_similarity_matrix_with_a_bright_diagonal():
+    picture = copy().samples(data())["similarities"]
+    assert (picture.dtype, picture.shape) == (np.uint8, (4 * PICTURES, 4 * PICTURES, 3))
+    assert np.diagonal(picture[:, :, 0]).mean() > 200 > picture.mean() + 40
+
+
+def test_contact_sheet_is_written(tmp_path):
+    (path,) = copy().plots(data(), "val", tmp_path)
+    assert path.stat().st_size > 1000
+
+
+def test_gallery_is_the_test_split_where_there_is_one():
+    found = data()
+    found.split = lambda name: name
+    assert copy().gallery(found) == "val"
+    found.manifest["splits"]["test"] = {}
+    assert copy().gallery(found) == "test"
+

@@ -1,0 +1,184 @@
+"""CycleMatch: cycle-consistent embeddings of pictures and texts.
+
+Y. Liu, Y. Guo, L. Liu, E. M. Bakker, M. S. Lew, "CycleMatch: A cycle-consistent embedding network for image-text
+matching", Pattern Recognition 93 (2019), as chapter 6 of Y. Liu's thesis tells it. A picture's feature is mapped into
+the space of the texts and back again, a text's into the space of the pictures and back again; a ranking loss compares
+the samples in each of the three spaces that they pass through.
+
+Symbols
+    v, t                   image, text: features from the encoders
+    f_I2T, f_T2I           "mapped" of the networks image_to_text, text_to_image: FC1 to FC4
+    f(3)_I2T, f(3)_T2I     "latent" of the same: FC1 to FC3
+    s(., .)                ranking.cosine_similarities (6.1)
+    m, alpha, K            margin, alpha, negatives
+    L dual, rec, lat       losses dual_…, reconstructed_…, latent_… (6.2, 6.4, 6.5) of the branches …_i2t2i and …_t2i2t
+    s(1), s(2), s(3)       scores visual, textual, latent (6.7); their fusion (6.8-6.11) is matching.late_fusion
+
+Where this departs from the thesis, or the thesis is silent
+    - The loss is the mean over the pairs of the batch and the K negatives, where (6.2) sums over both; eq. 5.10 of the
+      same thesis divides by the number of negatives. The learning rate then does not depend on batch and K.
+    - Captions of one picture in one batch are never negatives of each other.
+    - Eqs 6.2-6.5 weight by alpha the direction in which the mapped samples are ranked for a given target. The branch
+      T2I2T mirrors this. LatentMatch has no mapped side: its pictures stand for it.
+    - Table 6.1 describes the one-branch models as a cycle and a dual mapping; the dual mapping (I to T for I2T2I) is
+      the branch's own, so their losses are the three of that branch. Both scores are still used (section 6.4.2).
+    - Activations, dropout and normalisation are not mentioned. As in chapter 5 by the same author: ReLU after FC1, FC2
+      and FC3, none after FC4. The latent embedding is what FC3 gives after its ReLU.
+    - A positive area (6.9) of zero, a query unlike everything, is taken as 1e-6.
+"""
+
+import dataclasses
+
+import keras
+from keras import ops
+
+from tfvse.config import setting
+from tfvse.errors import UserError
+from tfvse.losses import ranking
+from tfvse.systems.base import Optimizer, Stage
+from tfvse.systems.matching import MatchingConfig, MatchingSystem
+
+VARIANTS = ("latent_match", "dual_match", "without_latent", "i2t2i", "t2i2t", "full")  # in the order of table 6.1
+SCORES = ("visual", "textual", "latent")
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(MatchingConfig):
+    """Settings of CycleMatch; the defaults are the thesis's."""
+
+    variant: str = setting("full", "which losses are trained, table 6.1", choices=VARIANTS)
+    scores: str = setting("", "scores that are fused, of visual,textual,latent; empty: as in table 6.2")
+    fusion: str = setting("adaptive", "late fusion of the scores", choices=("average", "adaptive"))
+    widths: str = setting("2048,512,512", "units of FC1, FC2, FC3 of either mapping")
+    dropout: float = setting(0.0, "fraction of FC1's outputs dropped", low=0.0, high=0.95)
+    margin: float = setting(0.1, "margin m of every ranking loss", low=0.0, high=2.0)
+    alpha: float = setting(2.0, "weight of ranking mapped samples for a given target", low=0.0)
+    negatives: int = setting(50, "hardest negatives K of a pair in its batch", low=1)
+    optimizer: str = setting("sgd", "optimizer", choices=("sgd", "adam"))
+    learning_rate: float = setting(0.1, "initial learning rate", low=0.0)
+    schedule: str = setting("plateau", "how the rate falls", choices=("plateau", "linear", "constant"))
+    patience: int = setting(3, "epochs without a lower loss before the rate is divided by ten (plateau)", low=1)
+    momentum: float = setting(0.9, "momentum of SGD", low=0.0, high=1.0)
+    weight_decay: float = setting(5e-4, "L2 penalty of the weights", low=0.0)
+    clip_norm: float = setting(0.0, "bound of the gradient's norm; 0: none", low=0.0)
+
+    @property
+    def parts(self):
+        """Names of the scores that are fused: visual and textual where nothing is set, latent for latent_match."""
+        return super().parts if self.scores else ("latent",) if self.variant == "latent_match" else SCORES[:2]
+
+    def check(self):
+        super().check()
+        if self.negatives >= self.batch_size:
+            raise UserError(
+                f"--negatives={self.negatives}: a batch of {self.batch_size} pairs has at most {self.batch_size - 1}")
+        widths = self.widths.split(",")
+        if len(widths) != 3 or not all(width.isdecimal() and int(width) for width in widths):
+            raise UserError(f"--widths={self.widths}: must be three whole numbers above 0, such as 2048,512,512")
+        trained = ("latent",) if self.variant == "latent_match" else SCORES
+        if not set(self.parts) <= set(trained) or len(set(self.parts)) < len(self.parts):
+            raise UserError(f"--scores={self.scores}: for --variant={self.variant} must be some of {','.join(trained)}")
+
+
+def mapping(input_dim, widths, output_dim, dropout, name):
+    """FC1 to FC4 from one feature space to the other.
+
+    Args:
+        input_dim: D, width of a feature.
+        widths: units of FC1, FC2, FC3.
+        output_dim: E, width of the other space's feature; 0 leaves FC4 out.
+        dropout: fraction of FC1's outputs that is dropped in training.
+        name: of the network.
+
+    Returns:
+        Model [B, D] → {"latent": [B, widths[2]], not negative; "mapped": [B, E]}.
+    """
+    features = keras.Input((input_dim,))
+    hidden = keras.layers.Dense(widths[0], "relu", name="fc1")(features)
+    hidden = keras.layers.Dropout(dropout)(hidden)
+    hidden = keras.layers.Dense(widths[1], "relu", name="fc2")(hidden)
+    outputs = {"latent": keras.layers.Dense(widths[2], "relu", name="fc3")(hidden)}
+    if output_dim:
+        outputs["mapped"] = keras.layers.Dense(output_dim, name="fc4")(outputs["latent"])
+    return keras.Model(features, outputs, name=name)
+
+
+class CycleMatch(MatchingSystem):
+    """See the module's text."""
+
+    Config = Config
+
+    def build(self, data):
+        from tfvse import encoders
+
+        config, spec = self.config, data.element_spec
+        text_encoder = encoders.text_network(
+            config.text_encoder, data.vocabulary, config, spec["text"].shape[-1])
+        image_dim, text_dim = spec["image"].shape[-1], text_encoder.output_shape[-1]
+        widths = [int(width) for width in config.widths.split(",")]
+        to_text, to_image = (0, 0) if config.variant == "latent_match" else (text_dim, image_dim)
+        self.networks = {
+            "text_encoder": text_encoder,
+            "image_to_text": mapping(image_dim, widths, to_text, config.dropout, "image_to_text"),
+            "text_to_image": mapping(text_dim, widths, to_image, config.dropout, "text_to_image"),
+        }
+
+    def stages(self):
+        config = self.config
+        optimizer = Optimizer(
+            config.optimizer, config.learning_rate, momentum=config.momentum, weight_decay=config.weight_decay,
+            clip_norm=config.clip_norm, schedule=config.schedule, patience=config.patience, decay_from=0.0,
+        )  # fmt: skip
+        trains = ("image_to_text", "text_to_image") + ("text_encoder",) * config.train_text_encoder
+        return (
+            Stage(
+                "match", {"main": trains}, {"main": optimizer}, {"mean_cosine": 0.0}, config.steps, config.epochs
+            ),
+        )  # fmt: skip
+
+    def losses(self, batch):
+        """The losses of table 6.1 for the configured variant over the batches of all replicas, and, with weight 0, the
+        mean cosine of the mapped samples (the largest of the losses'), which shows a collapse."""
+        image_to_text, text_to_image = self.networks["image_to_text"], self.networks["text_to_image"]
+        image, text = batch["image"], self.networks["text_encoder"](batch["text"], training=True)
+        positives = ranking.same_label(self.gather(batch["image_id"]))
+        losses, cosines = {}, []
+
+        def loss(mapped, target):
+            mapped = self.gather(mapped)
+            cosines.append(ranking.mean_cosine(mapped))
+            return self._ranking_loss(ranking.cosine_similarities(mapped, self.gather(target)), positives)
+
+        if self.config.variant == "latent_match":
+            mapped, target = image_to_text(image, training=True), text_to_image(text, training=True)
+            losses["latent"] = loss(mapped["latent"], target["latent"])
+        if self.config.variant not in ("latent_match", "t2i2t"):
+            losses |= self._branch("i2t2i", image, text, image_to_text, text_to_image, loss)
+        if self.config.variant not in ("latent_match", "i2t2i"):
+            losses |= self._branch("t2i2t", text, image, text_to_image, image_to_text, loss)
+        return losses | {"mean_cosine": ops.stop_gradient(ops.max(ops.stack(cosines)))}
+
+    def _branch(self, name, source, target, there, back, loss):
+        """Eqs 6.2, 6.4 and 6.5 along source → target → source, as far as the variant goes."""
+        dual = there(source, training=True)
+        losses = {f"dual_{name}": loss(dual["mapped"], target)}
+        if self.config.variant != "dual_match":
+            reconstructed = back(dual["mapped"], training=True)
+            losses[f"reconstructed_{name}"] = loss(reconstructed["mapped"], source)
+            if self.config.variant != "without_latent":
+                losses[f"latent_{name}"] = loss(dual["latent"], reconstructed["latent"])
+        return losses
+
+    def _ranking_loss(self, similarities, positives):
+        config = self.config
+        losses = ranking.top_k_ranking_loss(similarities, positives, config.margin, config.negatives, config.alpha)
+        return ops.mean(losses) / config.negatives
+
+    def image_parts(self, image):
+        parts = self.networks["image_to_text"](image, training=False)
+        return {"visual": image, "textual": parts.get("mapped"), "latent": parts["latent"]}
+
+    def text_parts(self, text):
+        text = self.networks["text_encoder"](text, training=False)
+        parts = self.networks["text_to_image"](text, training=False)
+        return {"visual": parts.get("mapped"), "textual": text, "latent": parts["latent"]}

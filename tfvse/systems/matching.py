@@ -1,0 +1,271 @@
+"""The family of systems that match pictures and texts: scores, late fusion, retrieval, search.
+
+A member embeds pictures and texts in one or more spaces, its *parts*. A picture and a text are compared by their cosine
+in each part that `scores` names, and the scores are fused. The features of the pictures come from a frozen encoder and
+are computed beforehand; the text encoder is one of the system's networks.
+"""
+
+import dataclasses
+
+import numpy as np
+from keras import ops
+
+from tfvse.config import RunConfig, setting
+from tfvse.errors import UserError
+from tfvse.systems.base import Signature, System
+
+COLLAPSED = 0.99  # mean cosine of different samples from which an embedding counts as collapsed
+EMBED_BATCH = 500  # pictures or texts embedded at once outside training
+SHOWN_PAIRS = 100  # of the similarity matrix that is drawn during training, figure 6.6 of the thesis
+LITERT_PICTURES = 200  # of the gallery on which a LiteRT model is measured
+SHOWN_QUERIES, SHOWN_ANSWERS = 5, 5  # of the contact sheet, either way
+
+
+@dataclasses.dataclass(frozen=True)
+class MatchingConfig(RunConfig):
+    """Settings of every system that matches pictures and texts."""
+
+    image_encoder: str = setting("efficientnet_lite0", "frozen encoder that made the pictures' features")
+    text_encoder: str = setting("bilstm_max", "encoder of the texts")
+    train_text_encoder: bool = setting(False, "train the text encoder with the system")
+    text_weights: str = setting("", "file of trained weights that bilstm_max starts from")
+    text_dim: int = setting(4096, "width of what bilstm_max gives, both directions together", low=2)
+    word_vectors: str = setting("glove_50d", "vectors that the words start from: glove_50d, none or a file")
+    max_words: int = setting(32, "words of a text that are read, at most", low=1)
+    min_word_count: int = setting(1, "times that a word must occur in the training texts to be known", low=1)
+    scores: str = setting("latent", "scores that are fused, separated by commas")
+    fusion: str = setting("average", "late fusion of the scores", choices=("average", "adaptive"))
+    folds: int = setting(1, "folds of pictures over which retrieval is averaged", low=1)
+    fold_size: int = setting(0, "pictures in a fold; 0: the split in --folds equal parts", low=0)
+
+    @property
+    def parts(self):
+        """Names of the parts whose scores are fused, a tuple of str."""
+        return tuple(self.scores.split(","))
+
+
+def late_fusion(scores, fusion):
+    """Fuses the scores of queries with a whole gallery, section 6.3.4 of Liu's thesis.
+
+    Args:
+      scores: list of float [Q, N], cosines in [-1, 1].
+      fusion: "average" (eq. 6.8), or "adaptive" (eqs 6.9-6.11): every query weights a score by one over the positive
+        area under its curve, so the N columns must be the whole gallery.
+
+    Returns:
+      float [Q, N], in [-1, 1].
+    """
+    if fusion == "average":
+        return sum(scores) / len(scores)
+    areas = [ops.sum(ops.relu(score), axis=1, keepdims=True) for score in scores]
+    weights = [1.0 / ops.maximum(area, 1e-6) for area in areas]
+    return sum(weight * score for weight, score in zip(weights, scores, strict=True)) / sum(weights)
+
+
+class MatchingSystem(System):
+    """Subclasses implement `build`, `stages`, `losses`, `image_parts` and `text_parts`."""
+
+    data_kind = "matching"
+    monitor = "rsum"
+
+    def image_parts(self, image):
+        """Embeds pictures for inference: float32 [B, image_dim] features → part name → [B, D]."""
+        raise NotImplementedError
+
+    def text_parts(self, text):
+        """Embeds texts for inference: [B, …] as in a batch's "text" → the same names → [B, D]."""
+        raise NotImplementedError
+
+    def embed_images(self, image):
+        """The parts that are scored, L2-normalised: float32 [B, image_dim] → name → float32 [B, D]."""
+        return self._scored(self.image_parts(image))
+
+    def embed_texts(self, text):
+        """The parts that are scored, L2-normalised: [B, …] → name → float32 [B, D]."""
+        return self._scored(self.text_parts(text))
+
+    def _scored(self, parts):
+        return {name: ops.normalize(ops.cast(parts[name], "float32"), axis=-1) for name in self.config.parts}
+
+    def warning(self, logs):
+        """Tells when all samples of a batch point the same way; a member that logs `mean_cosine` is watched."""
+        if logs.get("mean_cosine", 0.0) < COLLAPSED:
+            return None
+        return (
+            f"the embeddings have collapsed: the mean cosine of different samples is {logs['mean_cosine']:.4f}; if this "
+            "stays, lower --learning_rate or take more --negatives"
+        )
+
+    def embed_split(self, split):
+        """Embeds a `MatchingSplit`: (parts of its pictures, parts of its texts), name → np.float32 [N or T, D]."""
+        return (
+            _in_batches(self.embed_images, split.image_features()),
+            _in_batches(self.embed_texts, split.text_inputs()),
+        )
+
+    def evaluate(self, data, split):
+        """Retrieval both ways over a split; the protocol is in `tfvse.evaluation.retrieval`."""
+        from tfvse.evaluation import report, retrieval
+
+        part, config = data.split(split), self.config
+        images, texts = self.embed_split(part)
+        result = retrieval.evaluate(
+            self._scorer(images, texts), self._scorer(texts, images), part.image_of_text, folds=config.folds,
+            fold_size=config.fold_size, scores=config.parts, fusion=config.fusion, seed=config.seed,
+        )  # fmt: skip
+        encoders = {"image_encoder": config.image_encoder, "text_encoder": config.text_encoder}
+        return report.Report(
+            system=config.system, data_set=config.data, split=split, seed=config.seed,
+            vocabulary="words of the training texts" if data.vocabulary else "",
+            **result._replace(protocol=encoders | result.protocol)._asdict(),
+        )  # fmt: skip
+
+    def _scorer(self, queries, gallery):
+        """A callable (rows of queries, rows of the whole gallery) → fused scores, np.float32 [rows, rows]."""
+
+        def score(rows, columns):
+            scores = [queries[name][rows] @ gallery[name][columns].T for name in self.config.parts]
+            return ops.convert_to_numpy(late_fusion(scores, self.config.fusion))
+
+        return score
+
+    def samples(self, data):
+        """The similarity matrix of the first pairs of the monitored split: a bright diagonal on a dark ground."""
+        part = data.split(self.config.monitor_split)
+        _, first_text = np.unique(part.image_of_text, return_index=True)
+        rows = first_text[:SHOWN_PAIRS]
+        texts = _in_batches(self.embed_texts, part.text_inputs()[rows])
+        images = _in_batches(self.embed_images, part.image_features()[part.image_of_text[rows]])
+        scores = self._scorer(images, texts)(slice(None), slice(None))
+        grey = np.uint8(255 * (scores - scores.min()) / max(np.ptp(scores), 1e-6))
+        return {"similarities": np.repeat(np.kron(grey, np.ones((4, 4), np.uint8))[:, :, None], 3, axis=2)}
+
+    def plots(self, data, split, run_dir):
+        """Writes retrieval.png: a few texts of the split with the pictures found for them, and the other way round."""
+        from tfvse.data.decode import decode_picture
+        from tfvse.evaluation import pictures
+
+        part = data.split(split)
+        images, texts = self.embed_split(part)
+        image_of_text = part.image_of_text
+
+        def best(queries, gallery, rows):
+            return np.argsort(-self._scorer(queries, gallery)(rows, slice(None)), axis=1)[:, :SHOWN_ANSWERS]
+
+        def picture(row):
+            return decode_picture(part.picture(row)).numpy()
+
+        text_rows = np.linspace(0, len(image_of_text) - 1, SHOWN_QUERIES).astype(int)
+        text_queries = [
+            pictures.TextQuery(part.texts[row], [picture(i) for i in found], list(found == image_of_text[row]))
+            for row, found in zip(text_rows, best(texts, images, text_rows), strict=True)
+        ]
+        image_rows = image_of_text[text_rows]
+        image_queries = [
+            pictures.ImageQuery(picture(row), list(part.texts[found]), list(image_of_text[found] == row))
+            for row, found in zip(image_rows, best(images, texts, image_rows), strict=True)
+        ]
+        title = f"{self.config.system} on {self.config.data}, {split}: {len(part.image_ids)} pictures"
+        return [pictures.contact_sheet(run_dir / "retrieval.png", text_queries, image_queries, title)]
+
+    def gallery(self, data):
+        """The `MatchingSplit` that an exported model searches: pictures and texts that training has not seen."""
+        return data.split("test" if "test" in data.manifest["splits"] else "val")
+
+    def signatures(self, data):
+        """encode_image, encode_text, search (text → pictures) and search_by_image (picture → texts)."""
+        import tensorflow as tf
+
+        from tfvse import encoders
+        from tfvse.export import graph
+
+        config, gallery = self.config, self.gallery(data)
+        image_encoder, (read_texts, text_resources) = encoders.image_encoder(config.image_encoder), self._reader(data)
+        index = [{name: tf.Variable(rows, trainable=False) for name, rows in parts.items()}
+                 for parts in self.embed_split(gallery)]  # fmt: skip
+        ids, texts, owners = (
+            tf.Variable(values, trainable=False)
+            for values in (gallery.image_ids, gallery.texts, gallery.image_ids[gallery.image_of_text])
+        )
+
+        def encode_image(image):
+            return self.embed_images(image_encoder(image))
+
+        def encode_text(text):
+            return self.embed_texts(read_texts(text))
+
+        def best(queries, candidates, k):
+            scores = [tf.matmul(queries[name], candidates[name], transpose_b=True) for name in config.parts]
+            return graph.top_k(late_fusion(scores, config.fusion), k)
+
+        def search(text, k):
+            scores, rows = best(encode_text(text), index[0], k)
+            return {"ids": tf.gather(ids, rows), "scores": scores}
+
+        def search_by_image(image, k):
+            scores, rows = best(encode_image(image), index[1], k)
+            return {"texts": tf.gather(texts, rows), "ids": tf.gather(owners, rows), "scores": scores}
+
+        image, text, k = ({name: spec} for name, spec in _INPUTS.items())
+        one_image = {"image": np.array([gallery.picture(row) for row in range(2)], object)}
+        one_text = {"text": np.array([t.encode() for t in gallery.texts[:3]], object)}
+        few = {"k": np.int32(5)}
+        using_images = lambda function: graph.using(function, *image_encoder.resources)  # noqa: E731
+        using_texts = lambda function: graph.using(function, *text_resources)  # noqa: E731
+        return {
+            "encode_image": Signature(using_images(encode_image), image, one_image),
+            "encode_text": Signature(using_texts(encode_text), text, one_text),
+            "search": Signature(using_texts(search), text | k, one_text | few),
+            "search_by_image": Signature(using_images(search_by_image), image | k, one_image | few),
+        }
+
+    def litert_models(self, data):
+        """The image encoder and the system's mapping of its feature, for pictures of the encoder's own size."""
+        from tfvse import encoders
+        from tfvse.evaluation import retrieval
+        from tfvse.export.litert import LiteRTModel
+
+        encoder, gallery = encoders.image_encoder(self.config.image_encoder), self.gallery(data)
+        if encoder.size is None:
+            raise UserError(f"--litert: {encoder.name} takes pictures of any size; a LiteRT model needs one size")
+
+        def pixels(split, most):
+            rows = range(min(most, len(split.image_ids)))
+            return np.stack([encoder.preprocess(split.picture(row)).numpy() for row in rows])
+
+        def embed(image):
+            return ops.concatenate(list(self.embed_images(encoder.encode(image)).values()), axis=-1)
+
+        seen = pixels(gallery, LITERT_PICTURES)
+        rows = np.flatnonzero(gallery.image_of_text < len(seen))
+        texts = _in_batches(self.embed_texts, gallery.text_inputs()[rows])
+
+        def recall_at_1(run):
+            ends = np.cumsum([rows.shape[1] for rows in texts.values()])[:-1]
+            images = dict(zip(texts, np.split(run(seen), ends, axis=1), strict=True))
+            scorers = self._scorer(images, texts), self._scorer(texts, images)
+            result = retrieval.evaluate(*scorers, gallery.image_of_text[rows], bootstrap_samples=0)
+            return "text→image R@1 (%)", result.metrics["t2i/R@1"]
+
+        return {"image_encoder": LiteRTModel(embed, seen.shape[1:], pixels(data.split("train"), 100), recall_at_1)}
+
+    def _reader(self, data):
+        """(strings [B] → what the text network reads, the resources that this needs)."""
+        from tfvse import encoders
+
+        if data.vocabulary is None:
+            encoder = encoders.text_features(self.config.text_encoder)
+            return encoder, encoder.resources
+        return (lambda text: data.vocabulary.lookup(text, self.config.max_words)), (data.vocabulary.table,)
+
+
+_INPUTS = {"image": ("string", (None,)), "text": ("string", (None,)), "k": ("int32", ())}
+
+
+def _in_batches(function, inputs):
+    """`function`: [B, …] → name → [B, D], applied to an array of any length: name → np.float32 [N, D]."""
+    import tensorflow as tf
+
+    graph = tf.function(function, reduce_retracing=True)
+    batches = [graph(tf.constant(inputs[i : i + EMBED_BATCH])) for i in range(0, len(inputs), EMBED_BATCH)]
+    return {name: np.concatenate([batch[name].numpy() for batch in batches]) for name in batches[0]}
