@@ -29,9 +29,11 @@ _CONNECTIONS = 32
 _DRAINED = 64 * 2**20  # bytes of a refused body that are read, so that its sender gets to see the answer
 
 
-class _HttpError(Exception):
+class _HttpError(RequestError):
+    """A request that HTTP has a status of its own for."""
+
     def __init__(self, status, message):
-        super().__init__(message)
+        super().__init__("INVALID_ARGUMENT", message)
         self.status = status
 
 
@@ -64,8 +66,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         try:
             status, body = 200, models.checked(call)
         except RequestError as error:
-            cause = error.__cause__
-            status = cause.status if isinstance(cause, _HttpError) else HTTP_CODES[error.code]
+            status = error.status if isinstance(error, _HttpError) else HTTP_CODES[error.code]
             body = {"error": str(error)}
         data = json.dumps(body).encode()
         self.send_response(status)
@@ -129,23 +130,19 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         return int(length)
 
     def _body(self):
-        try:
-            left, chunks = self._content_length(), []
-            end = time.monotonic() + self.timeout
-            while left:
-                if time.monotonic() > end:
-                    raise TimeoutError
+        left, chunks, end = self._content_length(), [], time.monotonic() + self.timeout
+        while left:
+            try:
                 chunk = self.rfile.read1(min(left, 65536))
-                if not chunk:
-                    raise _HttpError(400, "the body is shorter than its Content-Length")
-                left -= len(chunk)
-                chunks.append(chunk)
-            return b"".join(chunks)
-        except _HttpError as error:
-            raise RequestError("INVALID_ARGUMENT", str(error)) from error
-        except TimeoutError:
-            error = _HttpError(408, "the body did not arrive in time")
-            raise RequestError("DEADLINE_EXCEEDED", str(error)) from error
+            except TimeoutError:
+                chunk, end = b"", 0.0
+            if time.monotonic() > end:
+                raise _HttpError(408, "the body did not arrive in time")
+            if not chunk:
+                raise _HttpError(400, "the body is shorter than its Content-Length")
+            left -= len(chunk)
+            chunks.append(chunk)
+        return b"".join(chunks)
 
 
 class RestServer(http.server.ThreadingHTTPServer):
