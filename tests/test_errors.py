@@ -22,6 +22,7 @@ def raising(error):
         (errors.UserError("--k=0: must be\nat least 1"), "error: --k=0: must be at least 1"),
         (OSError(errno.ENOSPC, "full", "/runs/a"), "error: no space is left on the device at /runs/a; "),
         (OSError(errno.EROFS, "ro", "/runs/a"), "error: the file system is read-only at /runs/a; "),
+        (tf.errors.ResourceExhaustedError(None, None, "x; No space left on device"), "error: no space is left on the"),
         (tf.errors.UnknownError(None, None, "UserError: shard 3 is damaged\nTraceback …"), "error: shard 3 is damaged\n"),
     ],
 )

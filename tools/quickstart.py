@@ -10,6 +10,8 @@ import subprocess
 import sys
 import time
 
+import numpy as np
+
 from tfvse import errors
 from tfvse.config import Settings, parse_flags, setting
 from tfvse.errors import UserError
@@ -24,7 +26,7 @@ GOODBYE = """
 next steps
   your own pictures   python tools/prepare_data.py --data=folder --data_dir=<pictures + captions.csv>
   Flickr8k           python tools/prepare_data.py --data=flickr8k --data_dir=<Flickr8k>; configs/cyclematch/flickr8k.cfg
-  serve the model     python tools/serve.py --model=saved_models/emoji
+  serve the model     python tools/serve.py --model_dir=saved_models/emoji
 """
 
 PYTHON = "python"
@@ -33,7 +35,7 @@ STEPS = {
     "image features": "tools/extract_features.py --prepared_dir=data/emoji --image_encoder=efficientnet_lite0",
     "train": "tools/train.py --flagfile=configs/cyclematch/emoji.cfg --run_dir={run_dir}",
     "evaluate": "tools/evaluate.py --run_dir={run_dir} --split=test",
-    "export": "tools/export.py --run_dir={run_dir} --name=emoji --split=test",
+    "export": "tools/export.py --run_dir={run_dir} --name=emoji",
     "search by text": "tools/search.py --model=saved_models/emoji --output={run_dir}/search-text.png 'sad face'",
     "search by picture": (
         "tools/search.py --model=saved_models/emoji --output={run_dir}/search-picture.png --image={run_dir}/query.png"
@@ -82,7 +84,7 @@ def _write_query(path):
     prepared = pathlib.Path("data/emoji")
     part = records.Part(prepared, manifest.read(prepared), "test/images")
     with atomic_write(path) as temporary:
-        temporary.write_bytes(part.batch([0])["picture"][0].numpy())
+        temporary.write_bytes(part.batch(np.array([0]))["picture"][0].numpy())
 
 
 if __name__ == "__main__":
