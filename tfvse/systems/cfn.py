@@ -81,7 +81,7 @@ class Config(ClassificationConfig):
     backbone: str = setting("A", "column of table 2.1", choices=tuple(BACKBONES))
     first_channels: int = setting(0, "filters of the first block; 0: as in table 2.1. 192 for B on CIFAR-100", low=0)
     fusion: str = setting("locally_connected", "none: the plain CNN", choices=("none", *FUSIONS))
-    dropout: float = setting(0.5, "fraction dropped after each pooling layer", low=0.0, high=0.99)
+    dropout: float = setting(0.5, "fraction dropped after both poolings and below the classifier", low=0.0, high=0.99)
     learning_rate: float = setting(0.1, "of SGD, at the start", low=0.0)
     schedule: str = setting(
         "step", "step: tenfold lower at --drop_at; linear: falls to 0 from --decay_from on", choices=("step", "linear")
