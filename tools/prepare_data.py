@@ -31,8 +31,7 @@ class Flags(Settings):
     a_side: str = setting("left", "facades: the side that is domain a", choices=("left", "right"))
 
 
-# Where the result lies and how a mistake is treated does not change what is prepared.
-PLACES = ("data_dir", "prepared_dir", "overwrite")
+NOT_RECORDED = ("prepared_dir", "overwrite")  # they do not change what is prepared
 
 
 def main(argv):
@@ -41,12 +40,12 @@ def main(argv):
         choices = f"{', '.join(data.DATASETS)}{nearest(flags.data, data.DATASETS)}"
         raise errors.UserError(f"--data={flags.data}: must be one of {choices}")
     prepared = pathlib.Path(flags.prepared_dir or f"data/{flags.data}")
-    settings = {name: value for name, value in dataclasses.asdict(flags).items() if name not in PLACES}
-    if not flags.overwrite and _already(prepared, settings):
-        return 0
     fallback = pathlib.Path(os.environ.get("TFVSE_DATA", "")) / flags.data
     if not flags.data_dir and "TFVSE_DATA" in os.environ and fallback.is_dir():
         flags = dataclasses.replace(flags, data_dir=str(fallback))
+    settings = {name: value for name, value in dataclasses.asdict(flags).items() if name not in NOT_RECORDED}
+    if not flags.overwrite and _already(prepared, settings):
+        return
     with atomic_folder(prepared) as folder:
         entries = data.find(data.DATASETS[flags.data])(flags, folder)
         manifest.write(folder, {"data_set": flags.data, "settings": settings, **entries})
@@ -65,7 +64,7 @@ def _already(prepared, settings):
             f"--prepared_dir={prepared}: holds {found['data_set']} prepared with other settings; pass --overwrite to "
             "replace it, or give another folder"
         )
-    print(f"already prepared:\n{manifest.summary(found, prepared)}")
+    print(f"already prepared; --overwrite would do it again\n{manifest.summary(found, prepared)}")
     return True
 
 

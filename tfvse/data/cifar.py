@@ -73,6 +73,8 @@ def _write(flags, folder, splits, classes):
 def _hold_out(splits, count, seed):
     """The last `count` of a seeded permutation of the training pictures become val."""
     images, labels = splits["train"]
+    if count >= len(images):
+        raise UserError(f"--validation={count}: there are {len(images):,} training pictures; hold fewer out")
     order = np.random.default_rng(seed).permutation(len(images))
     kept, held = np.sort(order[:-count]), np.sort(order[-count:])
     return {"train": (images[kept], labels[kept]), "val": (images[held], labels[held]), "test": splits["test"]}

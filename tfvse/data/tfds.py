@@ -25,8 +25,7 @@ def load_tfds(name, splits, skip_decoding=()):
     try:
         builder = tfds.builder(name)
         builder.download_and_prepare()
-    except tfds.core.DatasetNotFoundError:
-        raise UserError(f"TensorFlow Datasets has no data set {name}") from None
-    except (OSError, ValueError, tfds.download.DownloadError) as error:
-        raise UserError(f"TensorFlow Datasets could not get {name}: {error}") from None
+    except (OSError, ValueError, ImportError, tfds.download.DownloadError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"TensorFlow Datasets could not get {name}: {reason}") from None
     return builder.info, {ours: builder.as_dataset(split=theirs, decoders=decoders) for ours, theirs in splits.items()}

@@ -1,0 +1,55 @@
+"""Prepared synthetic data sets, and what tests need to make others."""
+
+import pathlib
+import types
+
+import numpy as np
+import pytest
+
+from tests.data import making
+from tfvse.data import manifest
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory):
+    """The three synthetic data sets, each in a folder of its name; the matching one with "fake" features."""
+    root = tmp_path_factory.mktemp("prepared")
+    for kind in ("matching", "classification", "translation"):
+        making.prepare(f"synthetic_{kind}", root / f"synthetic_{kind}")
+    making.add_features(root / "synthetic_matching", "image", "fake", 3)
+    return root
+
+
+@pytest.fixture
+def config(prepared):
+    """Callable (data set, **settings) → what `data.load` reads of a config."""
+
+    def make(name, folder=None, **settings):
+        path = pathlib.Path(folder or prepared / name)
+        return types.SimpleNamespace(data=name, prepared_path=path, **settings)
+
+    return make
+
+
+@pytest.fixture
+def pictures():
+    """Callable n → n different small RGB pictures as PNG bytes."""
+
+    def make(count, size=8):
+        rng = np.random.default_rng(count)
+        return [making.png(rng.integers(0, 256, (size, size, 3), dtype=np.uint8)) for _ in range(count)]
+
+    return make
+
+
+@pytest.fixture
+def read():
+    """Callable (folder, part, field) → all values of a field of a prepared part, bytes decoded."""
+
+    def values(folder, part, field):
+        from tfvse.data import records
+
+        found = records.Part(folder, manifest.read(folder), part).all(field).tolist()
+        return [value.decode() if isinstance(value, bytes) and field != "picture" else value for value in found]
+
+    return values

@@ -1,0 +1,44 @@
+"""Makes small files and prepared folders for tests."""
+
+import io
+
+import numpy as np
+from PIL import Image
+
+from tfvse.data import manifest, matching, records
+from tools import prepare_data
+
+
+def encode(image, kind, **options):
+    """Bytes of a Pillow image or an array, as PNG, JPEG, ..."""
+    image = Image.fromarray(image) if isinstance(image, np.ndarray) else image
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def png(image):
+    return encode(image, "PNG")
+
+
+def jpeg(seed=0, size=32):
+    """A JPEG of noise."""
+    return encode(np.random.default_rng(seed).integers(0, 256, (size, size, 3), dtype=np.uint8), "JPEG")
+
+
+def prepare(name, folder, **flags):
+    """Runs the tool, and returns the manifest."""
+    words = [f"--{flag}={str(value).lower() if isinstance(value, bool) else value}" for flag, value in flags.items()]
+    prepare_data.main([f"--data={name}", f"--prepared_dir={folder}", *words])
+    return manifest.read(folder)
+
+
+def add_features(folder, what, encoder, dim):
+    """Features whose first number is their row, to every split."""
+    for split, counts in manifest.read(folder)["splits"].items():
+        part = matching.feature_part(split, what, encoder)
+        rows = np.arange(counts[f"{what}s"] * dim, dtype=np.float32).reshape(-1, dim)
+        rows[:, 0] = np.arange(len(rows))
+        fields = {"feature": {"dtype": "float32", "shape": [dim]}}
+        entry = records.write(folder / part, ({"feature": row} for row in rows), fields)
+        manifest.add_part(folder, part, entry)

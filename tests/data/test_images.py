@@ -1,0 +1,117 @@
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from tests.data import making
+from tfvse.data import images
+from tfvse.data.decode import decode_picture
+
+RAMP = np.linspace(0, 255, 16 * 16 * 3).reshape(16, 16, 3).astype(np.uint8)
+
+
+def opened(data):
+    return Image.open(io.BytesIO(data))
+
+
+def pixels(data):
+    """As TensorFlow sees them."""
+    return decode_picture(tf.constant(data)).numpy()
+
+
+def bomb(width, height):
+    """A PNG of a hundred bytes that declares width x height pixels."""
+
+    def chunk(kind, body):
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_plain_pictures_are_kept_byte_for_byte(kind, mode):
+    data = making.encode(Image.fromarray(RAMP).convert(mode), kind)
+    assert images.read(data) == images.verify(data) == data
+    assert pixels(data).shape == (16, 16, 3)
+
+
+@pytest.mark.parametrize("kind", ["WEBP", "BMP", "GIF", "TIFF"])
+def test_other_formats_become_png(kind):
+    data = images.read(making.encode(RAMP, kind))
+    assert opened(data).format == "PNG"
+    assert pixels(data).shape == (16, 16, 3)
+
+
+def test_transparency_lies_on_white():
+    half = np.concatenate([RAMP, np.where(np.arange(16) < 8, 0, 255)[None, :, None].repeat(16, 0)], -1).astype(np.uint8)
+    found = pixels(images.read(making.png(half)))
+    assert (found[:, :8] == 255).all()
+    np.testing.assert_array_equal(found[:, 8:], RAMP[:, 8:])
+
+
+def test_a_transparent_palette_lies_on_white():
+    palette = Image.fromarray(RAMP).convert("P", palette=Image.Palette.ADAPTIVE, colors=16)
+    data = making.encode(palette, "PNG", transparency=int(np.asarray(palette)[0, 0]))
+    assert pixels(images.read(data))[0, 0].tolist() == [255, 255, 255]
+
+
+def test_cmyk_becomes_rgb_jpeg():
+    data = images.read(making.encode(Image.new("CMYK", (16, 16), (255, 0, 0, 0)), "JPEG"))  # cyan
+    assert opened(data).format == "JPEG"
+    np.testing.assert_allclose(pixels(data)[8, 8], [0, 255, 255], atol=6)
+
+
+def test_sixteen_bits_are_scaled_to_eight():
+    data = images.read(making.png((np.arange(256, dtype=np.uint16) * 257).reshape(16, 16)))
+    np.testing.assert_allclose(pixels(data)[..., 0], np.arange(256).reshape(16, 16), atol=1)
+
+
+def test_a_turned_camera_is_set_upright():
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the top is on the right
+    wide = np.zeros((8, 16, 3), np.uint8)
+    wide[:, 8:] = 200
+    found = pixels(images.read(making.encode(wide, "JPEG", exif=exif)))
+    assert found.shape == (16, 8, 3)
+    assert found[0].mean() < 60 and found[-1].mean() > 150
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        (b"", "empty file"),
+        (b"no picture at all", "not a picture"),
+        (bomb(60_000, 60_000), "too large"),
+        (bomb(9_000, 9_000), "9000 x 9000"),
+        (making.jpeg()[:-200], "cut off"),
+        (making.png(RAMP)[:-30], "cut off"),
+        (making.png(RAMP)[:20], "unreadable"),
+    ],
+)
+def test_bad_pictures_are_told_in_a_few_words(data, sentence):
+    with pytest.raises(images.BadPicture, match=sentence):
+        images.verify(data)
+
+
+def test_files(tmp_path, monkeypatch):
+    path = tmp_path / "a.JPG"
+    with pytest.raises(images.BadPicture, match="missing"):
+        images.read(path)
+    path.write_bytes(making.jpeg())
+    (tmp_path / ".hidden.jpg").touch()
+    (tmp_path / "notes.txt").touch()
+    assert images.files(tmp_path) == [path]
+    assert images.read(path) == path.read_bytes()
+    monkeypatch.setattr(images, "MAX_BYTES", 10)
+    with pytest.raises(images.BadPicture, match="too large"):
+        images.read(path)
+
+
+def test_encoded_pixels_come_back():
+    np.testing.assert_array_equal(pixels(images.encode_png(RAMP)), RAMP)
