@@ -26,6 +26,6 @@ def load_tfds(name, splits, skip_decoding=()):
         builder = tfds.builder(name)
         builder.download_and_prepare()
     except (OSError, ValueError, ImportError, tfds.download.DownloadError) as error:
-        reason = str(error).splitlines()[0]
+        reason = (str(error) or repr(error)).splitlines()[0]
         raise UserError(f"TensorFlow Datasets could not get {name}: {reason}") from None
     return builder.info, {ours: builder.as_dataset(split=theirs, decoders=decoders) for ours, theirs in splits.items()}
