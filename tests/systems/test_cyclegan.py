@@ -22,7 +22,7 @@ NEST = {"generators_a_to_b": 2, "generators_b_to_a": 2, "nested": True}
 
 def _data(side=SIDE):
     spec = tf.TensorSpec((None, side, side, 3), tf.float32)
-    return types.SimpleNamespace(element_spec={"a": spec, "b": spec})
+    return types.SimpleNamespace(element_spec={"a": spec, "b": spec}, split=lambda name: None)
 
 
 def _batch(count=2, seed=0):
@@ -205,8 +205,9 @@ def test_a_step_changes_every_kernel_of_every_network(trained):
 def test_logs_hold_every_loss_and_the_generators_sum(trained):
     system, _, logs = trained
     weights = system.stages()[0].loss_weights
-    of_generators = [f"{kind}_{domain}" for kind in ("adversarial", "cycle", "inner_cycle") for domain in "ab"] + ["similarity"]
-    assert logs["loss"] == pytest.approx(sum(weights.get(name, 1) * logs[name] for name in of_generators), rel=1e-5)
+    names = [f"{kind}_{domain}" for kind in ("adversarial", "cycle", "inner_cycle") for domain in "ab"]
+    expected = sum(weights.get(name, 1) * logs[name] for name in [*names, "similarity"])
+    assert logs["loss"] == pytest.approx(expected, rel=1e-5)
     assert logs.keys() > {"discriminator_a", "discriminator_b", "variety_a", "variety_b"}
 
 

@@ -17,6 +17,7 @@ import tensorflow as tf
 from tfvse.data import images, manifest, records, verification
 from tfvse.data.pipeline import TrainSet
 from tfvse.data.text import Vocabulary
+from tfvse.encoders import word_vectors
 from tfvse.errors import UserError
 
 IMAGE_FIELDS = {"id": "bytes", "picture": "bytes"}
@@ -136,6 +137,11 @@ class MatchingData:
         self.vocabulary = None
         if not self.precomputed_text:
             self.vocabulary = Vocabulary.read(self.prepared_dir / VOCABULARY, config.min_word_count)
+            if config.vector_words:
+                # Words that training never sees keep the meaning that their pretrained vectors give them.
+                self.vocabulary = self.vocabulary.extended(
+                    word_vectors.frequent(config.word_vectors, config.vector_words)
+                )
         train = self.split("train")
         self.image_dim = train.image_feature_part.fields["feature"]["shape"][0]
         text = tf.TensorSpec([None, config.max_words], tf.int32)

@@ -4,6 +4,7 @@ Row 0 of every vocabulary is padding, row 1 the unknown word; the training split
 """
 
 import collections
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -107,6 +108,19 @@ class Vocabulary:
         if not kept:
             raise UserError(f"No word of {path} occurs {min_count} times: lower min_word_count.")
         return cls([word for word, _ in kept], [count for _, count in kept], file=Path(path))
+
+    def extended(self, words: Iterable[str]) -> "Vocabulary":
+        """This vocabulary with further `words` behind its own, which never occurred in training (count 0)."""
+        own = set(self.words)
+        more = [word for word in words if word not in own]
+        words, counts = self.words + more, self.counts + [0] * len(more)
+        # A file, since an export takes it along as an asset; it lives as long as the vocabulary.
+        file = tempfile.NamedTemporaryFile(prefix="vocabulary", suffix=".txt", mode="w", encoding="utf-8")
+        file.writelines(f"{word}\t{count}\n" for word, count in zip(words, counts, strict=True))
+        file.flush()
+        longer = Vocabulary(words, counts, file=Path(file.name))
+        longer.table.keep_file = file
+        return longer
 
     def write(self, path: Path) -> None:
         """Writes one "word<TAB>count" line per word, atomically."""

