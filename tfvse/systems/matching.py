@@ -96,8 +96,8 @@ class MatchingSystem(System):
         if logs.get("mean_cosine", 0.0) < COLLAPSED:
             return None
         return (
-            f"the embeddings have collapsed: the mean cosine of different samples is {logs['mean_cosine']:.4f}; if this "
-            "stays, lower --learning_rate or take more --negatives"
+            f"the embeddings have collapsed: the mean cosine of different samples is {logs['mean_cosine']:.4f}; "
+            "if this stays, lower --learning_rate or take more --negatives"
         )
 
     def embed_split(self, split):
