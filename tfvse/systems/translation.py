@@ -54,7 +54,12 @@ class Translation(System):
 
         result = translation.evaluate(*map(self._translator, DIRECTIONS), data.split(split), seed=self.config.seed)
         return Report(
-            system=self.config.system, data_set=self.config.data, split=split, seed=self.config.seed, **result._asdict()
+            system=self.config.system,
+            data_set=self.config.data,
+            split=split,
+            seed=self.config.seed,
+            data_checksum=data.checksum,
+            **result._asdict(),
         )
 
     def samples(self, data):
