@@ -3,9 +3,11 @@
 import io
 
 import numpy as np
+import tensorflow as tf
 from PIL import Image
 
 from tfvse.data import manifest, matching, records
+from tfvse.data.decode import decode_picture
 from tools import prepare_data
 
 
@@ -19,6 +21,11 @@ def encode(image, kind, **options):
 
 def png(image):
     return encode(image, "PNG")
+
+
+def pixels(picture):
+    """uint8 [H, W, 3] of encoded bytes, as TensorFlow sees them."""
+    return decode_picture(tf.constant(picture)).numpy()
 
 
 def jpeg(seed=0, size=32):

@@ -4,23 +4,17 @@ import zlib
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from PIL import Image
 
 from tests.data import making
+from tests.data.making import pixels
 from tfvse.data import images
-from tfvse.data.decode import decode_picture
 
 RAMP = np.linspace(0, 255, 16 * 16 * 3).reshape(16, 16, 3).astype(np.uint8)
 
 
 def opened(data):
     return Image.open(io.BytesIO(data))
-
-
-def pixels(data):
-    """As TensorFlow sees them."""
-    return decode_picture(tf.constant(data)).numpy()
 
 
 def bomb(width, height):

@@ -12,7 +12,14 @@ from tfvse.data.matching import Captioned
 from tfvse.errors import UserError
 
 NAME = "synthetic_matching"
-SETTINGS = {"image_encoder": "fake", "text_encoder": "glove_mean", "max_words": 6, "min_word_count": 1}
+SETTINGS = {
+    "image_encoder": "fake",
+    "text_encoder": "glove_mean",
+    "max_words": 6,
+    "min_word_count": 1,
+    "word_vectors": "none",
+    "vector_words": 0,
+}
 
 
 @pytest.fixture
@@ -62,6 +69,13 @@ def test_a_split_in_full(loaded):
 def test_the_vocabulary_is_of_the_training_texts(loaded):
     words = {word for text in loaded.split("train").texts for word in text.replace(":", "").split()}
     assert set(loaded.vocabulary.words) == words
+
+
+def test_words_of_the_vectors_come_behind_those_of_training(config, loaded, tmp_path):
+    path = tmp_path / "vectors.txt"
+    path.write_text("red 1 2\nmaroon 3 4\nbeige 5 6\n")
+    longer = data.load(config(NAME, **{**SETTINGS, "word_vectors": str(path), "vector_words": 2})).vocabulary
+    assert longer.words == [*loaded.vocabulary.words, "maroon"] and longer.counts[-1] == 0
 
 
 def test_sentence_features_take_the_place_of_words(config, tmp_path, prepared):

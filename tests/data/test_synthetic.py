@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 from tests.data import making
@@ -14,8 +15,6 @@ def test_the_same_seed_draws_the_same(kind, prepared, tmp_path):
 
 
 def test_colours_and_shapes_show():
-    import numpy as np
-
     rng = np.random.default_rng(0)
     drawn = {shape: synthetic.draw(shape, (255, 0, 0), (0.5, 0.5), 64, rng) for shape in synthetic.SHAPES}
     for picture in drawn.values():

@@ -92,11 +92,9 @@ def facades(tmp_path):
 
 @pytest.mark.parametrize(("side", "level"), [("left", 10), ("right", 200)])
 def test_halves(facades, tmp_path, read, side, level):
-    from tests.data.test_images import pixels
-
     found = making.prepare("facades", tmp_path / "out", data_dir=facades, a_side=side)
     assert counts(found) == {"train": (2, 2), "val": (2, 2)} and found["paired"]
-    picture = pixels(read(tmp_path / "out", "train/a", "picture")[0])
+    picture = making.pixels(read(tmp_path / "out", "train/a", "picture")[0])
     assert picture.shape == (16, 16, 3) and (picture == level).all()
     assert side in found["source"]
 

@@ -113,12 +113,13 @@ def feature_part(split, what, encoder):
 class MatchingData:
     """A prepared data set of pictures with texts, as the encoders of a config see it.
 
-    Reads the config's `data`, `prepared_dir`, `image_encoder`, `text_encoder`, `max_words` and `min_word_count`. A text
-    encoder named "hub:..." is precomputed; every other one reads word numbers.
+    Reads the config's `data`, `prepared_dir`, `image_encoder`, `text_encoder`, `max_words`, `min_word_count`,
+    `word_vectors` and `vector_words`. A text encoder named "hub:..." is precomputed; the others read word numbers.
 
     Attributes:
       manifest: dict.
-      vocabulary: `tfvse.data.text.Vocabulary` of the training texts; None with precomputed text features.
+      vocabulary: `tfvse.data.text.Vocabulary` of the training texts, followed by the `vector_words` most frequent words
+        of the pretrained vectors; None with precomputed text features.
       image_dim: width of an image feature.
       element_spec: of a training batch: "image" float32 [B, D]; "text" int32 [B, max_words] (0 padding, 1 unknown) or
         float32 [B, D_t]; "image_id" int64 [B], the picture's row: equal ids are never negatives of each other.
