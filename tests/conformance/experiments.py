@@ -18,6 +18,7 @@ from tfvse.training.trainer import Trainer
 
 ROOT = pathlib.Path(__file__).parents[2]
 SYSTEMS = tuple(systems.SYSTEMS)
+SGD_RATE = 0.05
 SHORT = ("--steps=3", "--epochs=0", "--log_every=1", "--checkpoint_every=1")
 
 
@@ -79,13 +80,24 @@ def without_dropout(config):
 
 
 def create_with_sgd(config, dataset):
-    """Like `base.create`; every role learns by plain SGD, which unlike Adam does not hide a wrongly scaled gradient."""
+    """Like `base.create`, but every role learns by plain SGD, which unlike Adam does not hide a wrongly scaled gradient.
+
+    The rate is a small part of the role's own: a step that is too large multiplies rounding errors, which differ between
+    devices, in a network of many layers.
+    """
     system = base.create(config, dataset)
-    sgd = Optimizer("sgd", 0.01)
-    stages = tuple(
-        dataclasses.replace(stage, optimizers=dict.fromkeys(stage.optimizers, sgd)) for stage in system.stages()
-    )
-    system.stages = lambda: stages
+
+    class WithSGD(type(system)):
+        def stages(self):
+            return tuple(
+                dataclasses.replace(
+                    stage,
+                    optimizers={r: Optimizer("sgd", SGD_RATE * o.learning_rate) for r, o in stage.optimizers.items()},
+                )
+                for stage in super().stages()
+            )
+
+    system.__class__ = WithSGD
     return system
 
 

@@ -98,7 +98,7 @@ def test_latent_match_compares_the_two_third_layers():
 
 
 def test_mapping_has_the_layers_of_the_paper():
-    network = mapping(2048, (2048, 512, 512), 4096, 0.0, "image_to_text")
+    network = mapping(2048, (2048, 512, 512), 4096, 0.0, 0.0, "image_to_text")
     fc = [(2048, 2048), (2048, 512), (512, 512), (512, 4096)]
     assert network.count_params() == sum(inputs * units + units for inputs, units in fc)
     assert {name: part.shape[1] for name, part in network.output.items()} == {"latent": 512, "mapped": 4096}

@@ -62,6 +62,7 @@ class Config(MatchingConfig):
     scores: str = setting("", "scores that are fused, of visual,textual,latent; empty: as in table 6.2")
     fusion: str = setting("adaptive", "late fusion of the scores", choices=("average", "adaptive"))
     widths: str = setting("2048,512,512", "units of FC1, FC2, FC3 of either mapping")
+    input_dropout: float = setting(0.0, "fraction of a mapping's input features dropped", low=0.0, high=0.95)
     dropout: float = setting(0.0, "fraction of FC1's outputs dropped", low=0.0, high=0.95)
     margin: float = setting(0.1, "margin m of every ranking loss", low=0.0, high=2.0)
     alpha: float = setting(2.0, "weight of ranking mapped samples for a given target", low=0.0)
@@ -92,21 +93,22 @@ class Config(MatchingConfig):
             raise UserError(f"--scores={self.scores}: for --variant={self.variant} must be some of {','.join(trained)}")
 
 
-def mapping(input_dim, widths, output_dim, dropout, name):
+def mapping(input_dim, widths, output_dim, input_dropout, dropout, name):
     """FC1 to FC4 from one feature space to the other.
 
     Args:
         input_dim: D, width of a feature.
         widths: units of FC1, FC2, FC3.
         output_dim: E, width of the other space's feature; 0 leaves FC4 out.
-        dropout: fraction of FC1's outputs that is dropped in training.
+        input_dropout, dropout: fractions of the input and of FC1's outputs that are dropped in training.
         name: of the network.
 
     Returns:
         Model [B, D] → {"latent": [B, widths[2]], not negative; "mapped": [B, E]}.
     """
     features = keras.Input((input_dim,))
-    hidden = keras.layers.Dense(widths[0], "relu", name="fc1")(features)
+    hidden = keras.layers.Dropout(input_dropout)(features)
+    hidden = keras.layers.Dense(widths[0], "relu", name="fc1")(hidden)
     hidden = keras.layers.Dropout(dropout)(hidden)
     hidden = keras.layers.Dense(widths[1], "relu", name="fc2")(hidden)
     outputs = {"latent": keras.layers.Dense(widths[2], "relu", name="fc3")(hidden)}
@@ -129,10 +131,11 @@ class CycleMatch(MatchingSystem):
         image_dim, text_dim = spec["image"].shape[-1], text_encoder.output_shape[-1]
         widths = [int(width) for width in config.widths.split(",")]
         to_text, to_image = (0, 0) if config.variant == "latent_match" else (text_dim, image_dim)
+        dropouts = config.input_dropout, config.dropout
         self.networks = {
             "text_encoder": text_encoder,
-            "image_to_text": mapping(image_dim, widths, to_text, config.dropout, "image_to_text"),
-            "text_to_image": mapping(text_dim, widths, to_image, config.dropout, "text_to_image"),
+            "image_to_text": mapping(image_dim, widths, to_text, *dropouts, "image_to_text"),
+            "text_to_image": mapping(text_dim, widths, to_image, *dropouts, "text_to_image"),
         }
 
     def stages(self):
