@@ -23,7 +23,10 @@ def raising(error):
         (OSError(errno.ENOSPC, "full", "/runs/a"), "error: no space is left on the device at /runs/a; "),
         (OSError(errno.EROFS, "ro", "/runs/a"), "error: the file system is read-only at /runs/a; "),
         (tf.errors.ResourceExhaustedError(None, None, "x; No space left on device"), "error: no space is left on the"),
-        (tf.errors.UnknownError(None, None, "UserError: shard 3 is damaged\nTraceback …"), "error: shard 3 is damaged\n"),
+        (
+            tf.errors.UnknownError(None, None, "UserError: shard 3 is damaged\nTraceback …"),
+            "error: shard 3 is damaged\n",
+        ),
     ],
 )
 def test_a_mistake_is_one_sentence_and_exit_code_2(error, sentence, capsys):

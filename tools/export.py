@@ -40,9 +40,7 @@ def main(argv):
     state = checkpoint.load_networks(system, run_dir, flags.checkpoint)
     report = _report(run_dir / flags.report, state["step"])
     name = flags.name or run_dir.resolve().name
-    path = saved_model.export(
-        system, dataset, report, flags.saved_models_dir, name, flags.version or None, formats
-    )
+    path = saved_model.export(system, dataset, report, flags.saved_models_dir, name, flags.version or None, formats)
     print(f"exported: {path}\nmodel card: {path / 'MODEL_CARD.md'}")
 
 

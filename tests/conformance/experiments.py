@@ -80,10 +80,10 @@ def without_dropout(config):
 
 
 def create_with_sgd(config, dataset):
-    """Like `base.create`, but every role learns by plain SGD, which unlike Adam does not hide a wrongly scaled gradient.
+    """Like `base.create`, but every role learns by plain SGD: unlike Adam it does not hide a wrongly scaled gradient.
 
-    The rate is a small part of the role's own: a step that is too large multiplies rounding errors, which differ between
-    devices, in a network of many layers.
+    The rate is a small part of the role's own: a step that is too large multiplies rounding errors, which differ
+    between devices, in a network of many layers.
     """
     system = base.create(config, dataset)
 

@@ -26,8 +26,9 @@ def random_pairs(seed, batch=7):
 
 def test_cosine_similarities_by_hand():
     # (3, 4)·(4, 3) / 25 = 24 / 25; (3, 4)·(-3, -4) / 25 = -1; the zero vector has no direction.
-    found = ops.convert_to_numpy(ranking.cosine_similarities(ops.array([[3.0, 4.0]]), ops.array(
-        [[4.0, 3.0], [-3.0, -4.0], [0.0, 0.0]])))
+    found = ops.convert_to_numpy(
+        ranking.cosine_similarities(ops.array([[3.0, 4.0]]), ops.array([[4.0, 3.0], [-3.0, -4.0], [0.0, 0.0]]))
+    )
     np.testing.assert_allclose(found, [[0.96, -1.0, 0.0]], atol=1e-6)
 
 
@@ -76,8 +77,7 @@ def test_more_negatives_than_the_batch_has_are_all_of_them():
 def test_top_k_hinge_equals_a_sorted_loop(seed, k, margin):
     similarities, positives = random_pairs(seed)
     found = ranking.top_k_hinge(ops.array(similarities), ops.array(positives), margin, k)
-    np.testing.assert_allclose(
-        ops.convert_to_numpy(found), naive_hinge(similarities, positives, margin, k), atol=1e-5)
+    np.testing.assert_allclose(ops.convert_to_numpy(found), naive_hinge(similarities, positives, margin, k), atol=1e-5)
 
 
 def test_collapsed_embedding_costs_exactly_the_margins():
@@ -152,5 +152,6 @@ def test_triplet_losses_have_finite_gradients_on_equal_points():
         tape.watch(points)
         distances = ranking.euclidean_distances(points)
         loss = ops.sum(ranking.triplet_hard_loss(distances, ops.array(LABELS))) + ops.sum(
-            ranking.triplet_semi_hard_loss(distances, ops.array(LABELS)))
+            ranking.triplet_semi_hard_loss(distances, ops.array(LABELS))
+        )
     assert np.isfinite(tape.gradient(loss, points).numpy()).all()

@@ -49,7 +49,8 @@ def data(vocabulary=None):
     split = Split()
     splits = {"train": {}, "val": {}}
     return types.SimpleNamespace(
-        split=lambda name: split, vocabulary=vocabulary, manifest={"splits": splits}, checksum="00")
+        split=lambda name: split, vocabulary=vocabulary, manifest={"splits": splits}, checksum="00"
+    )
 
 
 def copy(**settings):
@@ -99,7 +100,10 @@ def test_evaluation_finds_planted_pairs(fusion):
     assert report.metrics["i2t/R@1"] == report.metrics["t2i/R@1"] == 100.0
     protocol = report.protocol
     assert (protocol["scores"], protocol["late_fusion"], protocol["captions_per_image"]) == (
-        ["first", "second"], fusion, [CAPTIONS, CAPTIONS])
+        ["first", "second"],
+        fusion,
+        [CAPTIONS, CAPTIONS],
+    )
 
 
 def test_a_vocabulary_is_said_to_come_from_the_training_texts():
@@ -134,4 +138,3 @@ def test_gallery_is_the_test_split_where_there_is_one():
     assert copy().gallery(found) == "val"
     found.manifest["splits"]["test"] = {}
     assert copy().gallery(found) == "test"
-

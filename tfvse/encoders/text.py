@@ -21,12 +21,14 @@ def create(name: str, vocabulary, config, feature_dim: int) -> keras.Model:
     """Makes the network that reads the "text" of a batch.
 
     Args:
-      name: "glove_mean", the mean of the words' vectors; "word_pool", every word's vector through one linear layer, then
-        the maximum and the mean over the words side by side (ours, not of a paper: cheap and wide); "bilstm_max", a bidirectional LSTM with max pooling over time
-        (Conneau et al., InferSent, EMNLP 2017; 2 x 2048 units there); or "hub:...", whose features come extracted.
+      name: "glove_mean", the mean of the words' vectors; "word_pool", every word's vector through one linear layer,
+        then the maximum and the mean over the words side by side (ours, not of a paper: cheap and wide); "bilstm_max",
+        a bidirectional LSTM with max pooling over time (Conneau et al., InferSent, EMNLP 2017; 2 x 2048 units there);
+        or "hub:...", whose features come extracted.
       vocabulary: `tfvse.data.text.Vocabulary`, or None for "hub:...".
       config: has `max_words`, `word_vectors` ("glove_50d", "none" or a file, see `word_vectors.matrix`), `text_dim`
-        (width of what word_pool and bilstm_max give), `train_text_encoder`, `train_words` and `text_weights` (a file of `load_weights`, or "").
+        (width of what word_pool and bilstm_max give), `train_text_encoder`, `train_words` and `text_weights` (a file
+        of `load_weights`, or "").
       feature_dim: width of the "text" of a batch; only "hub:..." needs it.
 
     Returns:

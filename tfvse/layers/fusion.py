@@ -43,7 +43,7 @@ class LocallyConnectedFusion(keras.layers.Layer):
         return input_shape[0]
 
     def branch_weights(self):
-        """Mean over the field of each side output's weight, and its standard deviation (figure 2.8): float32 [S] each."""
+        """Mean over the field of each side output's weight, and its deviation (figure 2.8): float32 [S] each."""
         kernel = ops.reshape(ops.cast(self.kernel, "float32"), (math.prod(self.bias.shape), -1))
         return ops.mean(kernel, axis=0), ops.std(kernel, axis=0)
 

@@ -1,8 +1,8 @@
 """One client for TensorFlow Serving and for `tools/serve.py`, over gRPC or REST.
 
-    client = Client("127.0.0.1:8500", "emoji")            # gRPC
-    client = Client("http://127.0.0.1:8501", "emoji")     # REST, needs neither TensorFlow nor grpcio
-    ids, scores = client.search("a dog in the snow", k=5)
+client = Client("127.0.0.1:8500", "emoji")            # gRPC
+client = Client("http://127.0.0.1:8501", "emoji")     # REST, needs neither TensorFlow nor grpcio
+ids, scores = client.search("a dog in the snow", k=5)
 """
 
 import base64

@@ -1,7 +1,7 @@
 """TensorFlow Serving's REST interface, version 1, on the standard library's HTTP server.
 
-    POST /v1/models/<model>[/versions/<version>]:predict
-    GET  /v1/models/<model>[/versions/<version>][/metadata]
+POST /v1/models/<model>[/versions/<version>]:predict
+GET  /v1/models/<model>[/versions/<version>][/metadata]
 """
 
 import http.server

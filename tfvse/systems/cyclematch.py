@@ -84,7 +84,8 @@ class Config(MatchingConfig):
         super().check()
         if self.negatives >= self.batch_size:
             raise UserError(
-                f"--negatives={self.negatives}: a batch of {self.batch_size} pairs has at most {self.batch_size - 1}")
+                f"--negatives={self.negatives}: a batch of {self.batch_size} pairs has at most {self.batch_size - 1}"
+            )
         widths = self.widths.split(",")
         if len(widths) != 3 or not all(width.isdecimal() and int(width) for width in widths):
             raise UserError(f"--widths={self.widths}: must be three whole numbers above 0, such as 2048,512,512")
@@ -126,8 +127,7 @@ class CycleMatch(MatchingSystem):
         from tfvse import encoders
 
         config, spec = self.config, data.element_spec
-        text_encoder = encoders.text_network(
-            config.text_encoder, data.vocabulary, config, spec["text"].shape[-1])
+        text_encoder = encoders.text_network(config.text_encoder, data.vocabulary, config, spec["text"].shape[-1])
         image_dim, text_dim = spec["image"].shape[-1], text_encoder.output_shape[-1]
         widths = [int(width) for width in config.widths.split(",")]
         to_text, to_image = (0, 0) if config.variant == "latent_match" else (text_dim, image_dim)

@@ -63,7 +63,7 @@ class Translation(System):
         )
 
     def samples(self, data):
-        """"translations": in every row a, its translation and the way back; then the same for b."""
+        """ "translations": in every row a, its translation and the way back; then the same for b."""
         columns = self._columns(data.split(self.config.monitor_split))
         return {"translations": np.concatenate([np.concatenate(column) for column in columns.values()], axis=1)}
 
