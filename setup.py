@@ -19,6 +19,7 @@ EXTRAS = {
     "tfds": ["tensorflow-datasets>=4.9.10,<5"],
     "serving": ["tensorflow-serving-api>=2.20,<2.22"],  # the real protocol of TensorFlow Serving
     "litert": ["ai-edge-litert>=2.1,<3"],
+    "jax": ["jax>=0.5,<1"],  # the second backend that networks and losses are tested on
     "benchmark": ["torch>=2.6,<3"],  # what a user would take instead
 }
 EXTRAS["quickstart"] = EXTRAS["emoji"] + EXTRAS["encoders"] + EXTRAS["serving"]
@@ -26,6 +27,7 @@ EXTRAS["dev"] = [
     *EXTRAS["quickstart"],
     *EXTRAS["hub"],
     *EXTRAS["litert"],
+    *EXTRAS["jax"],
     "pytest>=8,<10",
     "pytest-xdist>=3.6,<4",
     "hypothesis>=6.100,<7",

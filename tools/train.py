@@ -13,9 +13,11 @@ def main(argv):
     from tfvse import data
     from tfvse.evaluation import pictures
     from tfvse.systems import base
+    from tfvse.training import distribution
     from tfvse.training.trainer import Trainer
 
-    trainer = Trainer(config, data.load(config), run_dir, base.create)
+    strategy = distribution.make_strategy(config.strategy)
+    trainer = Trainer(config, data.load(config), run_dir, base.create, strategy)
     trainer.run()
     if trainer.chief:
         trainer.write_samples()

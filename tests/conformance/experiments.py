@@ -18,7 +18,7 @@ from tfvse.training.trainer import Trainer
 
 ROOT = pathlib.Path(__file__).parents[2]
 SYSTEMS = tuple(systems.SYSTEMS)
-SGD_RATE = 0.05
+SGD_RATE = 0.01
 SHORT = ("--steps=3", "--epochs=0", "--log_every=1", "--checkpoint_every=1")
 
 

@@ -16,12 +16,14 @@ import tensorflow as tf
 from tests.conformance import experiments
 from tfvse import config as configs
 from tfvse import data
+from tfvse.training import distribution
 from tfvse.training.trainer import Trainer
 
 
 def train(folder, name, strategy, flags):
     config, run_dir = configs.parse_experiment([*flags, f"--strategy={strategy}", f"--run_dir={folder / name}"])
-    trainer = Trainer(config, data.load(config), run_dir, experiments.create_with_sgd)
+    devices = distribution.make_strategy(strategy)
+    trainer = Trainer(config, data.load(config), run_dir, experiments.create_with_sgd, devices)
     np.savez(folder / "initial.npz", **experiments.weights(trainer.system))
     np.savez(folder / f"{name}.npz", **experiments.weights(trainer.run()))
 

@@ -54,11 +54,18 @@ def weights(experiment, tmp_path_factory):
 
 @pytest.mark.parametrize("way", ["mirrored", "worker0", "worker1"])
 def test_weights_equal_those_of_one_device(weights, way):
+    # Rounding differs between devices: what counts is how little against how far training has moved the weights. A loss
+    # that is scaled or shared out wrongly moves them by another half or double.
     assert weights[way].keys() == weights["single"].keys()
+    bound = min(1e-5, 0.01 * movement(weights))
     for name, expected in weights["single"].items():
-        np.testing.assert_allclose(weights[way][name], expected, rtol=0, atol=1e-5, err_msg=name)
+        np.testing.assert_allclose(weights[way][name], expected, rtol=0, atol=bound, err_msg=name)
+
+
+def movement(weights):
+    """The largest change of a weight by training on one device."""
+    return max(np.abs(weights["single"][name] - value).max() for name, value in weights["initial"].items())
 
 
 def test_something_was_learnt(weights):
-    moved = [np.abs(weights["single"][name] - value).max() for name, value in weights["initial"].items()]
-    assert max(moved) > 1e-4
+    assert movement(weights) > 1e-5

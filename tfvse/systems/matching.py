@@ -120,6 +120,7 @@ class MatchingSystem(System):
         encoders = {"image_encoder": config.image_encoder, "text_encoder": config.text_encoder}
         return report.Report(
             system=config.system, data_set=config.data, split=split, seed=config.seed,
+            data_checksum=data.checksum,
             vocabulary="words of the training texts" if data.vocabulary else "",
             **result._replace(protocol=encoders | result.protocol)._asdict(),
         )  # fmt: skip

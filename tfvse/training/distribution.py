@@ -58,6 +58,8 @@ def _gather(tensor, context):
     @tf.custom_gradient
     def gathered(x):
         everything = context.all_gather(x, axis=0)
+        if x.shape[0]:  # top-k losses need to know the batch's size
+            everything.set_shape([x.shape[0] * context.num_replicas_in_sync, *x.shape[1:]])
 
         def gradient(upstream):
             total = context.all_reduce(tf.distribute.ReduceOp.SUM, upstream)

@@ -33,7 +33,7 @@ FREE_SETTINGS = ("log_every", "checkpoint_every", "keep_checkpoints", "sample_ev
 class Trainer:
     """Trains the system of a config on a data set, in a run folder, until its stages are done."""
 
-    def __init__(self, config, data, run_dir, create_system):
+    def __init__(self, config, data, run_dir, create_system, strategy=None):
         """Claims the run folder and builds everything inside the strategy's scope.
 
         Args:
@@ -41,6 +41,8 @@ class Trainer:
           data: the loaded data set.
           run_dir: folder of the run (pathlib.Path), new or of the same experiment.
           create_system: callable (config, data) → built `System`; called inside the strategy's scope.
+          strategy: from `distribution.make_strategy`; several workers must make it before they touch TensorFlow. None:
+            made here.
 
         Raises:
           UserError: the folder holds another experiment, or another process trains in it.
@@ -48,7 +50,7 @@ class Trainer:
         if config.deterministic:
             tf.config.experimental.enable_op_determinism()
         self.config, self.data, self.run_dir = config, data, pathlib.Path(run_dir)
-        self.strategy = distribution.make_strategy(config.strategy)
+        self.strategy = strategy or distribution.make_strategy(config.strategy)
         self.chief = distribution.is_chief(self.strategy)
         if self.chief:
             self._lock = claim(config, self.run_dir)
