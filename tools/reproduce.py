@@ -139,11 +139,13 @@ def orderings(table, measured):
         ]
         for place, first in enumerate(rows):
             for second in rows[place + 1 :]:
-                (a, da, _, pa), (b, db, _, pb) = measured[first, metric], measured[second, metric]
+                (a, da, na, pa), (b, db, nb, pb) = measured[first, metric], measured[second, metric]
                 if pa == pb:
                     continue
                 noise = (da**2 + db**2) ** 0.5
-                word = "not decided" if abs(a - b) <= noise else "holds" if (a - b) * (pa - pb) > 0 else "reversed"
+                word = "holds" if (a - b) * (pa - pb) > 0 else "reversed"
+                if min(na, nb) < 2 or abs(a - b) <= noise:  # one seed says nothing about the noise
+                    word = "not decided"
                 lines.append(
                     f"| {metric} | {first} vs {second} | {pa - pb:+.2f} | {a - b:+.2f} ± {noise:.2f} | {word} |"
                 )
@@ -157,7 +159,8 @@ def markdown(flags, table, found, measured):
     for row in table["rows"]:
         texts = [_cell(measured.get((row["name"], metric))) for metric in table["metrics"]]
         lines.append(f"| {row['name']} | " + " | ".join(texts) + " |")
-    lines += ["", f"Each cell: ours, mean ± standard deviation over {flags.seeds} seeds (paper's number)."]
+    over = f"mean ± standard deviation over {flags.seeds} seeds" if flags.seeds > 1 else "one seed"
+    lines += ["", f"Each cell: ours, {over} (paper's number)."]
     failures = [
         f"- {name}, seed {seed}: {r}" for name, rs in found.items() for seed, r in enumerate(rs) if isinstance(r, str)
     ]
@@ -172,8 +175,9 @@ def markdown(flags, table, found, measured):
 def _cell(value):
     if value is None:
         return "failed"
-    mean, deviation, _, paper = value
-    return f"{mean:.2f} ± {deviation:.2f}" + (f" ({paper:g})" if paper is not None else "")
+    mean, deviation, seeds, paper = value
+    ours = f"{mean:.2f} ± {deviation:.2f}" if seeds > 1 else f"{mean:.2f}"
+    return ours + (f" ({paper:g})" if paper is not None else "")
 
 
 def _provenance(flags, found):
@@ -185,7 +189,7 @@ def _provenance(flags, found):
     command = f"python tools/reproduce.py --table={flags.table} --seeds={flags.seeds}"
     return [
         f"Measured on {one['data_set']} ({one['split']} split, data {one['data_checksum'][:12]}) with `{command}`: "
-        f"{len(reports)} runs, {minutes:.0f} minutes of training on {one['hardware']['cores']} cores of "
+        f"{len(reports)} runs, {minutes:.0f} minutes (wall) of training on {one['hardware']['cores']} cores of "
         f"{one['hardware']['cpu']}, TensorFlow {one['versions']['tensorflow']}, Keras {one['versions']['keras']}."
     ]
 
