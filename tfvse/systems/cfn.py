@@ -23,8 +23,9 @@ Where the chapter leaves a choice or is departed from:
 - Global contrast normalisation is that of the maxout paper (`layers/contrast.py`), without its ZCA whitening, which the
   chapter does not mention.
 - The initial weights are not described. Recipe and schedule are Network in Network's (Lin et al., 2014), so they are
-  drawn as there, from a Gaussian of deviation 0.05. From He's initial weights CNN-A at rate 0.1 hardly moves off chance
-  in the first 150 steps (85 % error on held-out training pictures, 75 % from the Gaussian).
+  drawn as there, from a Gaussian of deviation 0.05. In brief tries of 150 steps at rate 0.1 CNN-A learnt from such
+  weights and hardly from He's. CNN-B fell back to chance in two tries of 50 and 120 steps at rate 0.1; its full recipe
+  has not been run. What was not tried and may be needed there: --clip_norm, or a lower rate.
 
 Numbers to reach (tables 2.2 and 2.3; error rate in percent on the 10,000 test pictures, after 120,000 steps; * with
 pad-4 crops and mirroring):
