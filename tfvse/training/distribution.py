@@ -57,18 +57,25 @@ def _gather(tensor, context):
 
     @tf.custom_gradient
     def gathered(x):
-        everything = context.all_gather(x, axis=0)
+        everything = _all_gather(x, context)
         if x.shape[0]:  # top-k losses need to know the batch's size
             everything.set_shape([x.shape[0] * context.num_replicas_in_sync, *x.shape[1:]])
 
         def gradient(upstream):
-            total = context.all_reduce(tf.distribute.ReduceOp.SUM, upstream)
+            total = tf.reduce_sum(_all_gather(upstream[tf.newaxis], context), axis=0)
             first = context.replica_id_in_sync_group * rows
             return total[first : first + rows]
 
         return everything, gradient
 
     return gathered(tensor)
+
+
+def _all_gather(tensor, context):
+    # Between workers a collective needs to know the tensor's device, which an input of the step does not have yet.
+    devices = context.strategy.extended.worker_devices
+    with tf.device(devices[0] if len(devices) == 1 else None):
+        return context.all_gather(tf.identity(tensor), axis=0)
 
 
 def mean_over_replicas(strategy, logs):

@@ -59,7 +59,8 @@ def minimize(system, role, compute_losses):
         share = (total + _l2_penalty(settings, variables)) / tf.distribute.get_strategy().num_replicas_in_sync
         scaled = optimizer.scale_loss(share)
     gradients = tape.gradient(scaled, [v.value for v in variables])
-    pairs = [(gradient, v) for gradient, v in zip(gradients, variables, strict=True) if gradient is not None]
+    # Dense, since several workers cannot reduce the sparse gradient of an embedding.
+    pairs = [(tf.convert_to_tensor(g), v) for g, v in zip(gradients, variables, strict=True) if g is not None]
     optimizer.apply(*zip(*pairs, strict=True))
     return {**losses, "loss": total}
 
