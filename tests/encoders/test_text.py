@@ -21,7 +21,13 @@ TOKENS = np.array([[2, 3, 4, 0], [4, 0, 0, 0], [0, 0, 0, 0], [2, 3, 4, 2]], np.i
 def config(tmp_path):
     path = tmp_path / "vectors.txt"
     path.write_text("dog 1 2 3\ncat -1 0 5\nred 4 4 -4\n")
-    settings = {"word_vectors": str(path), "text_dim": 8, "train_text_encoder": True, "text_weights": ""}
+    settings = {
+        "word_vectors": str(path),
+        "text_dim": 8,
+        "train_text_encoder": True,
+        "train_words": True,
+        "text_weights": "",
+    }
     return types.SimpleNamespace(max_words=4, **settings)
 
 
