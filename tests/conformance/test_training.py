@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.training.interrupted import killed_at
 from tfvse import config as configs
 from tfvse.systems import base
 from tfvse.training.trainer import Trainer
@@ -30,20 +31,6 @@ def last_checkpoint(run_dir):
     state = json.loads((folder / "state.json").read_text())
     del state["files"]
     return held, state
-
-
-def killed_at(step, trainer):
-    """Trains until `step` is over, then drops everything as a kill would."""
-    after = trainer._after_step
-
-    def stop(*args):
-        after(*args)
-        if trainer.state["step"] == step:
-            raise KeyboardInterrupt
-
-    trainer._after_step = stop
-    with pytest.raises(KeyboardInterrupt):
-        trainer.run()
 
 
 def test_stages_name_networks_that_exist_and_have_one_length(whole):

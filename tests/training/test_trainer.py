@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests.training import tiny
+from tests.training.interrupted import killed_at
 from tfvse import systems
 from tfvse.errors import UserError
 from tfvse.systems import base
@@ -24,20 +25,6 @@ def trainer(run_dir, data=None, **settings):
 
 def log(run_dir):
     return [{**json.loads(line), "time": 0} for line in (run_dir / "log.jsonl").read_text().splitlines()]
-
-
-def killed_at(step, run):
-    """Runs until `step` is over, then drops the run as a kill would."""
-    after = run._after_step
-
-    def stop(*args):
-        after(*args)
-        if run.state["step"] == step:
-            raise KeyboardInterrupt
-
-    run._after_step = stop
-    with pytest.raises(KeyboardInterrupt):
-        run.run()
 
 
 def test_a_line_is_fitted(tmp_path):

@@ -97,6 +97,20 @@ class Report:
             if not math.isfinite(value):
                 raise UserError(f"metric {name} is {value}; the run has diverged: take an earlier checkpoint")
 
+    @classmethod
+    def of(cls, system, data, split, result, vocabulary=""):
+        """The report of a `Result` that `system` got on a split of the loaded `data`."""
+        config = system.config
+        return cls(
+            system=config.system,
+            data_set=config.data,
+            split=split,
+            seed=config.seed,
+            data_checksum=data.checksum,
+            vocabulary=vocabulary,
+            **result._asdict(),
+        )
+
     def write(self, path):
         """Writes the report with versions, hardware and the date as strict JSON, atomically."""
         about = {"date": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "versions": versions(), "hardware": hardware()}

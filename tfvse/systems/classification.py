@@ -56,14 +56,7 @@ class ClassificationSystem(System):
 
         result = self._measure(data, split, seed=self.config.seed)
         protocol = result.protocol | {"parameters": self.networks["classifier"].count_params()}
-        return Report(
-            system=self.config.system,
-            data_set=self.config.data,
-            split=split,
-            seed=self.config.seed,
-            data_checksum=data.checksum,
-            **result._replace(protocol=protocol)._asdict(),
-        )
+        return Report.of(self, data, split, result._replace(protocol=protocol))
 
     def plots(self, data, split, run_dir):
         from tfvse.evaluation import pictures

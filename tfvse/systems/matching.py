@@ -118,12 +118,16 @@ class MatchingSystem(System):
             fold_size=config.fold_size, scores=config.parts, fusion=config.fusion, seed=config.seed,
         )  # fmt: skip
         encoders = {"image_encoder": config.image_encoder, "text_encoder": config.text_encoder}
-        return report.Report(
-            system=config.system, data_set=config.data, split=split, seed=config.seed,
-            data_checksum=data.checksum,
-            vocabulary="words of the training texts" if data.vocabulary else "",
-            **result._replace(protocol=encoders | result.protocol)._asdict(),
-        )  # fmt: skip
+        result = result._replace(protocol=encoders | result.protocol)
+        return report.Report.of(self, data, split, result, self._vocabulary(data))
+
+    def _vocabulary(self, data):
+        """Which words are known, in words; no text of val or test is ever among their sources."""
+        if not data.vocabulary:
+            return ""
+        config = self.config
+        more = f" and the {config.vector_words:,} most frequent of {config.word_vectors}" if config.vector_words else ""
+        return f"words of the training texts{more}"
 
     def _scorer(self, queries, gallery):
         """A callable (rows of queries, rows of the whole gallery) → fused scores, np.float32 [rows, rows]."""

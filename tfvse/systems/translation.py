@@ -53,14 +53,7 @@ class Translation(System):
         from tfvse.evaluation.report import Report
 
         result = translation.evaluate(*map(self._translator, DIRECTIONS), data.split(split), seed=self.config.seed)
-        return Report(
-            system=self.config.system,
-            data_set=self.config.data,
-            split=split,
-            seed=self.config.seed,
-            data_checksum=data.checksum,
-            **result._asdict(),
-        )
+        return Report.of(self, data, split, result)
 
     def samples(self, data):
         """ "translations": in every row a, its translation and the way back; then the same for b."""
