@@ -46,6 +46,7 @@ setup(
         "tensorflow>=2.20,<2.22",
         "keras>=3.12,<4",
         "numpy>=2.1,<3",
+        "scipy>=1.13,<2",  # sparse matrices of words and texts, and their singular vectors
         "absl-py>=2.1,<3",  # flagfiles
         "tensorboard>=2.19,<3",  # tf.summary writes through it
         "tqdm>=4.66,<5",  # progress bars

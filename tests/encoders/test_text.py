@@ -23,6 +23,8 @@ def config(tmp_path):
     path.write_text("dog 1 2 3\ncat -1 0 5\nred 4 4 -4\n")
     settings = {
         "word_vectors": str(path),
+        "latent_dim": 0,
+        "word_dropout": 0.0,
         "text_dim": 8,
         "train_text_encoder": True,
         "train_words": True,
@@ -35,8 +37,15 @@ def changed(config, **changes):
     return types.SimpleNamespace(**{**vars(config), **changes})
 
 
-def create(name, config):
-    return encoders.text_network(name, VOCABULARY, config, 4)
+def data(vocabulary=VOCABULARY):
+    """A data set of which only the vocabulary, the training texts and the width of extracted features are asked."""
+    train = types.SimpleNamespace(text_inputs=lambda: TOKENS, image_of_text=np.array([0, 1, 1, 0]))
+    spec = {"text": tf.TensorSpec([None, 4], tf.float32)}
+    return types.SimpleNamespace(vocabulary=vocabulary, split=lambda name: train, element_spec=spec)
+
+
+def create(name, config, vocabulary=VOCABULARY):
+    return encoders.text_network(changed(config, text_encoder=name), data(vocabulary))
 
 
 def lstm(words, kernel, recurrent, bias):
@@ -66,6 +75,30 @@ def test_glove_mean_by_hand(config):
     # (1 - 1 + 4) / 3, (2 + 0 + 4) / 3, (3 + 5 - 4) / 3; one word; none; (1 - 1 + 4 + 1) / 4, ...
     expected = [[4 / 3, 2, 4 / 3], [4, 4, -4], [0, 0, 0], [1.25, 2, 1.75]]
     np.testing.assert_allclose(create("glove_mean", config)(TOKENS), expected, rtol=1e-6)
+
+
+def test_word_pool_by_hand(config):
+    network = create("word_pool", changed(config, text_dim=2))
+    projection = network.get_layer("projection").get_weights()[0]
+    frequency = np.array([3, 2, 3]) / 8  # of dog, cat and red in TOKENS
+    dog, cat, red = 0.001 / (0.001 + frequency)
+    expected = (dog * VECTORS[2] + cat * VECTORS[3] + red * VECTORS[4]) / np.sqrt(dog**2 + cat**2 + red**2)
+    found = network(TOKENS).numpy()
+    np.testing.assert_allclose(found[0, 2:], expected, rtol=1e-4)
+    np.testing.assert_allclose(found[0, :2], (VECTORS[2:] @ projection).max(axis=0), rtol=1e-4)
+    np.testing.assert_array_equal(found[2], 0)
+
+
+def test_dropped_words_do_not_change_the_length_of_a_text(config):
+    one = TOKENS[1:2].repeat(50, axis=0)  # one word: dropped, or there at its full length
+    found = create("word_pool", changed(config, text_dim=0, word_dropout=0.5))(one, training=True).numpy()
+    assert {tuple(row) for row in found.round(4).tolist()} == {(0.0, 0.0, 0.0), (4.0, 4.0, -4.0)}
+
+
+def test_latent_numbers_stand_beside_the_pretrained(config):
+    words = create("word_pool", changed(config, latent_dim=2)).get_layer("words").get_weights()[0]
+    np.testing.assert_array_equal(words[:, :3], VECTORS)
+    assert words.shape == (5, 5) and words[2:, 3:].std() > 0.1
 
 
 def test_bilstm_max_against_numpy(config):
@@ -109,7 +142,7 @@ def test_saved_weights_serve_another_vocabulary(config, tmp_path):
     text.save_weights(network, VOCABULARY, path)
     frozen = changed(config, text_weights=str(path), word_vectors="none", train_text_encoder=False)
     other = types.SimpleNamespace(words=["red", "bird", "dog", "cat"], size=6)
-    reloaded = encoders.text_network("bilstm_max", other, frozen, None)
+    reloaded = create("bilstm_max", frozen, other)
     np.testing.assert_array_equal(reloaded(np.array([[4, 5, 2, 0]])), network(TOKENS[:1]))
 
 
@@ -133,7 +166,7 @@ def test_infersent_file(config, tmp_path):
 
 def test_precomputed_features_pass_through(config):
     features = np.ones([2, 4], np.float32)
-    np.testing.assert_array_equal(encoders.text_network("hub:x", None, config, 4)(features), features)
+    np.testing.assert_array_equal(create("hub:x", config, None)(features), features)
 
 
 @pytest.mark.parametrize(

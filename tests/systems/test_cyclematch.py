@@ -98,10 +98,17 @@ def test_latent_match_compares_the_two_third_layers():
 
 
 def test_mapping_has_the_layers_of_the_paper():
-    network = mapping(2048, (2048, 512, 512), 4096, 0.0, 0.0, "image_to_text")
+    network = mapping(2048, 4096, config(widths="2048,512,512"), "image_to_text")
     fc = [(2048, 2048), (2048, 512), (512, 512), (512, 4096)]
     assert network.count_params() == sum(inputs * units + units for inputs, units in fc)
     assert {name: part.shape[1] for name, part in network.output.items()} == {"latent": 512, "mapped": 4096}
+
+
+def test_batch_norm_stands_before_every_relu():
+    layers = [type(layer).__name__ for layer in mapping(8, 4, config(batch_norm=True), "image_to_text").layers]
+    assert [before for before, after in zip(layers, layers[1:], strict=False) if after == "ReLU"] == [
+        "BatchNormalization"
+    ] * 3
 
 
 def test_a_collapsed_mapping_is_noticed():

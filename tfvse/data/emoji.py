@@ -22,7 +22,7 @@ from tfvse.errors import UserError
 
 SIZE = 224
 HELD_OUT = 200  # at least so many emoji in val, and in test
-KEYWORDS = 4  # in one text, at most
+KEYWORDS = 8  # in one text, at most
 LARGE_GROUP = 10  # thirty families that differ by a child would be a sixth of a gallery: such a group is for training
 LICENCE = "Pictures: OpenMoji (openmoji.org), CC BY-SA 4.0. Words: em-keyboard (ISC), emoji (BSD)."
 

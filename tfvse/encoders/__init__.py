@@ -13,11 +13,18 @@ def image_encoder(name: str):
     return image.create(name)
 
 
-def text_network(name: str, vocabulary, config, feature_dim: int):
+def image_network(config, data):
+    """The frozen network that prepares the "image" of a batch: float32 [B, D] → [B, --image_components, or D]."""
+    from tfvse.encoders import components
+
+    return components.create(config.image_components, data)
+
+
+def text_network(config, data):
     """The network that turns the "text" of a batch into one vector per text; see `tfvse.encoders.text.create`."""
     from tfvse.encoders import text
 
-    return text.create(name, vocabulary, config, feature_dim)
+    return text.create(config, data)
 
 
 def text_features(name: str):

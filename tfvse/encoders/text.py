@@ -7,29 +7,29 @@ import keras
 import numpy as np
 
 from tfvse.config import nearest
-from tfvse.encoders import torch_state, word_vectors
+from tfvse.encoders import torch_state, word_statistics, word_vectors
 from tfvse.errors import UserError
 from tfvse.files import atomic_write
-from tfvse.layers.text import MaskedMax, MaskedMean
+from tfvse.layers.text import MaskedMax, MaskedMean, WeightedSum
 
 LEARNED_DIM = 300  # width of word vectors that start from nothing: that of word2vec
 NAMES = ("glove_mean", "word_pool", "bilstm_max")
 _PARTS = [f"{way}_{part}" for way in ("forward", "backward") for part in ("kernel", "recurrent", "bias")]
 
 
-def create(name: str, vocabulary, config, feature_dim: int) -> keras.Model:
+def create(config, data) -> keras.Model:
     """Makes the network that reads the "text" of a batch.
 
     Args:
-      name: "glove_mean", the mean of the words' vectors; "word_pool", every word's vector through one linear layer,
-        then the maximum and the mean over the words side by side (ours, not of a paper: cheap and wide); "bilstm_max",
-        a bidirectional LSTM with max pooling over time (Conneau et al., InferSent, EMNLP 2017; 2 x 2048 units there);
-        or "hub:...", whose features come extracted.
-      vocabulary: `tfvse.data.text.Vocabulary`, or None for "hub:...".
-      config: has `max_words`, `word_vectors` ("glove_50d", "none" or a file, see `word_vectors.matrix`), `text_dim`
-        (width of what word_pool and bilstm_max give), `train_text_encoder`, `train_words` and `text_weights` (a file
-        of `load_weights`, or "").
-      feature_dim: width of the "text" of a batch; only "hub:..." needs it.
+      config: has `text_encoder`: "glove_mean", the mean of the words' vectors; "word_pool", their weighted sum beside
+        the maximum over the words of a linear layer (ours, not of a paper: cheap and wide); "bilstm_max", a
+        bidirectional LSTM with max pooling over time (Conneau et al., InferSent, EMNLP 2017; 2 x 2048 units there); or
+        "hub:...", whose features come extracted. Also `max_words`, `word_vectors` ("glove_50d", "none" or a file, see
+        `word_vectors.matrix`), `latent_dim` (numbers of `word_statistics.latent_vectors` beside these), `text_dim`
+        (width of what bilstm_max and word_pool's linear layer give), `word_dropout` (fraction of the words that
+        word_pool's sum leaves out in training), `train_text_encoder`, `train_words` and `text_weights` (a file of
+        `load_weights`, or "").
+      data: loaded matching data set: its `vocabulary`, its training texts, its `element_spec`.
 
     Returns:
       Model from int32 [B, max_words] (0 padding) or float32 [B, feature_dim] to [B, D], trainable or not as
@@ -38,13 +38,14 @@ def create(name: str, vocabulary, config, feature_dim: int) -> keras.Model:
     Raises:
       UserError: the name is unknown, a package or file is missing, or the settings contradict each other.
     """
+    name = config.text_encoder
     if name.startswith("hub:"):
-        inputs = keras.Input([feature_dim], name="text")
+        inputs = keras.Input([data.element_spec["text"].shape[-1]], name="text")
         return keras.Model(inputs, keras.layers.Identity()(inputs), name="text_encoder")
     if name not in NAMES:
         known = ", ".join([*NAMES, "hub:<handle or folder>"])
         raise UserError(f"--text_encoder={name}: must be one of {known}{nearest(name, NAMES)}")
-    network = {"glove_mean": _glove_mean, "word_pool": _word_pool, "bilstm_max": _bilstm_max}[name](vocabulary, config)
+    network = {"glove_mean": _glove_mean, "word_pool": _word_pool, "bilstm_max": _bilstm_max}[name](config, data)
     if not config.train_text_encoder:
         network.trainable = False
     return network
@@ -54,49 +55,62 @@ def _words(tokens, vectors, rows, train=True):
     """Word vectors [B, L, D] with a mask; they start from `vectors`, or from random numbers where that is None."""
     if vectors is None:
         return keras.layers.Embedding(rows, LEARNED_DIM, mask_zero=True, name="words")(tokens)
-    layer = keras.layers.Embedding(*vectors.shape, mask_zero=True, name="words")
+    return _embedding(vectors, "words", train)(tokens)
+
+
+def _embedding(start, name, train=True):
+    layer = keras.layers.Embedding(*start.shape, mask_zero=True, name=name, trainable=train)
     layer.build()
-    layer.set_weights([vectors])
-    layer.trainable = train
-    return layer(tokens)
+    layer.set_weights([start])
+    return layer
 
 
-def _start(vocabulary, config):
-    return None if config.word_vectors == "none" else word_vectors.matrix(vocabulary, config.word_vectors)
+def _start(config, data):
+    """What the words' vectors start from: pretrained numbers, then those of the training texts; None for neither."""
+    parts = []
+    if config.word_vectors != "none":
+        parts.append(word_vectors.matrix(data.vocabulary, config.word_vectors))
+    if config.latent_dim:
+        train = data.split("train")
+        texts = train.text_inputs(), train.image_of_text
+        parts.append(word_statistics.latent_vectors(*texts, data.vocabulary.size, config.latent_dim))
+    return np.concatenate(parts, axis=1) if parts else None
 
 
-def _glove_mean(vocabulary, config):
+def _glove_mean(config, data):
     if config.word_vectors == "none" and not config.train_text_encoder:
         raise UserError("--text_encoder=glove_mean: needs --word_vectors, or --train_text_encoder to learn them")
     tokens = keras.Input([config.max_words], dtype="int32", name="text")
-    words = _words(tokens, _start(vocabulary, config), vocabulary.size)
+    words = _words(tokens, _start(config, data), data.vocabulary.size)
     return keras.Model(tokens, MaskedMean(name="mean")(words), name="text_encoder")
 
 
-def _word_pool(vocabulary, config):
+def _word_pool(config, data):
     if not config.train_text_encoder:
         raise UserError("--text_encoder=word_pool: needs --train_text_encoder, there are no weights to start it from")
-    if config.text_dim % 2:
-        raise UserError(f"--text_dim={config.text_dim}: must be even, half of word_pool is a maximum, half a mean")
     tokens = keras.Input([config.max_words], dtype="int32", name="text")
-    words = _words(tokens, _start(vocabulary, config), vocabulary.size, config.train_words)
-    projected = keras.layers.Dense(config.text_dim // 2, use_bias=False, name="projection")(words)
-    pooled = keras.layers.Concatenate(name="pool")(
-        [MaskedMax(name="max")(projected), MaskedMean(name="mean")(projected)]
-    )
+    words = _words(tokens, _start(config, data), data.vocabulary.size, config.train_words)
+    rarity = word_statistics.log_weights(data.split("train").text_inputs(), data.vocabulary.size)
+    weights = keras.layers.Activation("exponential", name="weights")(_embedding(rarity, "log_weights")(tokens))
+    weights = keras.layers.Dropout(config.word_dropout, name="word_dropout")(weights)
+    pooled = WeightedSum(name="sum")([words, weights])
+    if config.text_dim:
+        projected = keras.layers.Dense(config.text_dim, use_bias=False, name="projection")(words)
+        pooled = keras.layers.Concatenate(name="pool")([MaskedMax(name="max")(projected), pooled])
     return keras.Model(tokens, pooled, name="text_encoder")
 
 
-def _bilstm_max(vocabulary, config):
+def _bilstm_max(config, data):
+    vocabulary = data.vocabulary
     if not (config.train_text_encoder or config.text_weights):
         raise UserError("--text_encoder=bilstm_max: needs --text_weights=<file>, or --train_text_encoder to learn them")
-    if config.text_dim % 2:
+    if config.text_dim < 2 or config.text_dim % 2:
         raise UserError(f"--text_dim={config.text_dim}: must be even, half of bilstm_max reads in either direction")
     weights = load_weights(config.text_weights) if config.text_weights else {}
     if "vectors" in weights:
         vectors = word_vectors.arrange(vocabulary.words, weights["words"].tolist(), weights["vectors"])
     else:
-        vectors = _start(vocabulary, config)
+        vectors = _start(config, data)
     tokens = keras.Input([config.max_words], dtype="int32", name="text")
     # The plain loop on every device: a cuDNN kernel would tie an exported model to GPUs, and refuses an empty text.
     lstm = keras.layers.LSTM(config.text_dim // 2, return_sequences=True, use_cudnn=False)

@@ -1,4 +1,4 @@
-"""Instance normalisation, which translation networks need where classifiers use batch normalisation."""
+"""Normalisation layers that give the same on one device as on several."""
 
 import keras
 
@@ -18,3 +18,16 @@ def instance_normalization(affine=False, **kwargs):
       A keras layer [B, H, W, C] → [B, H, W, C].
     """
     return keras.layers.GroupNormalization(groups=-1, epsilon=1e-5, scale=affine, center=affine, **kwargs)
+
+
+def batch_normalization(**kwargs):
+    """Keras' batch normalisation, whose mean and variance are those of the batch over all replicas.
+
+    Args:
+      **kwargs: passed to the layer (`momentum`, `name`, `dtype`).
+
+    Returns:
+      A keras layer [B, …, C] → [B, …, C].
+    """
+    # Other backends have no replicas in this sense, and refuse the setting.
+    return keras.layers.BatchNormalization(synchronized=keras.backend.backend() == "tensorflow", **kwargs)

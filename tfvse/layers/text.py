@@ -39,3 +39,21 @@ class MaskedMax(MaskedPooling):
         words = ops.where(ops.expand_dims(mask, -1), inputs, ops.cast(float("-inf"), inputs.dtype))
         some = ops.any(mask, axis=1, keepdims=True)
         return ops.where(some, ops.max(words, axis=1), ops.cast(0.0, inputs.dtype))
+
+
+@keras.saving.register_keras_serializable("tfvse")
+class WeightedSum(MaskedPooling):
+    """Sum of the words by weight, over the root of the squared weights, so that a long text is no longer a vector.
+
+    Takes float [B, L, D] and weights [B, L, 1], mask bool [B, L] of either → [B, D]; zeros for a text without a word.
+    """
+
+    def call(self, inputs, mask=None):
+        words, weights = inputs
+        if mask is not None and mask[0] is not None:
+            weights = weights * ops.expand_dims(ops.cast(mask[0], weights.dtype), -1)
+        squared = ops.sum(ops.square(weights), axis=1)
+        return ops.sum(words * weights, axis=1) / ops.sqrt(ops.maximum(squared, ops.cast(1e-6, squared.dtype)))
+
+    def compute_output_shape(self, input_shape):
+        return super().compute_output_shape(input_shape[0])

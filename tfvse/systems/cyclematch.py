@@ -23,7 +23,10 @@ Where this departs from the thesis, or the thesis is silent
     - Table 6.1 describes the one-branch models as a cycle and a dual mapping; the dual mapping (I to T for I2T2I) is
       the branch's own, so their losses are the three of that branch. Both scores are still used (section 6.4.2).
     - Activations, dropout and normalisation are not mentioned. As in chapter 5 by the same author: ReLU after FC1, FC2
-      and FC3, none after FC4. The latent embedding is what FC3 gives after its ReLU.
+      and FC3, none after FC4; dropout after FC1 and batch normalisation before the ReLUs are settings. The latent
+      embedding is what FC3 gives after its ReLU.
+    - A trained text encoder gets no gradient as the target of its own reconstruction (6.4), since the thesis's features
+      are fixed.
     - A positive area (6.9) of zero, a query unlike everything, is taken as 1e-6.
 
 Numbers to reach (R@1, R@5, R@10 in percent on 1,000 test pictures; tables 6.2 and 6.3: ResNet-152 and BiLSTM-max
@@ -46,6 +49,7 @@ from keras import ops
 
 from tfvse.config import setting
 from tfvse.errors import UserError
+from tfvse.layers.normalization import batch_normalization
 from tfvse.losses import ranking
 from tfvse.systems.base import Optimizer, Stage
 from tfvse.systems.matching import MatchingConfig, MatchingSystem
@@ -64,6 +68,7 @@ class Config(MatchingConfig):
     widths: str = setting("2048,512,512", "units of FC1, FC2, FC3 of either mapping")
     input_dropout: float = setting(0.0, "fraction of a mapping's input features dropped", low=0.0, high=0.95)
     dropout: float = setting(0.0, "fraction of FC1's outputs dropped", low=0.0, high=0.95)
+    batch_norm: bool = setting(False, "batch normalisation between FC1, FC2, FC3 and their ReLUs")
     margin: float = setting(0.1, "margin m of every ranking loss", low=0.0, high=2.0)
     alpha: float = setting(2.0, "weight of ranking mapped samples for a given target", low=0.0)
     negatives: int = setting(50, "hardest negatives K of a pair in its batch", low=1)
@@ -94,27 +99,30 @@ class Config(MatchingConfig):
             raise UserError(f"--scores={self.scores}: for --variant={self.variant} must be some of {','.join(trained)}")
 
 
-def mapping(input_dim, widths, output_dim, input_dropout, dropout, name):
+def mapping(input_dim, output_dim, config, name):
     """FC1 to FC4 from one feature space to the other.
 
     Args:
         input_dim: D, width of a feature.
-        widths: units of FC1, FC2, FC3.
         output_dim: E, width of the other space's feature; 0 leaves FC4 out.
-        input_dropout, dropout: fractions of the input and of FC1's outputs that are dropped in training.
+        config: has `widths`, `input_dropout`, `dropout` and `batch_norm`.
         name: of the network.
 
     Returns:
-        Model [B, D] → {"latent": [B, widths[2]], not negative; "mapped": [B, E]}.
+        Model [B, D] → {"latent": [B, width of FC3], not negative; "mapped": [B, E]}.
     """
     features = keras.Input((input_dim,))
-    hidden = keras.layers.Dropout(input_dropout)(features)
-    hidden = keras.layers.Dense(widths[0], "relu", name="fc1")(hidden)
-    hidden = keras.layers.Dropout(dropout)(hidden)
-    hidden = keras.layers.Dense(widths[1], "relu", name="fc2")(hidden)
-    outputs = {"latent": keras.layers.Dense(widths[2], "relu", name="fc3")(hidden)}
+    hidden = keras.layers.Dropout(config.input_dropout)(features)
+    for place, width in enumerate(config.widths.split(","), start=1):
+        hidden = keras.layers.Dense(int(width), name=f"fc{place}")(hidden)
+        if config.batch_norm:
+            hidden = batch_normalization()(hidden)
+        hidden = keras.layers.ReLU()(hidden)
+        if place == 1:
+            hidden = keras.layers.Dropout(config.dropout)(hidden)
+    outputs = {"latent": hidden}
     if output_dim:
-        outputs["mapped"] = keras.layers.Dense(output_dim, name="fc4")(outputs["latent"])
+        outputs["mapped"] = keras.layers.Dense(output_dim, name="fc4")(hidden)
     return keras.Model(features, outputs, name=name)
 
 
@@ -126,16 +134,16 @@ class CycleMatch(MatchingSystem):
     def build(self, data):
         from tfvse import encoders
 
-        config, spec = self.config, data.element_spec
-        text_encoder = encoders.text_network(config.text_encoder, data.vocabulary, config, spec["text"].shape[-1])
-        image_dim, text_dim = spec["image"].shape[-1], text_encoder.output_shape[-1]
-        widths = [int(width) for width in config.widths.split(",")]
+        config = self.config
+        text_encoder = encoders.text_network(config, data)
+        image_encoder = encoders.image_network(config, data)
+        image_dim, text_dim = image_encoder.output_shape[-1], text_encoder.output_shape[-1]
         to_text, to_image = (0, 0) if config.variant == "latent_match" else (text_dim, image_dim)
-        dropouts = config.input_dropout, config.dropout
         self.networks = {
+            "image_encoder": image_encoder,
             "text_encoder": text_encoder,
-            "image_to_text": mapping(image_dim, widths, to_text, *dropouts, "image_to_text"),
-            "text_to_image": mapping(text_dim, widths, to_image, *dropouts, "text_to_image"),
+            "image_to_text": mapping(image_dim, to_text, config, "image_to_text"),
+            "text_to_image": mapping(text_dim, to_image, config, "text_to_image"),
         }
 
     def stages(self):
@@ -155,7 +163,8 @@ class CycleMatch(MatchingSystem):
         """The losses of table 6.1 for the configured variant over the batches of all replicas, and, with weight 0, the
         mean cosine of the mapped samples (the largest of the losses'), which shows a collapse."""
         image_to_text, text_to_image = self.networks["image_to_text"], self.networks["text_to_image"]
-        image, text = batch["image"], self.networks["text_encoder"](batch["text"], training=True)
+        image = self.networks["image_encoder"](batch["image"])
+        text = self.networks["text_encoder"](batch["text"], training=True)
         positives = ranking.same_label(self.gather(batch["image_id"]))
         losses, cosines = {}, []
 
@@ -174,12 +183,16 @@ class CycleMatch(MatchingSystem):
         return losses | {"mean_cosine": ops.stop_gradient(ops.max(ops.stack(cosines)))}
 
     def _branch(self, name, source, target, there, back, loss):
-        """Eqs 6.2, 6.4 and 6.5 along source → target → source, as far as the variant goes."""
+        """Eqs 6.2, 6.4 and 6.5 along source → target → source, as far as the variant goes.
+
+        A feature is a fixed target of its own reconstruction, as in the thesis; a trained text encoder would else find
+        features that are easy to reconstruct rather than to match.
+        """
         dual = there(source, training=True)
         losses = {f"dual_{name}": loss(dual["mapped"], target)}
         if self.config.variant != "dual_match":
             reconstructed = back(dual["mapped"], training=True)
-            losses[f"reconstructed_{name}"] = loss(reconstructed["mapped"], source)
+            losses[f"reconstructed_{name}"] = loss(reconstructed["mapped"], ops.stop_gradient(source))
             if self.config.variant != "without_latent":
                 losses[f"latent_{name}"] = loss(dual["latent"], reconstructed["latent"])
         return losses
@@ -190,6 +203,7 @@ class CycleMatch(MatchingSystem):
         return ops.mean(losses) / config.negatives
 
     def image_parts(self, image):
+        image = self.networks["image_encoder"](image)
         parts = self.networks["image_to_text"](image, training=False)
         return {"visual": image, "textual": parts.get("mapped"), "latent": parts["latent"]}
 

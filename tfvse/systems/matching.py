@@ -29,12 +29,19 @@ class MatchingConfig(RunConfig):
     text_encoder: str = setting("bilstm_max", "encoder of the texts")
     train_text_encoder: bool = setting(False, "train the text encoder with the system")
     text_weights: str = setting("", "file of trained weights that bilstm_max starts from")
-    text_dim: int = setting(4096, "width of what bilstm_max and word_pool give", low=2)
+    text_dim: int = setting(4096, "width of what bilstm_max and word_pool's linear layer give; 0: no such layer", low=0)
     vector_words: int = setting(
         0, "most frequent words of --word_vectors that are known beside those of the training texts", low=0
     )
     train_words: bool = setting(True, "with --train_text_encoder: train the word vectors too")
     word_vectors: str = setting("glove_50d", "vectors that the words start from: glove_50d, none or a file")
+    latent_dim: int = setting(
+        0, "numbers per word, beside --word_vectors, from a latent semantic analysis of the training texts", low=0
+    )
+    word_dropout: float = setting(0.0, "fraction of the words that word_pool's sum drops", low=0.0, high=0.95)
+    image_components: int = setting(
+        0, "principal components of the pictures' features that are used; 0: the features as they are", low=0
+    )
     max_words: int = setting(32, "words of a text that are read, at most", low=1)
     min_word_count: int = setting(1, "times that a word must occur in the training texts to be known", low=1)
     scores: str = setting("latent", "scores that are fused, separated by commas")
