@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from tfvse.layers.normalization import instance_normalization
+from tfvse.layers.normalization import batch_normalization, instance_normalization
 
 
 def _pictures(seed=0, shape=(2, 5, 4, 3)):
@@ -46,3 +46,11 @@ def test_float16_pictures_are_normalised_in_float32():
     normalised = np.asarray(layer(pictures.astype("float16")))
     assert normalised.dtype == np.float16
     np.testing.assert_allclose(normalised, instance_normalization()(pictures), atol=5e-3)
+
+
+def test_batch_normalisation_uses_the_batch_in_training_and_its_running_mean_afterwards():
+    layer = batch_normalization(momentum=0.5, epsilon=0.0)
+    batch = np.array([[1.0, 4.0], [3.0, 8.0]], "float32")
+    np.testing.assert_allclose(layer(batch, training=True), [[-1, -1], [1, 1]], atol=1e-5)
+    # From mean 0 and variance 1, half of the way to mean (2, 6) and variance (1, 4).
+    np.testing.assert_allclose(layer(batch), (batch - [1, 3]) / np.sqrt([1, 2.5]), rtol=1e-5)

@@ -119,7 +119,7 @@ class Vocabulary:
         file.writelines(f"{word}\t{count}\n" for word, count in zip(words, counts, strict=True))
         file.flush()
         longer = Vocabulary(words, counts, file=Path(file.name))
-        longer.table.keep_file = file
+        longer._temporary_file = file
         return longer
 
     def write(self, path: Path) -> None:

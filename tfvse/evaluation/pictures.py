@@ -177,7 +177,7 @@ def branch_weights(path, weights, title=""):
 
     Args:
       path: PNG to write.
-      weights: {branch: [(step, mean of |weight|, standard deviation), …]}, steps ascending.
+      weights: {branch: [(step, mean weight, standard deviation), …]}, steps ascending.
       title: a line above everything.
 
     Returns:

@@ -64,19 +64,9 @@ def evaluate(
         own_image = image_of_text[texts] - images[0]
         measured.append(_fold(score_i2t, score_t2i, images, texts, own_image, bootstrap_samples, seed + fold))
     metrics, by_chance, redraws = map(_mean_over_folds, zip(*measured, strict=True))
-    captions = captions[: folds * size]
-    protocol = {
-        "gallery_images": size,
-        "gallery_texts": float(captions.sum() / folds),
-        "folds": folds,
-        "fold_order": "successive pictures of the split",
-        "captions_per_image": [int(captions.min()), int(captions.max())],
+    protocol = _protocol(captions[: folds * size], folds, size) | {
         "scores": list(scores),
         "late_fusion": fusion,
-        "ties": "expectation under random order",
-        "rank": "of the first right answer, from 1",
-        "mAP@R": "R is the number of right answers of the query",
-        "units": "percent, but for ranks",
         "chance": {name: round(float(value), 4) for name, value in by_chance.items()},
     }
     intervals = {}
@@ -84,6 +74,21 @@ def evaluate(
         protocol["intervals"] = f"95 % percentile bootstrap over pictures, {bootstrap_samples} redraws, seed {seed}"
         intervals = {name: tuple(map(float, bootstrap.interval(draws))) for name, draws in redraws.items()}
     return Result({name: float(value) for name, value in metrics.items()}, protocol, intervals)
+
+
+def _protocol(captions, folds, size):
+    """The choices that make two papers' numbers differ; `captions` int [N], texts of every measured picture."""
+    return {
+        "gallery_images": size,
+        "gallery_texts": float(captions.sum() / folds),
+        "folds": folds,
+        "fold_order": "successive pictures of the split",
+        "captions_per_image": [int(captions.min()), int(captions.max())],
+        "ties": "expectation under random order",
+        "rank": "of the first right answer, from 1",
+        "mAP@R": "R is the number of right answers of the query",
+        "units": "percent, but for ranks",
+    }
 
 
 def _fold_size(images, folds, fold_size):
