@@ -8,9 +8,13 @@ from tfvse.errors import UserError
 
 
 def test_texts_by_hand():
-    words = ["dog_face", "animal", "friend", "nature", "woof", "puppy", "pet", ":d", "dog face"]
-    # Six keywords make two texts of three. The emoji package knows "dog" as another name of it; the name comes again.
-    assert emoji.texts("🐶", words) == ("dog face", "dog animal friend nature", "dog face woof puppy pet")
+    words = ["dog_face", "animal", "friend", "nature", "woof", "puppy", "pet", ":d", "dog face", "bark", "tail", "fur"]
+    # Nine keywords make texts of five and four. The emoji package knows "dog" as another name; the name comes again.
+    assert emoji.texts("🐶", words) == (
+        "dog face",
+        "dog animal friend nature woof puppy",
+        "dog face pet bark tail fur",
+    )
 
 
 def test_a_single_keyword_makes_no_text():
