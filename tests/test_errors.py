@@ -65,6 +65,12 @@ def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path):
     assert (tmp_path / "model" / "file").read_text() == "new" and len(list(tmp_path.iterdir())) == 1
 
 
+def test_a_folder_that_fails_leaves_no_empty_parents(tmp_path):
+    with pytest.raises(ZeroDivisionError), atomic_folder(tmp_path / "saved_models" / "name" / "1"):
+        raise ZeroDivisionError
+    assert not any(tmp_path.iterdir())
+
+
 def test_json_without_numbers_that_are_none(tmp_path):
     with pytest.raises(ValueError):
         write_json(tmp_path / "report.json", {"a": float("nan")})

@@ -48,6 +48,7 @@ def atomic_write(path):
 def atomic_folder(path):
     """Like `atomic_write` for a whole folder: an older folder at `path` is replaced only when the block ends well."""
     path = pathlib.Path(path)
+    new = [parent for parent in path.parents if not parent.exists()]
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = pathlib.Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     try:
@@ -65,6 +66,9 @@ def atomic_folder(path):
         _sync(path.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+        with contextlib.suppress(OSError):  # where nothing came into being, no empty parents stay either
+            for parent in new:
+                parent.rmdir()
 
 
 def write_json(path, value):

@@ -77,14 +77,13 @@ def _report_of(flags, table, row, seed):
     train = [f"--flagfile={row.get('flagfile', table['flagfile'])}", *row.get("train", []), f"--seed={seed}", *data]
     folder, split = run_folder(flags, train), flags.split or table["split"]
     name = f"report-{split}-{hashlib.sha256(' '.join(row.get('evaluate', [])).encode()).hexdigest()[:6]}.json"
+    commands = [
+        ("evaluate", [f"--run_dir={folder}", f"--split={split}", f"--report={name}", *data, *row.get("evaluate", [])])
+    ]
+    if not any(folder.glob("report-*.json")):  # what was evaluated was trained to its end
+        commands.insert(0, ("train", [*train, f"--run_dir={folder}"]))
     if not (folder / name).is_file():
-        for tool, argv in (
-            ("train", [*train, f"--run_dir={folder}"]),
-            (
-                "evaluate",
-                [f"--run_dir={folder}", f"--split={split}", f"--report={name}", *data, *row.get("evaluate", [])],
-            ),
-        ):
+        for tool, argv in commands:
             done = _tool(tool, *argv)
             if done.returncode:
                 return (done.stderr.strip().splitlines() or ["no message"])[-1]
