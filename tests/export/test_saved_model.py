@@ -95,7 +95,7 @@ def test_an_export_that_computes_something_else_fails_and_leaves_nothing(tmp_pat
 
     with pytest.raises(UserError, match="double: y differs by 0.000"):
         saved_model.export(Simple(eager_and_graph_differ), fakes.DATA, None, tmp_path, "m")
-    assert list((tmp_path / "m").iterdir()) == []
+    assert not any(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "../x", "a b", ".hidden"])
@@ -121,4 +121,4 @@ def test_a_full_disk_is_one_sentence(tmp_path, monkeypatch):
     monkeypatch.setattr(tf.saved_model, "save", full)
     with pytest.raises(UserError, match=r"cannot be written \(No space left on device\)"):
         saved_model.export(Simple(lambda x: {"y": x}), fakes.DATA, None, tmp_path, "m")
-    assert list((tmp_path / "m").iterdir()) == []
+    assert not any(tmp_path.iterdir())
