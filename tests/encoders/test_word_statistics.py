@@ -22,8 +22,7 @@ def test_it_is_the_singular_value_decomposition():
     _, values, words = np.linalg.svd(np.log1p(counts) * idf)
     expected = words[:2].T * np.sqrt(values[:2])
     found = latent_vectors(TOKENS, PICTURES, rows=6, dim=2)[2:]
-    scale = SPREAD / found.std() if found.std() else 1
-    np.testing.assert_allclose(scale, 1, rtol=1e-5)
+    np.testing.assert_allclose(found.std(), SPREAD, rtol=1e-5)
     ratio = (found @ found.T)[0, 0] / (expected @ expected.T)[0, 0]
     np.testing.assert_allclose(found @ found.T, ratio * (expected @ expected.T), atol=1e-5)
 

@@ -104,6 +104,7 @@ class TranslationData:
         load, crop = self.config.load_size, self.config.crop_size
 
         def fetch(indices, noise):
+            """Rows int64 [B, 2] of a and b, noise float32 [B, 6] → "a", "b" float32 [B, crop, crop, 3] in [-1, 1]."""
             batch = {}
             for column, domain in enumerate(DOMAINS):
                 pictures = parts[domain].batch(indices[:, column])["picture"]

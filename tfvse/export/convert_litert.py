@@ -11,6 +11,7 @@ import tensorflow as tf
 
 
 def main(model_dir, output, number_format, representative):
+    """Writes the LiteRT file `output`; `number_format` is float32, float16 or int8. All arguments are str."""
     converter = tf.lite.TFLiteConverter.from_saved_model(model_dir)
     if number_format != "float32":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]

@@ -17,6 +17,7 @@ from tensorflow.core.framework import tensor_pb2  # noqa: E402
 
 
 def main(model_dir, inputs, outputs):
+    """Writes what each signature gives for the stored inputs to the .npz file `outputs`. All arguments are paths."""
     calls = collections.defaultdict(dict)
     with np.load(inputs) as stored:
         for key, value in stored.items():

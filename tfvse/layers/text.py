@@ -43,7 +43,7 @@ class MaskedMax(MaskedPooling):
 
 @keras.saving.register_keras_serializable("tfvse")
 class WeightedSum(MaskedPooling):
-    """Sum of the words by weight, over the root of the squared weights, so that a long text is no longer a vector.
+    """Sum of the words by weight, over the root of the squared weights, so that many words do not make a long vector.
 
     Takes float [B, L, D] and weights [B, L, 1], mask bool [B, L] of either → [B, D]; zeros for a text without a word.
     """

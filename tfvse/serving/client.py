@@ -107,6 +107,7 @@ class _Grpc:
         self._stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
 
     def predict(self, signature, inputs):
+        """name → np.ndarray of one signature, over gRPC."""
         import tensorflow as tf
 
         from tfvse.serving.warmup import predict_request
@@ -129,6 +130,7 @@ class _Rest:
         self._outputs = None  # signature → output name → dtype, asked for once
 
     def predict(self, signature, inputs):
+        """name → np.ndarray of one signature, over REST."""
         if self._outputs is None:
             self._outputs = self._output_dtypes()
         body = {"signature_name": signature, "inputs": {name: _json(value.tolist()) for name, value in inputs.items()}}

@@ -152,6 +152,7 @@ class CFN(ClassificationSystem):
         )
 
     def stages(self):
+        """One stage of SGD over the whole classifier."""
         config = self.config
         optimizer = Optimizer(
             "sgd",

@@ -66,6 +66,7 @@ class ClassificationSystem(System):
         return [pictures.confusion_matrix(run_dir / "confusion.png", confusion, data.classes, title)]
 
     def signatures(self, data):
+        """`classify` and `embed`, from the bytes of pictures of any size."""
         import tensorflow as tf
 
         from tfvse.export.graph import resized
@@ -87,6 +88,7 @@ class ClassificationSystem(System):
         return {"classify": Signature(classify, inputs, example), "embed": Signature(embed, inputs, example)}
 
     def litert_models(self, data):
+        """The classifier, float32 [B, H, W, 3] → logits, measured by the error rate of up to 1,000 test pictures."""
         from tfvse.export.litert import LiteRTModel
         from tfvse.metrics import classification as metrics
 

@@ -149,6 +149,7 @@ class CycleGAN(Translation):
     minimum = 8
 
     def build(self, data):
+        """Makes M + N generators, two discriminators and their pools of past pictures."""
         from tfvse.training.image_pool import ImagePool
 
         config = self.config
@@ -167,6 +168,7 @@ class CycleGAN(Translation):
         return [f"generator_{direction}_{number + 1}" for number in range(count)]
 
     def stages(self):
+        """One stage, in which generators and discriminators have an Adam each."""
         config = self.config
         adam = Optimizer(
             "adam", config.learning_rate, beta_1=config.beta_1, weight_decay=config.weight_decay,

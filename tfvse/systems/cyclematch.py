@@ -86,6 +86,7 @@ class Config(MatchingConfig):
         return super().parts if self.scores else ("latent",) if self.variant == "latent_match" else SCORES[:2]
 
     def check(self):
+        """Raises `UserError` where negatives, widths or scores contradict the batch or the variant."""
         super().check()
         if self.negatives >= self.batch_size:
             raise UserError(
@@ -132,6 +133,7 @@ class CycleMatch(MatchingSystem):
     Config = Config
 
     def build(self, data):
+        """Makes the encoders of pictures and texts and the two mappings between their spaces."""
         from tfvse import encoders
 
         config = self.config
@@ -147,6 +149,7 @@ class CycleMatch(MatchingSystem):
         }
 
     def stages(self):
+        """One stage over both mappings and, where it is trained, the text encoder."""
         config = self.config
         optimizer = Optimizer(
             config.optimizer, config.learning_rate, momentum=config.momentum, weight_decay=config.weight_decay,

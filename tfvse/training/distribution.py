@@ -57,6 +57,7 @@ def _gather(tensor, context):
 
     @tf.custom_gradient
     def gathered(x):
+        """All replicas' `x`, and how a gradient finds the way back to this replica's rows."""
         everything = _all_gather(x, context)
         if x.shape[0]:  # top-k losses need to know the batch's size
             everything.set_shape([x.shape[0] * context.num_replicas_in_sync, *x.shape[1:]])
