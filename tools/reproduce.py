@@ -1,9 +1,9 @@
 """Makes a paper's table again: `python tools/reproduce.py --table=6.2 --prepared_dir=data/flickr8k`.
 
-A table is a JSON file in configs/tables/: rows (flags for training and for evaluation), metrics, the paper's numbers.
-Every row is trained with every seed (a run that is already there is reused or goes on, and tables share runs),
-evaluated, and written beside the paper's number as mean ± standard deviation over the seeds. A cell that failed is
-shown as such.
+A table is a JSON file in configs/tables/: rows (flags for training and for evaluation, or the names of the rows that
+make an ensemble), metrics, the paper's numbers. Every row is trained with every seed (a run that is already there is
+reused or goes on, and tables share runs), evaluated, and written beside the paper's number as mean ± standard deviation
+over the seeds. A cell that failed is shown as such.
 """
 
 import concurrent.futures
@@ -60,9 +60,15 @@ def read_table(name):
 
 
 def run_folder(flags, argv):
-    """Folder of the run that `argv` trains: the same settings always have the same folder."""
+    """Folder of the run that `argv` trains: the same settings always have the same folder.
+
+    A setting at its default does not count, so that a new setting leaves the runs that do without it where they are.
+    """
     config, _ = configs.parse_experiment([*argv, "--run_dir=unused"])
-    settings = {name: value for name, value in vars(config).items() if name != "prepared_dir"}
+    defaults = {field.name: field.default for field in dataclasses.fields(config)} | {
+        "prepared_dir": config.prepared_dir
+    }
+    settings = {name: value for name, value in vars(config).items() if value != defaults[name]}
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:10]
     return pathlib.Path(flags.runs_dir) / f"{config.system}-{config.data}-{digest}"
 
@@ -73,21 +79,43 @@ def _tool(name, *argv):
 
 def _report_of(flags, table, row, seed):
     """The report (dict) of one row and seed, trained and evaluated if need be; or one sentence on what failed."""
-    data = [f"--prepared_dir={flags.prepared_dir}"] if flags.prepared_dir else []
-    train = [f"--flagfile={row.get('flagfile', table['flagfile'])}", *row.get("train", []), f"--seed={seed}", *data]
-    folder, split = run_folder(flags, train), flags.split or table["split"]
-    name = f"report-{split}-{hashlib.sha256(' '.join(row.get('evaluate', [])).encode()).hexdigest()[:6]}.json"
-    commands = [
-        ("evaluate", [f"--run_dir={folder}", f"--split={split}", f"--report={name}", *data, *row.get("evaluate", [])])
-    ]
-    if not any(folder.glob("report-*.json")):  # what was evaluated was trained to its end
-        commands.insert(0, ("train", [*train, f"--run_dir={folder}"]))
-    if not (folder / name).is_file():
-        for tool, argv in commands:
-            done = _tool(tool, *argv)
+    split = flags.split or table["split"]
+    rows = [named for named in table["rows"] if named["name"] in row.get("ensemble", [row["name"]])]
+    folders = []
+    for member in rows:
+        train = _training(flags, table, member, seed)
+        folders.append(run_folder(flags, train))
+        if not any(folders[-1].glob("report-*.json")):  # what was evaluated was trained to its end
+            done = _tool("train", *train, f"--run_dir={folders[-1]}")
             if done.returncode:
-                return (done.stderr.strip().splitlines() or ["no message"])[-1]
-    return {**json.loads((folder / name).read_text()), "run_dir": str(folder), "train_seconds": _train_seconds(folder)}
+                return _last_line(done)
+    others = [f"--ensemble={','.join(map(str, folders[1:]))}"] if len(folders) > 1 else []
+    evaluate = [*row.get("evaluate", []), *others]
+    report = folders[0] / f"report-{split}-{hashlib.sha256(' '.join(evaluate).encode()).hexdigest()[:6]}.json"
+    if not report.is_file():
+        argv = [f"--run_dir={folders[0]}", f"--split={split}", f"--report={report.name}", "--noplots", *evaluate]
+        done = _tool("evaluate", *argv, *_data(flags))
+        if done.returncode:
+            return _last_line(done)
+    return {**json.loads(report.read_text()), "run_dirs": {str(f): _train_seconds(f) for f in folders}}
+
+
+def _training(flags, table, row, seed):
+    """Flags that train one row."""
+    return [
+        f"--flagfile={row.get('flagfile', table['flagfile'])}",
+        *row.get("train", []),
+        f"--seed={seed}",
+        *_data(flags),
+    ]
+
+
+def _data(flags):
+    return [f"--prepared_dir={flags.prepared_dir}"] if flags.prepared_dir else []
+
+
+def _last_line(done):
+    return (done.stderr.strip().splitlines() or ["no message"])[-1]
 
 
 def _train_seconds(folder):
@@ -97,12 +125,16 @@ def _train_seconds(folder):
 
 def measure(flags, table):
     """{row name: list over seeds of a report dict, or of the sentence on what failed}."""
-    # By run, not by row: rows that share a run must not train it twice at the same time.
-    jobs = [(row, seed) for seed in range(flags.seeds) for row in table["rows"]]
+    # By run, not by row: rows that share a run must not train it twice at the same time. Ensembles wait for their runs.
+    rows = sorted(table["rows"], key=lambda row: "ensemble" in row)
+    jobs = [(row, seed) for seed in range(flags.seeds) for row in rows]
     found = {row["name"]: [None] * flags.seeds for row in table["rows"]}
-    by_training = {}
+    by_training, ensembles = {}, []
     for row, seed in jobs:
-        by_training.setdefault((row.get("flagfile"), tuple(row.get("train", [])), seed), []).append((row, seed))
+        if "ensemble" in row:
+            ensembles.append([(row, seed)])
+        else:
+            by_training.setdefault((row.get("flagfile"), tuple(row.get("train", [])), seed), []).append((row, seed))
     bar = tqdm(total=len(jobs), desc=f"table {flags.table}", unit="cell", dynamic_ncols=True)
 
     def work(group):
@@ -111,7 +143,8 @@ def measure(flags, table):
             bar.update()
 
     with bar, concurrent.futures.ThreadPoolExecutor(flags.processes) as pool:
-        list(pool.map(work, by_training.values()))
+        for groups in (by_training.values(), ensembles):
+            list(pool.map(work, groups))
     return found
 
 
@@ -159,7 +192,7 @@ def markdown(flags, table, found, measured):
         texts = [_cell(measured.get((row["name"], metric))) for metric in table["metrics"]]
         lines.append(f"| {row['name']} | " + " | ".join(texts) + " |")
     over = f"mean ± standard deviation over {flags.seeds} seeds" if flags.seeds > 1 else "one seed"
-    lines += ["", f"Each cell: ours, {over} (paper's number)."]
+    lines += ["", f"Each cell: ours, {over} (paper's number; the difference)."]
     failures = [
         f"- {name}, seed {seed}: {r}" for name, rs in found.items() for seed, r in enumerate(rs) if isinstance(r, str)
     ]
@@ -176,21 +209,27 @@ def _cell(value):
         return "failed"
     mean, deviation, seeds, paper = value
     ours = f"{mean:.2f} ± {deviation:.2f}" if seeds > 1 else f"{mean:.2f}"
-    return ours + (f" ({paper:g})" if paper is not None else "")
+    return ours + (f" ({paper:g}; {mean - paper:+.1f})" if paper is not None else "")
 
 
 def _provenance(flags, found):
-    reports = {report["run_dir"]: report for rs in found.values() for report in rs if isinstance(report, dict)}
+    reports = [report for rs in found.values() for report in rs if isinstance(report, dict)]
     if not reports:
         return ["No run succeeded."]
-    one = next(iter(reports.values()))
-    minutes = sum(report["train_seconds"] for report in reports.values()) / 60
-    command = f"python tools/reproduce.py --table={flags.table} --seeds={flags.seeds}"
+    one, seconds = reports[0], {folder: time for report in reports for folder, time in report["run_dirs"].items()}
     return [
-        f"Measured on {one['data_set']} ({one['split']} split, data {one['data_checksum'][:12]}) with `{command}`: "
-        f"{len(reports)} runs, {minutes:.0f} minutes (wall) of training on {one['hardware']['cores']} cores of "
-        f"{one['hardware']['cpu']}, TensorFlow {one['versions']['tensorflow']}, Keras {one['versions']['keras']}."
+        f"Measured on {one['data_set']} ({one['split']} split, data {one['data_checksum'][:12]}) with "
+        f"`{_command(flags)}`: {len(seconds)} runs, {sum(seconds.values()) / 60:.0f} minutes (wall) of training on "
+        f"{_hardware(one)}, TensorFlow {one['versions']['tensorflow']}, Keras {one['versions']['keras']}."
     ]
+
+
+def _command(flags):
+    return f"python tools/reproduce.py --table={flags.table} --seeds={flags.seeds}"
+
+
+def _hardware(report):
+    return f"{report['hardware']['cores']} cores of {report['hardware']['cpu']}"
 
 
 def write(flags, table, found):
@@ -202,10 +241,32 @@ def write(flags, table, found):
         temporary.write_text(text)
     with atomic_write(folder / f"{flags.table}.csv") as temporary, open(temporary, "w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["row", "metric", "ours", "deviation", "seeds", "paper"])
-        writer.writerows([row, metric, *map(_round, value)] for (row, metric), value in measured.items())
+        writer.writerow(
+            ["row", "metric", "seed", "ours", "paper", "difference", "train_seconds", "data", "hardware", "command"]
+        )
+        for row in table["rows"]:
+            for seed, report in enumerate(found[row["name"]]):
+                writer.writerows(_csv_lines(flags, table, row, seed, report))
     _join(folder)
     return text
+
+
+def _csv_lines(flags, table, row, seed, report):
+    """One line for each metric of one row and seed; a run that failed says so."""
+    papers = row.get("paper") or [None] * len(table["metrics"])
+    for metric, paper in zip(table["metrics"], papers, strict=True):
+        if isinstance(report, str):
+            yield [row["name"], metric, seed, "failed", paper, None, None, None, report, _command(flags)]
+            continue
+        ours = report["metrics"][metric]
+        difference = None if paper is None else _round(ours - paper)
+        about = [
+            _round(sum(report["run_dirs"].values())),
+            report["data_checksum"][:12],
+            _hardware(report),
+            _command(flags),
+        ]
+        yield [row["name"], metric, seed, _round(ours), paper, difference, *about]
 
 
 def _join(folder):

@@ -54,9 +54,8 @@ def prepare(system, folder):
     prepared = folder / config.data
     if not prepared.exists():
         tool("prepare_data").main([f"--data={config.data}", f"--prepared_dir={prepared}"])
-        if hasattr(config, "image_encoder"):
-            encoder = f"--image_encoder={config.image_encoder}"
-            tool("extract_features").main([f"--prepared_dir={prepared}", encoder])
+    if hasattr(config, "image_encoder"):  # systems share the data, not always the encoder; what is there is left alone
+        tool("extract_features").main([f"--prepared_dir={prepared}", f"--image_encoder={config.image_encoder}"])
     return Experiment(system, prepared)
 
 

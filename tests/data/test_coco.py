@@ -55,6 +55,55 @@ def test_the_official_annotations_alone(root, tmp_path, monkeypatch, read):
     assert read(tmp_path / "out", "val/texts", "text")[:2] == ["caption 2 0", "caption 2 1"]
 
 
+def add_instances(root):
+    """Three categories, numbered with gaps as COCO's; picture i shows category i + 1 twice, picture 5 also `cup`."""
+    categories = [{"id": number, "name": name} for number, name in ((90, "cup"), (1, "person"), (4, "dog"))]
+    shown = [(0, 1), (0, 1), (1, 4), (3, 90), (5, 90), (5, 4)]
+    for part, pictures in (("train2014", (0, 1)), ("val2014", (2, 3, 4, 5))):
+        annotations = [
+            {"segmentation": [[1.5, 2]], "image_id": i, "bbox": [0, 0, 1, 1], "category_id": category, "id": n}
+            for n, (i, category) in enumerate(shown) if i in pictures
+        ]  # fmt: skip
+        images = [{"id": i, "file_name": f"COCO_{part}_{i:012d}.jpg"} for i in pictures]
+        content = {"images": images, "annotations": annotations, "categories": categories}
+        (root / "annotations" / f"instances_{part}.json").write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize("variant", ["karpathy", "first_5000"])
+def test_instances_give_labels(root, tmp_path, read, monkeypatch, variant):
+    monkeypatch.setattr(coco, "HELD_OUT", 2)
+    add_instances(root)
+    found = making.prepare("coco", tmp_path / "out", data_dir=root, variant=variant)
+    assert (found["classes"], found["single_label"]) == (["person", "dog", "cup"], False)
+    labels = {}
+    for split in ("train", "val", "test"):
+        names, shown = (read(tmp_path / "out", f"{split}/images", field) for field in ("id", "labels"))
+        labels |= dict(zip(names, shown, strict=True))
+    assert labels["COCO_train2014_000000000000.jpg"] == [1, 0, 0]
+    assert labels["COCO_val2014_000000000003.jpg"] == [0, 0, 1]
+    assert labels["COCO_val2014_000000000004.jpg"] == [0, 0, 0]
+    assert labels["COCO_val2014_000000000005.jpg"] == [0, 1, 1]
+
+
+def test_without_instances_there_are_no_labels(root, tmp_path):
+    assert "classes" not in making.prepare("coco", tmp_path / "out", data_dir=root)
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (None, "instances_val2014.json: is missing"),
+        ('{"images": []}', "instances_val2014.json: not a COCO instance file"),
+    ],
+)
+def test_half_the_instances_are_refused(root, tmp_path, content, sentence):
+    add_instances(root)
+    path = root / "annotations" / "instances_val2014.json"
+    path.unlink() if content is None else path.write_text(content)
+    with pytest.raises(UserError, match=sentence):
+        making.prepare("coco", tmp_path / "out", data_dir=root)
+
+
 def test_a_caption_of_no_picture_is_named(root, tmp_path):
     path = root / "annotations" / "captions_train2014.json"
     content = json.loads(path.read_text())

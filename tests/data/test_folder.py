@@ -40,7 +40,8 @@ def test_csv(own, tmp_path, read):
 def test_json_lines_give_the_same(own, tmp_path, read):
     prepare(own, tmp_path)
     first = ids(read, tmp_path, "train"), read(tmp_path / "out", "val/texts", "text")
-    rows = [{"file": file, "caption": caption} for _, file, caption in folder._read_csv(own / "captions.csv")]
+    listed = folder._read_csv(own / "captions.csv", ("file", "caption"))
+    rows = [{"file": file, "caption": caption} for _, file, caption in listed]
     (own / "captions.csv").unlink()
     (own / "captions.jsonl").write_text("\n".join(map(json.dumps, rows)) + "\n\n")
     prepare(own, tmp_path, overwrite=True)

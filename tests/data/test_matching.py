@@ -19,6 +19,8 @@ SETTINGS = {
     "min_word_count": 1,
     "word_vectors": "none",
     "vector_words": 0,
+    "annotated_percent": 100.0,
+    "sentences": 0,
 }
 
 
@@ -76,6 +78,43 @@ def test_words_of_the_vectors_come_behind_those_of_training(config, loaded, tmp_
     path.write_text("red 1 2\nmaroon 3 4\nbeige 5 6\n")
     longer = data.load(config(NAME, **{**SETTINGS, "word_vectors": str(path), "vector_words": 2})).vocabulary
     assert longer.words == [*loaded.vocabulary.words, "maroon"] and longer.counts[-1] == 0
+
+
+def test_labels_of_the_data_set(config):
+    found = data.load(config(NAME, **SETTINGS, labels="set"))
+    batch, names = first_batch(found), found.split("train").image_ids
+    assert found.single_label and found.element_spec["label"] == tf.TensorSpec([None], tf.int64)
+    for label, image_id in zip(batch["label"].numpy(), batch["image_id"].numpy(), strict=True):
+        assert names[image_id].split("-")[1] == found.classes[label]
+
+
+def test_labels_made_of_words(config):
+    found = data.load(config(NAME, **SETTINGS, labels="words", label_words=5))
+    batch, train = first_batch(found), found.split("train")
+    assert not found.single_label and found.element_spec["label"] == tf.TensorSpec([None, 5], tf.float32)
+    for label, image_id in zip(batch["label"].numpy(), batch["image_id"].numpy(), strict=True):
+        said = " ".join(train.texts[train.image_of_text == image_id]).replace(":", "").split()
+        assert label.tolist() == [float(word in said) for word in found.classes]
+
+
+def test_without_classes_there_are_no_labels_of_the_set(loaded, config):
+    without = {name: value for name, value in loaded.manifest.items() if name != "classes"}
+    with pytest.raises(UserError, match="--labels=set: .* has no classes; use --labels=words"):
+        matching.MatchingData(config(NAME, **SETTINGS, labels="set"), without)
+
+
+def test_a_picture_has_any_number_of_labels(tmp_path, pictures, read):
+    train = [Captioned(str(i), picture, ("a",), labels) for i, (picture, labels) in enumerate(zip(
+        pictures(3), [(0, 2), (), (1,)], strict=True))]  # fmt: skip
+    entries = matching.write(tmp_path, {"train": train}, verification.Findings(), ("x", "y", "z"), single_label=False)
+    manifest.write(tmp_path, {"data_set": "x", **entries})
+    assert (entries["classes"], entries["single_label"]) == (["x", "y", "z"], False)
+    assert read(tmp_path, "train/images", "labels") == [[1, 0, 1], [0, 0, 0], [0, 1, 0]]
+
+
+def test_data_prepared_without_a_tokenizer_has_plain_words(loaded):
+    old = {name: value for name, value in loaded.manifest.items() if name != "tokenizer"}
+    assert loaded.manifest["tokenizer"] == matching.MatchingData(loaded.config, old).tokenizer == "words"
 
 
 def test_sentence_features_take_the_place_of_words(config, tmp_path, prepared):

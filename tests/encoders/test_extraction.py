@@ -44,7 +44,7 @@ def killed_after(monkeypatch, batches):
         for count, batch in enumerate(features):
             if count == batches:
                 raise Killed
-            sizes.append(len(batch))
+            sizes.append(len(batch["feature"]))
             yield batch
 
     def fill(chunks, features, *arguments):
@@ -103,11 +103,27 @@ def test_chunks_of_other_pictures_are_not_taken(prepared, small_chunks, monkeypa
 
 def test_pictures_of_different_sizes_are_encoded_one_by_one(prepared, monkeypatch):
     encoder = encoders.image_encoder("random")
-    varied = types.SimpleNamespace(size=None, preprocess=encoder.preprocess, encode=encoder.encode)
+    varied = types.SimpleNamespace(size=None, preprocess=encoder.preprocess, encode=encoder.encode, describe=None)
     monkeypatch.setattr(encoders, "image_encoder", lambda name: varied)
     sizes = killed_after(monkeypatch, batches=None)
     extraction.extract_images(prepared, "varied", 32)
     assert set(sizes) == {1}
+
+
+def test_regions_and_their_words_outlive_a_kill(prepared, small_chunks, monkeypatch):
+    with monkeypatch.context() as patch:
+        killed_after(patch, batches=5)
+        with pytest.raises(Killed):
+            extraction.extract_images(prepared, "random_regions", 8)
+    extraction.extract_images(prepared, "random_regions", 8)
+    assert not list(prepared.rglob("*unfinished*"))
+    features, words = (part(prepared, f"train/{what}.random_regions") for what in ("image_features", "semantics"))
+    assert features.fields == {"feature": {"dtype": "float16", "shape": [12, 32]}} and len(features) == 160
+    encoder, row = encoders.image_encoder("random_regions"), 77
+    pixels = encoder.preprocess(tf.constant(part(prepared, "train/images").all("picture")[row]))[tf.newaxis]
+    described = encoder.describe(pixels)
+    np.testing.assert_allclose(features.all("feature")[row], described["feature"][0], atol=1e-2)
+    assert [words.all(kind)[row] for kind in ("regional", "global")] == [described["regional"], described["global"]]
 
 
 def test_text_features_are_what_training_reads(prepared):

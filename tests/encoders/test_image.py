@@ -99,7 +99,7 @@ def test_a_missing_package(monkeypatch):
 
 
 def test_an_unknown_name():
-    with pytest.raises(UserError, match="did you mean efficientnet_lite0"):
+    with pytest.raises(UserError, match="did you mean efficientnet_lite"):
         encoders.image_encoder("efficientnet")
 
 

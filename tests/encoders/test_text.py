@@ -41,7 +41,8 @@ def data(vocabulary=VOCABULARY):
     """A data set of which only the vocabulary, the training texts and the width of extracted features are asked."""
     train = types.SimpleNamespace(text_inputs=lambda: TOKENS, image_of_text=np.array([0, 1, 1, 0]))
     spec = {"text": tf.TensorSpec([None, 4], tf.float32)}
-    return types.SimpleNamespace(vocabulary=vocabulary, split=lambda name: train, element_spec=spec)
+    known = np.arange(len(TOKENS))
+    return types.SimpleNamespace(vocabulary=vocabulary, split=lambda name: train, element_spec=spec, known_texts=known)
 
 
 def create(name, config, vocabulary=VOCABULARY):
@@ -132,6 +133,14 @@ def test_trained_or_frozen(name, variables, config, tmp_path):
     assert not create(name, changed(config, train_text_encoder=False)).trainable_variables
 
 
+def test_lstm_gives_the_state_after_the_last_word(config):
+    network = create("lstm", config)
+    weights = network.get_layer("lstm").get_weights()
+    for row, found in zip(TOKENS, network(TOKENS).numpy(), strict=True):
+        states = lstm(VECTORS[row[row > 0]], *weights)
+        np.testing.assert_allclose(found, states[-1] if len(states) else np.zeros(8), rtol=1e-5, atol=1e-6)
+
+
 def test_words_learnt_from_nothing(config):
     assert create("glove_mean", changed(config, word_vectors="none")).output_shape == (None, text.LEARNED_DIM)
 
@@ -172,11 +181,13 @@ def test_precomputed_features_pass_through(config):
 @pytest.mark.parametrize(
     ("name", "changes", "sentence"),
     [
-        ("bilstm", {}, "did you mean bilstm_max"),
+        ("bilstm_mix", {}, "did you mean bilstm_max"),
         ("bilstm_max", {"train_text_encoder": False}, "needs --text_weights=<file>, or --train_text_encoder"),
         ("bilstm_max", {"text_dim": 7}, "--text_dim=7: must be even"),
         ("bilstm_max", {"text_weights": "missing.npz"}, "--text_weights=missing.npz: No such file"),
         ("bilstm_max", {"text_weights": "missing.pkl"}, "Cannot read the weights missing.pkl"),
+        ("lstm", {"train_text_encoder": False}, "lstm: needs --train_text_encoder"),
+        ("lstm", {"text_dim": 0}, "--text_dim=0: must be at least 1"),
         ("glove_mean", {"word_vectors": "none", "train_text_encoder": False}, "needs --word_vectors"),
         ("glove_mean", {"word_vectors": "missing.txt"}, "--word_vectors=missing.txt: No such file"),
     ],

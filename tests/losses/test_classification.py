@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tfvse.losses.classification import softmax_cross_entropy
+from tfvse.losses.classification import sigmoid_cross_entropy, softmax_cross_entropy
 
 
 def _loss(logits, labels):
@@ -26,3 +26,14 @@ def test_huge_logits_stay_finite():
 
 def test_half_precision_logits_give_float32():
     assert _loss(np.zeros((2, 3), "float16"), [0, 1]).dtype == np.float32
+
+
+def test_sigmoid_cross_entropy_by_hand():
+    # Logits 0 and ln 3 have probabilities 1/2 and 3/4; labels 1 and 0: -ln(1/2) - ln(1/4) = 3 ln 2.
+    loss = sigmoid_cross_entropy(np.array([[0.0, np.log(3.0)]]), np.array([[1.0, 0.0]]))
+    np.testing.assert_allclose(loss, [3 * np.log(2.0)], rtol=1e-6)
+
+
+def test_sigmoid_cross_entropy_of_huge_logits_is_linear():
+    loss = sigmoid_cross_entropy(np.array([[1e4], [-1e4]]), np.array([[0.0], [0.0]]))
+    np.testing.assert_allclose(loss, [1e4, 0.0])

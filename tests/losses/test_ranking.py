@@ -93,12 +93,16 @@ def test_separated_pairs_cost_nothing():
     np.testing.assert_array_equal(ops.convert_to_numpy(found), np.zeros(4))
 
 
-def test_gradient_equals_finite_differences():
+@pytest.mark.parametrize("name", ["top_k", "bi_rank"])
+def test_gradient_equals_finite_differences(name):
     tf = pytest.importorskip("tensorflow")
     similarities, positives = random_pairs(3)
 
     def total(values):
-        return ops.sum(ranking.top_k_ranking_loss(values, ops.array(positives), 0.1, 3, 2.0))
+        if name == "top_k":
+            return ops.sum(ranking.top_k_ranking_loss(values, ops.array(positives), 0.1, 3, 2.0))
+        within = 0.5 * ops.transpose(values)
+        return ops.sum(ranking.bi_rank_loss(values, within, ops.array(positives), 0.1, 3, 1.0, 0.5))
 
     values = tf.constant(similarities)
     with tf.GradientTape() as tape:
@@ -155,3 +159,20 @@ def test_triplet_losses_have_finite_gradients_on_equal_points():
             ranking.triplet_semi_hard_loss(distances, ops.array(LABELS))
         )
     assert np.isfinite(tape.gradient(loss, points).numpy()).all()
+
+
+def test_bi_rank_loss_by_hand():
+    # Row 0: pair .9, hardest negative .5 in column 2, margin .6: .6 - .9 + .5 = .2; within the modality s(0, 2) = .7
+    # gives .4. Row 1: pair .4, hardest .3 in column 0: .5; within .1: .3. Row 2 has no negative: 0.
+    cross = np.array([[0.9, 0.2, 0.5], [0.3, 0.4, 0.1], [0.0, 0.0, 0.8]], np.float32)
+    within = np.array([[1.0, 0.1, 0.7], [0.1, 1.0, 0.0], [0.7, 0.0, 1.0]], np.float32)
+    positives = np.array([[1, 0, 0], [0, 1, 0], [1, 1, 1]], bool)
+    losses = ranking.bi_rank_loss(cross, within, positives, 0.6, 1, 1.0, 0.5)
+    np.testing.assert_allclose(losses, [0.2 + 0.5 * 0.4, 0.5 + 0.5 * 0.3, 0.0], atol=1e-6)
+
+
+def test_bi_rank_loss_without_its_second_term_is_the_bidirectional_one():
+    rng = np.random.default_rng(0)
+    cross, within, positives = rng.uniform(-1, 1, (9, 9)), rng.uniform(-1, 1, (9, 9)), np.eye(9, dtype=bool)
+    found = ranking.bi_rank_loss(cross, within, positives, 0.2, 4, 1.0, 0.0)
+    np.testing.assert_allclose(found, ranking.top_k_hinge(cross, positives, 0.2, 4), rtol=1e-6)

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 
 from tests.metrics import oracles
 from tests.metrics.strategies import tied_queries
-from tfvse.metrics.average_precision import average_precision_at_r
+from tfvse.metrics.average_precision import average_precision, average_precision_at_r
 from tfvse.metrics.ranks import rank_positives
 from tfvse.metrics.recall import recall_at_k
 
@@ -47,3 +47,13 @@ def test_queries_with_different_numbers_of_positives():
     scores = np.array([[3, 2, 1, 0], [3, 2, 1, 0]])
     ranks = rank_positives(scores, np.array([[0, 1, 3], [1, -1, -1]]))
     np.testing.assert_allclose(average_precision_at_r(ranks), [(1 + 1) / 3, 0])
+
+
+def test_average_precision_by_hand():
+    # Right answers at ranks 1 and 3 of 4: (1/1 + 2/3) / 2.
+    assert average_precision(np.array([0.9, 0.8, 0.7, 0.1]), [1, 0, 1, 0]) == pytest.approx((1 + 2 / 3) / 2)
+
+
+def test_average_precision_of_tied_scores_is_the_share_of_positives():
+    assert average_precision(np.zeros(8), [1, 0, 0, 0, 1, 0, 0, 0]) == pytest.approx(0.25)
+    assert np.isnan(average_precision(np.arange(3.0), [0, 0, 0]))

@@ -22,7 +22,7 @@ class Split:
         self.features = rng.normal(size=(PICTURES, DIM)).astype("float32")
         self.noise = 0.05 * rng.normal(size=(PICTURES * CAPTIONS, DIM)).astype("float32")
 
-    def image_features(self):
+    def image_inputs(self):
         return self.features
 
     def text_inputs(self):
@@ -88,7 +88,7 @@ def test_fusion_of_one_score_is_that_score_and_of_several_lies_between(seed, fus
 
 
 def test_embeddings_are_the_configured_parts_at_length_one():
-    parts = copy().embed_images(Split().image_features())
+    parts = copy().embed_images(Split().image_inputs())
     assert list(parts) == ["first", "second"]
     for rows in parts.values():
         np.testing.assert_allclose(np.linalg.norm(rows, axis=1), np.ones(PICTURES), rtol=1e-5)

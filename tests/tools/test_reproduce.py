@@ -1,8 +1,10 @@
 """The ledger: what is beside the paper's number, which orderings hold, and that a failed cell is never dropped."""
 
+import csv
 import importlib.util
 import json
 import pathlib
+import types
 
 import pytest
 
@@ -23,7 +25,7 @@ TABLE = {
 
 
 def report(error):
-    about = {"run_dir": str(error), "train_seconds": 60, "data_set": "d", "split": "val", "data_checksum": "c" * 64}
+    about = {"run_dirs": {str(error): 60.0}, "data_set": "d", "split": "val", "data_checksum": "c" * 64}
     versions = {"versions": {"tensorflow": "2", "keras": "3"}, "hardware": {"cores": 2, "cpu": "x"}}
     return {"metrics": {"error": error}, **about, **versions}
 
@@ -52,8 +54,47 @@ def test_an_ordering_needs_a_difference_above_the_noise(a, b, word):
 def test_a_failed_cell_is_shown(tmp_path):
     flags = reproduce.Flags(table="0", seeds=1, output=str(tmp_path / "results"))
     text = reproduce.write(flags, TABLE, {"a": [report(11.0)], "b": ["error: no space"]})
-    assert "| b | failed |" in text and "- b, seed 0: error: no space" in text
+    assert "| a | 11.00 (10; +1.0) |\n| b | failed |" in text and "- b, seed 0: error: no space" in text
     assert text in (tmp_path / "results.md").read_text()
+    first, second = csv.DictReader((tmp_path / "results" / "0.csv").read_text().splitlines())
+    assert (first["ours"], first["difference"], first["train_seconds"]) == ("11.0", "1.0", "60.0")
+    assert (second["row"], second["ours"], second["hardware"]) == ("b", "failed", "error: no space")
+
+
+def test_a_setting_at_its_default_does_not_change_the_folder(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    folder = lambda *argv: reproduce.run_folder(reproduce.Flags(), ["--flagfile=configs/smoke/rrf_net.cfg", *argv])  # noqa: E731
+    assert folder() == folder("--margin=0.1") == folder("--prepared_dir=x") != folder("--margin=0.2")
+
+
+def test_an_ensemble_is_evaluated_from_the_runs_of_its_rows(monkeypatch, tmp_path):
+    called, flags = [], reproduce.Flags(table="0", seeds=2, runs_dir=str(tmp_path))
+    table = {
+        **TABLE,
+        "split": "val",
+        "flagfile": "f",
+        "rows": [{"name": "both", "ensemble": ["a", "b"]}, *TABLE["rows"]],
+    }
+    monkeypatch.setattr(reproduce, "run_folder", lambda flags, argv: tmp_path / argv[1].lstrip("-"))
+    for row in table["rows"][1:]:
+        row["train"] = [f"--{row['name']}"]
+
+    def tool(name, *argv):
+        called.append((name, [a for a in argv if a.startswith(("--run_dir", "--ensemble"))]))
+        folder = pathlib.Path(next(a for a in argv if a.startswith("--run_dir")).partition("=")[2])
+        folder.mkdir(exist_ok=True)
+        (folder / "log.jsonl").write_text('{"time": 1}\n{"time": 3}\n')
+        if name == "evaluate":
+            report_name = next(a for a in argv if a.startswith("--report")).partition("=")[2]
+            (folder / report_name).write_text(json.dumps({**report(1.0), "data_set": "d"}))
+        return types.SimpleNamespace(returncode=0)
+
+    monkeypatch.setattr(reproduce, "_tool", tool)
+    found = reproduce.measure(flags, table)
+    assert found["both"][0]["run_dirs"] == {str(tmp_path / "a"): 2, str(tmp_path / "b"): 2}
+    a, b = tmp_path / "a", tmp_path / "b"
+    assert called.count(("train", [f"--run_dir={a}"])) == called.count(("train", [f"--run_dir={b}"])) == 1
+    assert called[-1] == ("evaluate", [f"--run_dir={a}", f"--ensemble={b}"])
 
 
 def test_an_unknown_table_is_one_sentence(monkeypatch):
@@ -67,6 +108,7 @@ def test_every_row_of_every_table_is_a_config(path, monkeypatch):
     monkeypatch.chdir(ROOT)
     table = json.loads(path.read_text())
     for row in table["rows"]:
-        argv = [f"--flagfile={row.get('flagfile', table['flagfile'])}", *row["train"], *row.get("evaluate", [])]
+        argv = [f"--flagfile={row.get('flagfile', table['flagfile'])}", *row.get("train", []), *row.get("evaluate", [])]
         reproduce.configs.parse_experiment([*argv, "--run_dir=unused"])
-        assert len(row.get("paper", table["metrics"])) == len(table["metrics"])
+        assert set(row.get("ensemble", [])) <= {other["name"] for other in table["rows"] if "ensemble" not in other}
+        assert len(row.get("paper") or table["metrics"]) == len(table["metrics"])

@@ -6,9 +6,12 @@ Splits (--variant):
   first_5000        needs the annotation files alone: of the validation pictures by ascending id, the first 5,000 are
                     val and the next 5,000 test; not comparable with published numbers
 1K results are folds of the 5,000 test pictures: a matter of evaluation, not of preparation.
+
+Where the files of the instances are there, the pictures have labels: those of the 80 categories that they show.
 """
 
 import collections
+import dataclasses
 import json
 
 from tfvse.data import flickr, matching, verification
@@ -22,6 +25,7 @@ COCO 2014 is expected in this layout (https://cocodataset.org/#download):
   <data_dir>/dataset_coco.json                                  --variant=karpathy (default) or karpathy_restval,
       from https://cs.stanford.edu/people/karpathy/deepimagesent/caption_datasets.zip
   <data_dir>/annotations/captions_{train,val}2014.json          --variant=first_5000
+  <data_dir>/annotations/instances_{train,val}2014.json         optional: labels of the pictures, for any variant
 Or let TensorFlow Datasets download it: --data=coco_captions (Karpathy's splits; pip install "tfvse[tfds]").
 """
 LICENCE = "Captions: CC BY 4.0. Pictures under their owners' terms on Flickr."
@@ -31,26 +35,53 @@ HELD_OUT = 5000
 
 def prepare(flags, folder):
     """From files that were downloaded by hand."""
-    variant = _variant(flags, VARIANTS)
+    variant = verification.variant(flags, VARIANTS)
     findings = verification.Findings(flags.skip_bad)
     if variant == "first_5000":
         needed = ("train2014", "val2014", "annotations/captions_train2014.json", "annotations/captions_val2014.json")
-        splits = _read_official(verification.require(flags.data_dir, needed, LAYOUT), findings)
+        root = verification.require(flags.data_dir, needed, LAYOUT)
+        splits = _read_official(root, findings)
     else:
         root = verification.require(flags.data_dir, ("train2014", "val2014", "dataset_coco.json"), LAYOUT)
         names = {"train": "train", "val": "val", "test": "test"}
         if variant == "karpathy_restval":
             names["restval"] = "train"
         splits = flickr.read_karpathy(root / "dataset_coco.json", names, root, findings)
+    classes, labels = _read_instances(root / "annotations")
+    splits = {
+        split: [dataclasses.replace(entry, labels=labels.get(entry.id, ())) for entry in entries]
+        for split, entries in splits.items()
+    }
     source = f"COCO 2014 captions, splits: {variant}"
-    return {"licence": LICENCE, "source": source, **matching.write(folder, splits, findings)}
+    written = matching.write(folder, splits, findings, classes, single_label=False)
+    return {"licence": LICENCE, "source": source, **written}
 
 
-def _variant(flags, variants):
-    variant = flags.variant or variants[0]
-    if variant not in variants:
-        raise UserError(f"--variant={variant}: must be one of {', '.join(variants)} for --data={flags.data}")
-    return variant
+def _read_instances(annotations):
+    """(names of the categories, file name → numbers of those in the picture); both empty where there are no files."""
+    paths = [annotations / f"instances_{part}.json" for part in ("train2014", "val2014")]
+    if not any(path.exists() for path in paths):
+        return (), {}
+    categories, labels = {}, collections.defaultdict(set)
+    for path in paths:
+        try:
+            with open(path, encoding="utf-8") as file:
+                content = json.load(file, object_hook=_slim)
+            categories = {entry["id"]: entry["name"] for entry in content["categories"]}
+            names = {image["id"]: image["file_name"] for image in content["images"]}
+            numbers = {category: number for number, category in enumerate(sorted(categories))}
+            for image, category in content["annotations"]:
+                labels[names[image]].add(numbers[category])
+        except FileNotFoundError:
+            raise UserError(f"{path}: is missing; give the instances of both parts, or of neither") from None
+        except (KeyError, TypeError, ValueError) as error:
+            raise UserError(f"{path}: not a COCO instance file ({error!r}); unpack it again") from None
+    return tuple(categories[number] for number in sorted(categories)), {n: tuple(found) for n, found in labels.items()}
+
+
+def _slim(entry):
+    """Keeps two numbers of an annotation as soon as it is read: the outlines of all would take gigabytes."""
+    return (entry["image_id"], entry["category_id"]) if "category_id" in entry else entry
 
 
 def _read_official(root, findings):
@@ -78,7 +109,7 @@ def _read_annotations(root, part, findings):
 
 def prepare_tfds(flags, folder):
     """TensorFlow Datasets' coco_captions, which has Karpathy's splits."""
-    variant = _variant(flags, VARIANTS[:2])
+    variant = verification.variant(flags, VARIANTS[:2])
     train = "train+restval" if variant == "karpathy_restval" else "train"
     _, sets = load_tfds("coco_captions", {"train": train, "val": "val", "test": "test"}, ("image",))
     splits = {split: _TfdsCaptions(examples) for split, examples in sets.items()}

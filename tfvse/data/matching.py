@@ -1,9 +1,10 @@
 """Pictures with texts: how they are written, and how training and evaluation read them.
 
-Parts of a prepared folder: `<split>/images` {id, picture} and `<split>/texts` {id, text, image: row in images}. From
-tools/extract_features.py: `<split>/image_features.<encoder>` {feature} and, for sentence encoders,
-`<split>/text_features.<encoder>`, row by row as the pictures and texts. `vocabulary.txt` is counted on the training
-texts alone.
+Parts of a prepared folder: `<split>/images` {id, picture; labels, where the set has classes} and `<split>/texts` {id,
+text, image: row in images}. From tools/extract_features.py: `<split>/image_features.<encoder>` {feature} and, for
+sentence encoders, `<split>/text_features.<encoder>`, row by row as the pictures and texts; from encoders of regions
+also `<split>/semantics.<encoder>` {regional, global}: the words that the encoder finds in each picture, best first.
+`vocabulary.txt` is counted on the training texts alone.
 """
 
 import dataclasses
@@ -14,8 +15,10 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import tensorflow as tf
 
-from tfvse.data import images, manifest, records, verification
+from tfvse import encoders
+from tfvse.data import images, labels, manifest, records, verification
 from tfvse.data.pipeline import TrainSet
+from tfvse.data.pixels import Pixels
 from tfvse.data.text import Vocabulary
 from tfvse.encoders import word_vectors
 from tfvse.errors import UserError
@@ -23,27 +26,43 @@ from tfvse.errors import UserError
 IMAGE_FIELDS = {"id": "bytes", "picture": "bytes"}
 TEXT_FIELDS = {"id": "bytes", "text": "bytes", "image": "int64"}
 VOCABULARY = "vocabulary.txt"
+SPARSE_SEED = 0  # of the pictures whose texts a sparse corpus knows: the same ones in every run
 
 
 @dataclasses.dataclass(frozen=True)
 class Captioned:
-    """A picture (path or bytes) with any number of texts; `id` is unique in the data set."""
+    """A picture (path or bytes) with any number of texts and, where the set has classes, its labels (their numbers).
+
+    `id` is unique in the data set.
+    """
 
     id: str
     picture: pathlib.Path | bytes
     texts: tuple[str, ...]
+    labels: tuple[int, ...] = ()
 
 
-def write(folder: pathlib.Path, splits: Mapping[str, Iterable[Captioned]], findings: verification.Findings) -> dict:
+def write(
+    folder: pathlib.Path,
+    splits: Mapping[str, Iterable[Captioned]],
+    findings: verification.Findings,
+    classes: tuple[str, ...] = (),
+    single_label: bool = True,
+    tokenizer: str = "words",
+) -> dict:
     """Verifies the pictures and texts of every split, then writes them.
 
     Args:
       folder: where to.
       splits: split → pictures with texts, gone through twice.
       findings: with what the reader of the data set has already found.
+      classes: names that the labels of the pictures number; none: pictures have no labels.
+      single_label: whether every picture has exactly one label.
+      tokenizer: how the texts are split into words, a name in `tfvse.data.text.TOKENIZERS`.
 
     Returns:
-      The manifest's entries of this kind: "kind", "splits", "parts", "left_out", "statistics".
+      The manifest's entries of this kind: "kind", "splits", "parts", "left_out", "statistics", "tokenizer", with
+      classes also "classes" and "single_label".
 
     Raises:
       UserError: something is wrong and may not be left out.
@@ -51,23 +70,25 @@ def write(folder: pathlib.Path, splits: Mapping[str, Iterable[Captioned]], findi
     bad = verification.check_pictures(splits, findings) | _check_texts(splits, findings)
     findings.settle()
     counts, parts, vocabulary = {}, {}, None
+    fields = IMAGE_FIELDS | ({"labels": {"dtype": "uint8", "shape": [len(classes)]}} if classes else {})
     for split, pictures in splits.items():
         kept = [p for p in pictures if (split, p.id) not in bad] if bad else pictures
         if not any(True for _ in kept):
             raise UserError(f"the split {split} holds no usable picture; check the layout of the data")
         texts = []
         parts[f"{split}/images"] = records.write(
-            folder / split / "images", _image_records(kept, texts), IMAGE_FIELDS, total=_length(kept)
+            folder / split / "images", _image_records(kept, texts, len(classes)), fields, total=_length(kept)
         )
         parts[f"{split}/texts"] = records.write(folder / split / "texts", texts, TEXT_FIELDS, total=len(texts))
         counts[split] = {"images": parts[f"{split}/images"]["count"], "texts": len(texts)}
         if split == "train":
-            vocabulary = Vocabulary.from_texts(t["text"].decode() for t in texts)
+            vocabulary = Vocabulary.from_texts((t["text"].decode() for t in texts), tokenizer=tokenizer)
             vocabulary.write(folder / VOCABULARY)
     words = {"words_of_train": len(vocabulary.words)} if vocabulary else {}
+    labelled = {"classes": list(classes), "single_label": single_label} if classes else {}
     return {
         "kind": "matching", "splits": counts, "parts": parts, "left_out": findings.left_out,
-        "remarks": findings.remarks, "statistics": words,
+        "remarks": findings.remarks, "statistics": words, "tokenizer": tokenizer, **labelled,
     }  # fmt: skip
 
 
@@ -90,13 +111,14 @@ def _check_texts(splits, findings):
     return bad
 
 
-def _image_records(pictures, texts):
-    """Yields the record of every picture; appends the records of its texts to the list `texts`."""
+def _image_records(pictures, texts, classes):
+    """Yields the record of every picture, its labels among `classes`; appends its texts' records to `texts`."""
     for row, picture in enumerate(pictures):
         for number, text in enumerate(t for t in picture.texts if t.strip()):
             cleaned = " ".join(text.split())
             texts.append({"id": f"{picture.id}#{number}".encode(), "text": cleaned.encode(), "image": row})
-        yield {"id": picture.id.encode(), "picture": images.read(picture.picture)}
+        labels = {"labels": np.isin(np.arange(classes), picture.labels).astype(np.uint8)} if classes else {}
+        yield {"id": picture.id.encode(), "picture": images.read(picture.picture), **labels}
 
 
 def feature_part(split, what, encoder):
@@ -110,19 +132,35 @@ def feature_part(split, what, encoder):
     return f"{split}/{what}_features.{encoder.replace(':', '_').replace('/', '_')}"
 
 
+def semantics_part(features):
+    """Name of the part with the words that an encoder of regions finds, beside its part `features`."""
+    return features.replace("image_features", "semantics", 1)
+
+
 class MatchingData:
     """A prepared data set of pictures with texts, as the encoders of a config see it.
 
     Reads the config's `data`, `prepared_dir`, `image_encoder`, `text_encoder`, `max_words`, `min_word_count`,
-    `word_vectors` and `vector_words`. A text encoder named "hub:..." is precomputed; the others read word numbers.
+    `word_vectors` and `vector_words`, of how many pictures and texts training may know: `annotated_percent` and
+    `sentences`, and, where the system has them, `labels`, `label_words` and `semantics`. The features of some text
+    encoders (`encoders.TEXT_FEATURES`) are computed beforehand; the others read word numbers.
 
     Attributes:
       manifest: dict.
+      tokenizer: how the data set's texts are split into words.
       vocabulary: `tfvse.data.text.Vocabulary` of the training texts, followed by the `vector_words` most frequent words
-        of the pretrained vectors; None with precomputed text features.
-      image_dim: width of an image feature.
-      element_spec: of a training batch: "image" float32 [B, D]; "text" int32 [B, max_words] (0 padding, 1 unknown) or
-        float32 [B, D_t]; "image_id" int64 [B], the picture's row: equal ids are never negatives of each other.
+        of the pretrained vectors; None with precomputed text features. A sparse corpus has the words of its known
+        texts alone, and with semantics also those of `other_pictures`.
+      image_dim: width of an image feature, or of a region's; 3 with pixels.
+      pixels: whether a batch has pictures for the image encoder to be trained on, not its features.
+      semantics: "none", "regional" or "global": which words of `other_pictures` training reads.
+      classes: names of the labels that training reads, those of the data set or words; empty where it reads none.
+      single_label: whether a picture has exactly one of them.
+      element_spec: of a training batch: "image" float32 [B, D], or regions [B, R, D], or pixels [B, S, S, 3];
+        "text" int32 [B, max_words] (0 padding, 1 unknown) or float32 [B, D_t]; "image_id" int64 [B], the picture's row:
+        equal ids are never negatives of each other. With labels also "label", int64 [B] where a picture has one, else
+        float32 [B, classes] of zeros and ones. With semantics also "other_image", "other_text" and "other_id", the same
+        for `other_pictures` and their words.
       checksum: digest of what training reads.
 
     Raises:
@@ -134,26 +172,100 @@ class MatchingData:
     def __init__(self, config, found):
         self.config, self.manifest = config, found
         self.prepared_dir = config.prepared_path
-        self.precomputed_text = config.text_encoder.startswith("hub:")
+        self.precomputed_text = encoders.has_text_features(config.text_encoder)
+        self.tokenizer = found.get("tokenizer", "words")  # data prepared before there were others have plain words
+        self.semantics = getattr(config, "semantics", "none")
+        self.pixels = getattr(config, "train_image_encoder", False)
         self.vocabulary = None
         if not self.precomputed_text:
-            self.vocabulary = Vocabulary.read(self.prepared_dir / VOCABULARY, config.min_word_count)
+            self.vocabulary = self._vocabulary()
             if config.vector_words:
                 # Words that training never sees keep the meaning that their pretrained vectors give them.
                 self.vocabulary = self.vocabulary.extended(
                     word_vectors.frequent(config.word_vectors, config.vector_words)
                 )
         train = self.split("train")
-        self.image_dim = train.image_feature_part.fields["feature"]["shape"][0]
+        feature_shape = train.image_inputs().shape[1:] if self.pixels else train.feature_shape
+        self.image_dim = feature_shape[-1]
         text = tf.TensorSpec([None, config.max_words], tf.int32)
         if self.precomputed_text:
             text = tf.TensorSpec([None, *train.text_feature_part.fields["feature"]["shape"]], tf.float32)
         self.element_spec = {
-            "image": tf.TensorSpec([None, self.image_dim], tf.float32),
+            "image": tf.TensorSpec([None, *feature_shape], tf.float32),
             "text": text,
             "image_id": tf.TensorSpec([None], tf.int64),
         }
+        if self.semantics != "none":
+            names = {"other_image": "image", "other_text": "text", "other_id": "image_id"}
+            self.element_spec |= {other: self.element_spec[name] for other, name in names.items()}
+        self.classes, self.single_label = self._classes(getattr(config, "labels", "none"))
+        if self.classes:
+            shape, dtype = ([None], tf.int64) if self.single_label else ([None, len(self.classes)], tf.float32)
+            self.element_spec["label"] = tf.TensorSpec(shape, dtype)
         self.checksum = manifest.checksum(found, train.part_names)
+
+    def _vocabulary(self):
+        config, train = self.config, self.split("train")
+        if self.semantics == "none" and config.annotated_percent == 100 and not config.sentences:
+            return Vocabulary.read(self.prepared_dir / VOCABULARY, config.min_word_count, self.tokenizer)
+        texts = train.texts[self.known_texts].tolist()
+        if self.semantics != "none":
+            texts += train.semantics[self.other_pictures].tolist()
+        return Vocabulary.from_texts(texts, config.min_word_count, self.tokenizer)
+
+    def _classes(self, kind):
+        if kind == "none":
+            return (), False
+        if kind == "words":
+            words = labels.frequent_words(self.split("train").texts, self.config.label_words, self.tokenizer)
+            return words, False
+        if not self.manifest.get("classes"):
+            raise UserError(f"--labels=set: {self.prepared_dir} has no classes; use --labels=words")
+        return tuple(self.manifest["classes"]), self.manifest["single_label"]
+
+    @functools.cached_property
+    def image_encoder(self):
+        """The `ImageEncoder` that prepares the pixels.
+
+        Raises:
+          UserError: its pictures have no one size, or it is no Keras network.
+        """
+        encoder = encoders.image_encoder(self.config.image_encoder)
+        if encoder.size is None or encoder.resources:
+            raise UserError(
+                f"--train_image_encoder: {encoder.name} cannot be trained here; take one with pictures of one size, such "
+                "as resnet50"
+            )
+        return encoder
+
+    @functools.cached_property
+    def known_texts(self):
+        """int64: rows of the training texts that are known, those of `annotated_percent` of the pictures.
+
+        The pictures are shuffled once, with the same seed in every run; of each the first `sentences` are taken.
+        """
+        image_of_text, config = self.split("train").image_of_text, self.config
+        pictures = image_of_text.max() + 1
+        shuffled = np.random.default_rng(SPARSE_SEED).permutation(pictures)
+        # Rounded down, as A3VSE's tables do: 5 % of 113,287 pictures are 5,664.
+        annotated = shuffled[: max(1, int(pictures * config.annotated_percent / 100 + 1e-9))]
+        order = np.argsort(image_of_text, kind="stable")
+        first = np.searchsorted(image_of_text[order], image_of_text)
+        place = np.argsort(order) - first  # of a text among those of its picture
+        few = place < config.sentences if config.sentences else np.ones(len(place), bool)
+        return np.flatnonzero(np.isin(image_of_text, annotated) & few)
+
+    @functools.cached_property
+    def other_pictures(self):
+        """int64: rows of the training pictures without a known text; of all, where every picture has one."""
+        train = self.split("train")
+        others = np.setdiff1d(np.arange(len(train.image_part)), train.image_of_text[self.known_texts])
+        return others if len(others) else np.arange(len(train.image_part))
+
+    @property
+    def sizes(self):
+        """What the `TrainSet` has to shuffle: known pairs and, with semantics, other pictures."""
+        return (len(self.known_texts), *([len(self.other_pictures)] if self.semantics != "none" else []))
 
     def split(self, split):
         """`MatchingSplit` of "train", "val" or "test"; UserError when there is no such split."""
@@ -161,18 +273,32 @@ class MatchingData:
         return MatchingSplit(self, split)
 
     def train_set(self):
-        """`TrainSet` of the training pairs, held in memory; one item is one (picture, text) pair."""
+        """`TrainSet` of the training pairs; one item is one (picture, text) pair, and with semantics another picture.
+
+        All is held in memory but regions and pixels, which are read batch by batch.
+        """
         train = self.split("train")
         with tf.device("cpu"):  # a large constant must not take the accelerator's memory
-            images, texts = tf.constant(train.image_features()), tf.constant(train.text_inputs())
-            image_of_text = tf.constant(train.image_of_text)
+            images, texts = train.image_reader(), tf.constant(train.text_inputs()[self.known_texts])
+            image_of_text = tf.constant(train.image_of_text[self.known_texts])
+            targets = tf.constant(train.targets()) if self.classes else None
+            if self.semantics != "none":
+                others = tf.constant(self.other_pictures)
+                other_texts = tf.constant(train.word_numbers(train.semantics[self.other_pictures]))
 
         def fetch(indices, noise):
             rows = indices[:, 0]
             image_id = tf.gather(image_of_text, rows)
-            return {"image": tf.gather(images, image_id), "text": tf.gather(texts, rows), "image_id": image_id}
+            batch = {"image": images(image_id, noise), "text": tf.gather(texts, rows), "image_id": image_id}
+            if self.classes:
+                batch["label"] = tf.gather(targets, image_id)
+            if self.semantics != "none":
+                other_id = tf.gather(others, indices[:, 1])
+                other_text = tf.gather(other_texts, indices[:, 1])
+                batch |= {"other_image": images(other_id, noise), "other_text": other_text, "other_id": other_id}
+            return batch
 
-        return TrainSet((len(train.image_of_text),), fetch, self.element_spec)
+        return TrainSet(self.sizes, fetch, self.element_spec)
 
 
 class MatchingSplit:
@@ -200,7 +326,8 @@ class MatchingSplit:
     @property
     def part_names(self):
         """Parts that training on this split reads."""
-        found = [self.text_part.name, self.image_feature_part.name]
+        found = [self.text_part.name, (self.image_part if self.data.pixels else self.image_feature_part).name]
+        found += [semantics_part(self.image_feature_part.name)] if self.data.semantics != "none" else []
         return found + ([self.text_feature_part.name] if self.data.precomputed_text else [])
 
     def _features(self, what, encoder, count):
@@ -231,15 +358,64 @@ class MatchingSplit:
     def image_of_text(self):
         return self.text_part.all("image")
 
+    @functools.cached_property
+    def semantics(self):
+        """Array of str [N]: the words of the data's kind of semantics in each picture.
+
+        Raises:
+          UserError: the pictures' encoder tells no words.
+        """
+        name = semantics_part(self.image_feature_part.name)
+        if name not in self.data.manifest["parts"]:
+            raise UserError(
+                f"--semantics={self.data.semantics}: {self.data.prepared_dir} has no words that "
+                f"{self.data.config.image_encoder} found in the pictures of {self.name}; take an encoder that finds "
+                "them, such as efficientnet_lite0_regions, or --semantics=none"
+            )
+        return _strings(data_part(self.data, name).all(self.data.semantics))
+
+    @property
+    def feature_shape(self):
+        """Of one picture's feature: [D], or [R, D] of regions."""
+        return self.image_feature_part.fields["feature"]["shape"]
+
     def image_features(self):
-        """float32 [N, D]."""
-        return self.image_feature_part.all("feature")
+        """float32 [N, D], or [N, R, D] of regions."""
+        return self.image_feature_part.all("feature").astype(np.float32, copy=False)
+
+    def image_inputs(self):
+        """What the image network reads: `image_features`, or `Pixels` [N, S, S, 3]."""
+        return Pixels(self.image_part, self.data.image_encoder) if self.data.pixels else self.image_features()
+
+    def image_reader(self):
+        """Callable (rows int64 [B], noise float32 [B, 8] of pixels' augmentation) → what a batch has as "image".
+
+        In TensorFlow ops; regions and pictures stay on the disk.
+        """
+        if self.data.pixels:
+            return self.image_inputs().augmented
+        part = self.image_feature_part
+        if len(self.feature_shape) > 1:
+            return lambda rows, noise: tf.cast(part.batch(rows)["feature"], tf.float32)
+        features = tf.constant(self.image_features())
+        return lambda rows, noise: tf.gather(features, rows)
 
     def text_inputs(self):
         """What the text network reads: int32 word numbers [T, max_words], or float32 features [T, D]."""
         if self.data.precomputed_text:
             return self.text_feature_part.all("feature")
-        return self.data.vocabulary.lookup(tf.constant(self.texts.tolist()), self.data.config.max_words).numpy()
+        return self.word_numbers(self.texts)
+
+    def word_numbers(self, texts):
+        """Array of str [T] → int32 [T, max_words]."""
+        return self.data.vocabulary.lookup(tf.constant(texts.tolist()), self.data.config.max_words).numpy()
+
+    def targets(self):
+        """Labels of the pictures: int64 [N] where each has one, else float32 [N, classes] of zeros and ones."""
+        if self.data.config.labels == "words":
+            return labels.targets(self.texts, self.image_of_text, self.data.classes, self.data.tokenizer)
+        several = self.image_part.all("labels")
+        return several.argmax(axis=1) if self.data.single_label else several.astype(np.float32)
 
     def picture(self, row):
         """JPEG or PNG bytes of one picture."""

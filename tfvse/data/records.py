@@ -200,7 +200,7 @@ class Part:
         parsed = tf.io.parse_example(serialized, spec)
         for name, kind in self.fields.items():
             if isinstance(kind, dict):
-                flat = tf.io.decode_raw(parsed[name], kind["dtype"], fixed_length=_array_bytes(kind))
+                flat = _decode(parsed[name], kind["dtype"], _array_bytes(kind))
                 parsed[name] = tf.reshape(flat, [-1, *kind["shape"]])
                 parsed[name].set_shape([indices.shape[0], *kind["shape"]])
         return parsed
@@ -210,6 +210,12 @@ class Part:
         starts = range(0, len(self), chunk)
         indices = (tf.range(start, min(start + chunk, len(self)), dtype=tf.int64) for start in starts)
         return np.concatenate([self.batch(rows)[name].numpy() for rows in indices])
+
+
+def _decode(strings, dtype, length):
+    if dtype == "float16":  # TensorFlow decodes rows of a fixed length to every type but this
+        return tf.bitcast(tf.io.decode_raw(strings, tf.uint16, fixed_length=length), tf.float16)
+    return tf.io.decode_raw(strings, dtype, fixed_length=length)
 
 
 def _array_bytes(kind):

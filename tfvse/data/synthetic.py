@@ -46,7 +46,10 @@ def draw(shape, colour, place, size, rng, background=245):
 
 
 def prepare_matching(flags, folder):
-    """240 pictures of 64 x 64, every one a different (colour, shape, place), with two to four texts; 160 / 40 / 40."""
+    """240 pictures of 64 x 64, every one a different (colour, shape, place), with two to four texts; 160 / 40 / 40.
+
+    The shape is the label.
+    """
     rng = np.random.default_rng(flags.seed)
     scenes = list(itertools.product(COLOURS, SHAPES, PLACES))
     captioned = []
@@ -56,9 +59,10 @@ def prepare_matching(flags, folder):
         texts = (
             f"a {colour} {shape} at the {place}", f"{place}: {shape} in {colour}", f"a {colour} {shape}", f"the {shape}"
         )  # fmt: skip
-        captioned.append(matching.Captioned(f"{colour}-{shape}-{place}", picture, texts[: rng.integers(2, 5)]))
+        name, label = f"{colour}-{shape}-{place}", (SHAPES.index(shape),)
+        captioned.append(matching.Captioned(name, picture, texts[: rng.integers(2, 5)], label))
     splits = {"train": captioned[:160], "val": captioned[160:200], "test": captioned[200:]}
-    return {**SOURCE, **matching.write(folder, splits, verification.Findings(flags.skip_bad))}
+    return {**SOURCE, **matching.write(folder, splits, verification.Findings(flags.skip_bad), SHAPES)}
 
 
 def prepare_classification(flags, folder):

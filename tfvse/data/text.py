@@ -1,6 +1,7 @@
 """Words from texts, and numbers from words, in stock TensorFlow ops: an exported model takes plain UTF-8 strings.
 
 Row 0 of every vocabulary is padding, row 1 the unknown word; the training split's words follow, frequent ones first.
+What a word is depends on the data set: its manifest names one of `TOKENIZERS`.
 """
 
 import collections
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from tfvse.data.tweet_text import tokenize_tweets
 from tfvse.errors import UserError
 from tfvse.files import atomic_write
 
@@ -35,11 +37,15 @@ def tokenize(strings) -> tf.RaggedTensor:
     return tf.strings.split(tf.strings.regex_replace(lowered, _BETWEEN_WORDS, " "))
 
 
-def count_words(texts: Iterable[str]) -> dict[str, int]:
+TOKENIZERS = {"words": tokenize, "tweets": tokenize_tweets}
+
+
+def count_words(texts: Iterable[str], tokenizer: str = "words") -> dict[str, int]:
     """How often each word of `texts` occurs, the most frequent first, equally frequent ones in alphabetical order."""
     counts, texts = collections.Counter(), list(texts)
     for start in range(0, len(texts), _COUNT_BATCH):
-        counts.update(tokenize(tf.constant(texts[start : start + _COUNT_BATCH])).flat_values.numpy().tolist())
+        words = TOKENIZERS[tokenizer](tf.constant(texts[start : start + _COUNT_BATCH]))
+        counts.update(words.flat_values.numpy().tolist())
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return {word.decode(): count for word, count in ordered}
 
@@ -54,10 +60,14 @@ class Vocabulary:
       words: the known words; `words[i]` has the number `i + 2`.
       counts: how often each occurs in the training split.
       size: rows of an embedding: the words, padding and the unknown word.
+      tokenizer: name in `TOKENIZERS` of how `lookup` finds the words of a text.
       table: `tf.lookup.StaticHashTable` from word (string) to number (int64).
     """
 
-    def __init__(self, words: Iterable[str], counts: Iterable[int] | None = None, *, file: Path | None = None):
+    def __init__(
+        self, words: Iterable[str], counts: Iterable[int] | None = None, *, file: Path | None = None,
+        tokenizer: str = "words",
+    ):  # fmt: skip
         """`file`, where given, must list exactly these words first, as `write` does.
 
         Raises:
@@ -66,7 +76,7 @@ class Vocabulary:
         """
         self.words = list(words)
         self.counts = [1] * len(self.words) if counts is None else list(counts)
-        self.size = len(self.words) + RESERVED
+        self.size, self.tokenizer = len(self.words) + RESERVED, tokenizer
         if not self.words:
             raise UserError("The texts of the training split hold no word to make a vocabulary of.")
         if len(set(self.words)) != len(self.words):
@@ -83,13 +93,13 @@ class Vocabulary:
         )  # fmt: skip
 
     @classmethod
-    def from_texts(cls, texts: Iterable[str], min_count: int = 1) -> "Vocabulary":
+    def from_texts(cls, texts: Iterable[str], min_count: int = 1, tokenizer: str = "words") -> "Vocabulary":
         """The words that occur at least `min_count` times in `texts` (those of the training split, no others)."""
-        counts = {word: count for word, count in count_words(texts).items() if count >= min_count}
-        return cls(counts, counts.values())
+        counts = {word: count for word, count in count_words(texts, tokenizer).items() if count >= min_count}
+        return cls(counts, counts.values(), tokenizer=tokenizer)
 
     @classmethod
-    def read(cls, path: Path, min_count: int = 1) -> "Vocabulary":
+    def read(cls, path: Path, min_count: int = 1, tokenizer: str = "words") -> "Vocabulary":
         """Reads a file of "word<TAB>count" lines in descending count, keeping words with at least `min_count`.
 
         Raises:
@@ -107,7 +117,7 @@ class Vocabulary:
         kept = [(word, count) for word, count in pairs if count >= min_count]
         if not kept:
             raise UserError(f"No word of {path} occurs {min_count} times: lower min_word_count.")
-        return cls([word for word, _ in kept], [count for _, count in kept], file=Path(path))
+        return cls([word for word, _ in kept], [count for _, count in kept], file=Path(path), tokenizer=tokenizer)
 
     def extended(self, words: Iterable[str]) -> "Vocabulary":
         """This vocabulary with further `words` behind its own, which never occurred in training (count 0)."""
@@ -118,7 +128,7 @@ class Vocabulary:
         file = tempfile.NamedTemporaryFile(prefix="vocabulary", suffix=".txt", mode="w", encoding="utf-8")
         file.writelines(f"{word}\t{count}\n" for word, count in zip(words, counts, strict=True))
         file.flush()
-        longer = Vocabulary(words, counts, file=Path(file.name))
+        longer = Vocabulary(words, counts, file=Path(file.name), tokenizer=self.tokenizer)
         longer._temporary_file = file
         return longer
 
@@ -138,6 +148,6 @@ class Vocabulary:
         Returns:
           int32 [B, max_words].
         """
-        numbers = tf.ragged.map_flat_values(self.table.lookup, tokenize(strings))
+        numbers = tf.ragged.map_flat_values(self.table.lookup, TOKENIZERS[self.tokenizer](strings))
         tokens = numbers.to_tensor(default_value=PAD, shape=[None, max_words])
         return tf.cast(tokens, tf.int32)

@@ -119,6 +119,18 @@ def require(data_dir, needed, layout):
     raise UserError(f"--data_dir={data_dir}: {missing[0]} is missing there; it must have the layout shown above")
 
 
+def variant(flags, variants):
+    """The one of `variants` (tuple of str) that --variant names; the first where it is empty.
+
+    Raises:
+      UserError: it names another.
+    """
+    found = flags.variant or variants[0]
+    if found not in variants:
+        raise UserError(f"--variant={found}: must be one of {', '.join(variants)} for --data={flags.data}")
+    return found
+
+
 def check_unique(ids, where, findings):
     """Adds a finding for every id (str) that is listed more than once in `where`."""
     for name, count in collections.Counter(ids).items():

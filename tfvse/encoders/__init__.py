@@ -6,6 +6,10 @@ import warnings
 from tfvse.errors import UserError
 
 
+# Sentence encoders whose features are computed beforehand: name → "module:function" of (name, prepared_dir).
+TEXT_FEATURES = {"minilm": "minilm:text_encoder", "hglmm": "hglmm:text_encoder"}
+
+
 def image_encoder(name: str):
     """The frozen picture encoder called `name`, a `tfvse.encoders.image.ImageEncoder`."""
     from tfvse.encoders import image
@@ -14,8 +18,15 @@ def image_encoder(name: str):
 
 
 def image_network(config, data):
-    """The frozen network that prepares the "image" of a batch: float32 [B, D] → [B, --image_components, or D]."""
+    """The network that prepares the "image" of a batch.
+
+    A frozen one, float32 [B, D] → [B, --image_components, or D]; with --train_image_encoder the image encoder itself,
+    float32 [B, S, S, 3] → [B, D].
+    """
     from tfvse.encoders import components
+
+    if getattr(config, "train_image_encoder", False):
+        return image_encoder(config.image_encoder).network
 
     return components.create(config.image_components, data)
 
@@ -27,11 +38,30 @@ def text_network(config, data):
     return text.create(config, data)
 
 
-def text_features(name: str):
-    """The frozen sentence encoder called "hub:<handle or folder>", a `tfvse.encoders.hub.TextEncoder`."""
-    from tfvse.encoders import hub
+def has_text_features(name: str) -> bool:
+    """Whether the features of the text encoder `name` are computed beforehand; the others read word numbers."""
+    return name.startswith("hub:") or name in TEXT_FEATURES
 
-    return hub.text_encoder(name)
+
+def text_features(name: str, prepared_dir):
+    """The frozen sentence encoder called `name`.
+
+    Args:
+      name: a name in `TEXT_FEATURES`, or "hub:<handle or folder>".
+      prepared_dir: folder of the prepared data set, on whose training texts some are fitted.
+
+    Returns:
+      A callable string [B] → float32 [B, dim] in TensorFlow ops, with `name`, `dim` and `resources`, what an exported
+      model must hold besides variables.
+
+    Raises:
+      UserError: the name is no such one, or its package or file is missing.
+    """
+    if not has_text_features(name):
+        known = ", ".join([*TEXT_FEATURES, "hub:<handle or folder>"])
+        raise UserError(f"--text_encoder={name}: needs no features beforehand; only {known} do")
+    module, function = TEXT_FEATURES.get(name, "hub:text_encoder").split(":")
+    return getattr(importlib.import_module(f"tfvse.encoders.{module}"), function)(name, prepared_dir)
 
 
 def embedding_matrix(vocabulary, words: str = "glove_50d"):

@@ -1,16 +1,20 @@
-"""EfficientNet-Lite0 for inference (Tan and Le, ICML 2019; the Lite form: ReLU6, no squeeze-and-excitation).
+"""EfficientNet-Lite for inference (Tan and Le, ICML 2019; the Lite form: ReLU6, no squeeze-and-excitation).
 
 The network is frozen, so batch normalisation is folded into the convolutions when the weights are loaded.
 """
 
+import math
+
 import keras
 import numpy as np
 
-DIM = 1280
-SIZE = 224  # pixels, height and width
+DIM = 1280  # of a feature; Lite scales neither the stem nor the head
 CLASSES = 1000
+SIZES = {"efficientnet_lite0": 224, "efficientnet_lite1": 240, "efficientnet_lite2": 260}  # pixels, height and width
 
-# kernel, blocks, stride of the first, expansion, channels
+_STEM = 32
+_SCALES = {"efficientnet_lite0": (1.0, 1.0), "efficientnet_lite1": (1.0, 1.1), "efficientnet_lite2": (1.1, 1.2)}  # width, depth
+# kernel, blocks, stride of the first, expansion, channels of Lite0
 _STAGES = [
     (3, 1, 1, 1, 16),
     (3, 2, 2, 6, 24),
@@ -28,20 +32,22 @@ def normalize(pixels):
     return (pixels - 127.0) / 128.0
 
 
-def efficientnet_lite0(logits: bool = False, size: int | None = SIZE) -> keras.Model:
+def create(variant: str, logits: bool = False, size: int | None = None) -> keras.Model:
     """The network, with random weights.
 
     Args:
+      variant: one of `SIZES`.
       logits: whether to end in the 1000 ImageNet class scores rather than in the pooled feature.
-      size: height and width of the input in pixels; None leaves them open.
+      size: height and width of the input in pixels; None: the variant's own.
 
     Returns:
       Model from float32 [B, size, size, 3], normalized by `normalize`, to float32 [B, 1280] or [B, 1000].
     """
+    size = size or SIZES[variant]
     inputs = keras.Input([size, size, 3], name="image")
-    x = _convolution(inputs, 32, 3, 2, "stem")
+    x = _convolution(inputs, _STEM, 3, 2, "stem")
     block = 0
-    for kernel, repeats, stride, expansion, channels in _STAGES:
+    for kernel, repeats, stride, expansion, channels in _stages(*_SCALES[variant]):
         for repeat in range(repeats):
             x = _inverted_residual(x, kernel, stride if repeat == 0 else 1, expansion, channels, f"block_{block}")
             block += 1
@@ -49,7 +55,21 @@ def efficientnet_lite0(logits: bool = False, size: int | None = SIZE) -> keras.M
     x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
     if logits:
         x = keras.layers.Dense(CLASSES, name="logits")(x)
-    return keras.Model(inputs, x, name="efficientnet_lite0")
+    return keras.Model(inputs, x, name=variant)
+
+
+def _stages(width, depth):
+    """`_STAGES` scaled; Lite leaves the number of blocks of the first and the last stage as it is."""
+    last = len(_STAGES) - 1
+    for number, (kernel, repeats, stride, expansion, channels) in enumerate(_STAGES):
+        repeats = repeats if number in (0, last) else math.ceil(repeats * depth)
+        yield kernel, repeats, stride, expansion, _multiple_of_8(channels * width)
+
+
+def _multiple_of_8(channels):
+    """The nearest one that loses at most a tenth of the channels."""
+    nearest = max(8, int(channels + 4) // 8 * 8)
+    return nearest + 8 if nearest < 0.9 * channels else nearest
 
 
 def _convolution(x, channels, kernel, stride, name, activation="relu6"):
@@ -67,7 +87,7 @@ def _inverted_residual(x, kernel, stride, expansion, channels, name):
 
 
 def load_torch_state(network: keras.Model, state: dict[str, np.ndarray]) -> None:
-    """Puts a PyTorch state dict into a network of `efficientnet_lite0`, folding batch normalisation into convolutions.
+    """Puts a PyTorch state dict into a network of `create`, folding batch normalisation into convolutions.
 
     Args:
       network: changed in place.

@@ -88,13 +88,11 @@ class TextEncoder:
         return tf.ensure_shape(self.function(texts), [None, self.dim])
 
 
-def text_encoder(name: str) -> TextEncoder:
-    """The sentence encoder called "hub:<handle or folder>".
+def text_encoder(name: str, prepared_dir=None) -> TextEncoder:
+    """The sentence encoder called "hub:<handle or folder>"; `prepared_dir` is not read.
 
     Raises:
-      UserError: the name is no such one, or see `load`.
+      UserError: see `load`.
     """
-    if not name.startswith("hub:"):
-        raise UserError(f"--text_encoder={name}: needs no features beforehand; only hub:<handle or folder> does")
     function = load(name, "text")
     return TextEncoder(name, function(tf.constant(["a dog"])).shape[-1], function)

@@ -7,13 +7,13 @@ import keras
 import numpy as np
 
 from tfvse.config import nearest
-from tfvse.encoders import torch_state, word_statistics, word_vectors
+from tfvse.encoders import TEXT_FEATURES, has_text_features, torch_state, word_cnn, word_statistics, word_vectors
 from tfvse.errors import UserError
 from tfvse.files import atomic_write
 from tfvse.layers.text import MaskedMax, MaskedMean, WeightedSum
 
 LEARNED_DIM = 300  # width of word vectors that start from nothing: that of word2vec
-NAMES = ("glove_mean", "word_pool", "bilstm_max")
+NAMES = ("glove_mean", "word_pool", "lstm", "bilstm_max", "word_cnn")
 _PARTS = [f"{way}_{part}" for way in ("forward", "backward") for part in ("kernel", "recurrent", "bias")]
 
 
@@ -23,32 +23,41 @@ def create(config, data) -> keras.Model:
     Args:
       config: has `text_encoder`: "glove_mean", the mean of the words' vectors; "word_pool", their weighted sum beside
         the maximum over the words of a linear layer (ours, not of a paper: cheap and wide); "bilstm_max", a
-        bidirectional LSTM with max pooling over time (Conneau et al., InferSent, EMNLP 2017; 2 x 2048 units there); or
-        "hub:...", whose features come extracted. Also `max_words`, `word_vectors` ("glove_50d", "none" or a file, see
+        bidirectional LSTM with max pooling over time (Conneau et al., InferSent, EMNLP 2017; 2 x 2048 units there);
+        "lstm", the last state of an LSTM; "word_cnn", Dual-Path's residual convolutions (see `word_cnn`); or
+        one of `encoders.TEXT_FEATURES` or "hub:...", whose features come extracted. Also `max_words`, `word_vectors` ("glove_50d", "none" or a file, see
         `word_vectors.matrix`), `latent_dim` (numbers of `word_statistics.latent_vectors` beside these), `text_dim`
-        (width of what bilstm_max and word_pool's linear layer give), `word_dropout` (fraction of the words that
+        (width of what lstm, bilstm_max, word_cnn and word_pool's linear layer give), `position_shift` (word_cnn: begin a
+        text at a random place in training), `word_dropout` (fraction of the words that
         word_pool's sum leaves out in training), `train_text_encoder`, `train_words` and `text_weights` (a file of
         `load_weights`, or "").
       data: loaded matching data set: its `vocabulary`, its training texts, its `element_spec`.
 
     Returns:
       Model from int32 [B, max_words] (0 padding) or float32 [B, feature_dim] to [B, D], trainable or not as
-      `train_text_encoder` says. A text without words gives zeros.
+      `train_text_encoder` says. A text without words gives zeros (word_cnn: one and the same vector).
 
     Raises:
       UserError: the name is unknown, a package or file is missing, or the settings contradict each other.
     """
     name = config.text_encoder
-    if name.startswith("hub:"):
+    if has_text_features(name):
         inputs = keras.Input([data.element_spec["text"].shape[-1]], name="text")
         return keras.Model(inputs, keras.layers.Identity()(inputs), name="text_encoder")
     if name not in NAMES:
-        known = ", ".join([*NAMES, "hub:<handle or folder>"])
-        raise UserError(f"--text_encoder={name}: must be one of {known}{nearest(name, NAMES)}")
-    network = {"glove_mean": _glove_mean, "word_pool": _word_pool, "bilstm_max": _bilstm_max}[name](config, data)
+        known = [*NAMES, *TEXT_FEATURES]
+        either = ", ".join([*known, "hub:<handle or folder>"])
+        raise UserError(f"--text_encoder={name}: must be one of {either}{nearest(name, known)}")
+    makers = {"glove_mean": _glove_mean, "word_pool": _word_pool, "lstm": _lstm, "bilstm_max": _bilstm_max}
+    network = (makers | {"word_cnn": _word_cnn})[name](config, data)
     if not config.train_text_encoder:
         network.trainable = False
     return network
+
+
+def embed_words(tokens, config, data):
+    """Word vectors [B, L, D] of symbolic word numbers `tokens` [B, L], with a mask, as `create` starts them."""
+    return _words(tokens, _start(config, data), data.vocabulary.size, config.train_words)
 
 
 def _words(tokens, vectors, rows, train=True):
@@ -71,8 +80,8 @@ def _start(config, data):
     if config.word_vectors != "none":
         parts.append(word_vectors.matrix(data.vocabulary, config.word_vectors))
     if config.latent_dim:
-        train = data.split("train")
-        texts = train.text_inputs(), train.image_of_text
+        train, known = data.split("train"), data.known_texts
+        texts = train.text_inputs()[known], train.image_of_text[known]
         parts.append(word_statistics.latent_vectors(*texts, data.vocabulary.size, config.latent_dim))
     return np.concatenate(parts, axis=1) if parts else None
 
@@ -90,7 +99,8 @@ def _word_pool(config, data):
         raise UserError("--text_encoder=word_pool: needs --train_text_encoder, there are no weights to start it from")
     tokens = keras.Input([config.max_words], dtype="int32", name="text")
     words = _words(tokens, _start(config, data), data.vocabulary.size, config.train_words)
-    rarity = word_statistics.log_weights(data.split("train").text_inputs(), data.vocabulary.size)
+    known_texts = data.split("train").text_inputs()[data.known_texts]
+    rarity = word_statistics.log_weights(known_texts, data.vocabulary.size)
     weights = keras.layers.Activation("exponential", name="weights")(_embedding(rarity, "log_weights")(tokens))
     weights = keras.layers.Dropout(config.word_dropout, name="word_dropout")(weights)
     pooled = WeightedSum(name="sum")([words, weights])
@@ -98,6 +108,29 @@ def _word_pool(config, data):
         projected = keras.layers.Dense(config.text_dim, use_bias=False, name="projection")(words)
         pooled = keras.layers.Concatenate(name="pool")([MaskedMax(name="max")(projected), pooled])
     return keras.Model(tokens, pooled, name="text_encoder")
+
+
+def _lstm(config, data):
+    if not config.train_text_encoder:
+        raise UserError("--text_encoder=lstm: needs --train_text_encoder, there are no weights to start it from")
+    if not config.text_dim:
+        raise UserError("--text_dim=0: must be at least 1 for lstm")
+    tokens = keras.Input([config.max_words], dtype="int32", name="text")
+    # Masked steps keep the state, so the last one is that of the last word; see _bilstm_max about cuDNN.
+    last = keras.layers.LSTM(config.text_dim, use_cudnn=False, name="lstm")
+    return keras.Model(tokens, last(embed_words(tokens, config, data)), name="text_encoder")
+
+
+def _word_cnn(config, data):
+    if not config.train_text_encoder:
+        raise UserError("--text_encoder=word_cnn: needs --train_text_encoder, there are no weights to start it from")
+    if not config.text_dim or config.text_dim % word_cnn.STEP:
+        raise UserError(f"--text_dim={config.text_dim}: must be a multiple of {word_cnn.STEP} for word_cnn")
+    tokens = keras.Input([config.max_words], dtype="int32", name="text")
+    placed = word_cnn.PlacedWords(config.position_shift, name="places")(tokens)
+    # The paper's first layer, a 1 x 1 convolution over one-hot words, is a table of word vectors.
+    words = word_cnn.ZeroPadding(name="padding")(embed_words(placed, config, data))
+    return keras.Model(tokens, word_cnn.residual_words(words, config.text_dim), name="text_encoder")
 
 
 def _bilstm_max(config, data):

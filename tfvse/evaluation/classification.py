@@ -1,4 +1,5 @@
-"""The protocol of classification: error rate over the whole split, one view of each picture, nothing augmented."""
+"""The protocols of classification: of pictures, by error rate over the whole split, one view of each, nothing
+augmented; and of pairs of a picture and a text."""
 
 import numpy as np
 
@@ -6,6 +7,7 @@ from tfvse.errors import UserError
 from tfvse.evaluation.report import Result
 from tfvse.metrics import bootstrap
 from tfvse.metrics import classification as metrics_lib
+from tfvse.metrics.average_precision import average_precision
 
 BATCH = 500
 
@@ -59,3 +61,26 @@ def evaluate(predict, images, labels, classes, *, bootstrap_samples=1000, seed=0
         "class_error_rate": {classes[i]: float(by_class[i]) for i in np.flatnonzero(np.isfinite(by_class))},
     }
     return Result(metrics, protocol, intervals, details)
+
+
+def of_pairs(predict, split, single_label):
+    """Classifies every pair of a picture and one of its texts, as chapter 7 of the thesis does.
+
+    Args:
+      predict: callable (image features [B, D], texts [B, …]) → float [B, C] probabilities.
+      split: `tfvse.data.matching.MatchingSplit` with labels.
+      single_label: whether a picture has one class or any number.
+
+    Returns:
+      {"classification/top-1": percent of the pairs, tied scores in expectation}, or {"classification/mAP": percent,
+      the mean average precision of the classes that occur}.
+    """
+    images, texts, rows = split.image_features(), split.text_inputs(), split.image_of_text
+    batches = [slice(i, i + BATCH) for i in range(0, len(texts), BATCH)]
+    scores = np.concatenate([np.asarray(predict(images[rows[b]], texts[b])) for b in batches])
+    targets = split.targets()[rows]
+    if single_label:
+        right = metrics_lib.predictions(scores)[np.arange(len(rows)), targets]
+        return {"classification/top-1": 100 * float(right.mean())}
+    by_class = [average_precision(column, target) for column, target in zip(scores.T, targets.T, strict=True)]
+    return {"classification/mAP": 100 * float(np.nanmean(by_class))}

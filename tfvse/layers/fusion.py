@@ -29,11 +29,16 @@ class LocallyConnectedFusion(keras.layers.Layer):
         self.kernel = self.add_weight(
             name="kernel", shape=(*weights_shape, branches), initializer=keras.initializers.Constant(1 / branches)
         )
-        self.bias = self.add_weight(name="bias", shape=weights_shape, initializer="zeros")
+        bias_shape = self.bias_shape(tuple(input_shape[0][1:]))
+        self.bias = self.add_weight(name="bias", shape=bias_shape, initializer="zeros")
 
     def weights_shape(self, field: tuple[int, ...]) -> tuple[int, ...]:
         """The shape over which weights differ, broadcast against `field`."""
         return field
+
+    def bias_shape(self, field: tuple[int, ...]) -> tuple[int, ...]:
+        """The same for the bias."""
+        return self.weights_shape(field)
 
     def call(self, side_outputs):
         stacked = ops.stack(side_outputs, axis=-1)
@@ -44,7 +49,7 @@ class LocallyConnectedFusion(keras.layers.Layer):
 
     def branch_weights(self):
         """Mean over the field of each side output's weight, and its deviation (figure 2.8): float32 [S] each."""
-        kernel = ops.reshape(ops.cast(self.kernel, "float32"), (math.prod(self.bias.shape), -1))
+        kernel = ops.reshape(ops.cast(self.kernel, "float32"), (math.prod(self.kernel.shape[:-1]), -1))
         return ops.mean(kernel, axis=0), ops.std(kernel, axis=0)
 
     def get_config(self):

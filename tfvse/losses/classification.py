@@ -1,4 +1,4 @@
-"""Losses of single-label classification: pure functions of tensors, unreduced."""
+"""Losses of classification: pure functions of tensors, unreduced."""
 
 from keras import ops
 
@@ -15,3 +15,18 @@ def softmax_cross_entropy(logits, labels):
     """
     logits = ops.cast(logits, "float32")
     return ops.sparse_categorical_crossentropy(labels, logits, from_logits=True)
+
+
+def sigmoid_cross_entropy(logits, targets):
+    """Sum over the classes of the binary cross-entropies (natural logarithm), in float32; eq. 7.11 of chapter 7.
+
+    Args:
+        logits: float [batch, classes], unnormalised scores.
+        targets: float [batch, classes], 1 where an example is of the class, else 0.
+
+    Returns:
+        float32 [batch], at least 0.
+    """
+    logits = ops.cast(logits, "float32")
+    # log(1 + exp(x)) - x·y, which neither overflows nor takes the logarithm of 0.
+    return ops.sum(ops.softplus(logits) - logits * ops.cast(targets, "float32"), axis=-1)

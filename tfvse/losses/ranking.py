@@ -78,6 +78,32 @@ def top_k_ranking_loss(similarities, positives, margin, k, alpha):
     return along_rows + alpha * along_columns
 
 
+def bi_rank_loss(cross, within, positives, margin, k, cross_weight, intra_weight):
+    """One direction of the bi-rank loss, eqs 5.8 and 5.9 of Liu's thesis, in similarities instead of its distances.
+
+    Row i is worth, summed over the k columns j_k that are most similar to it among its negatives,
+    `cross_weight * max(0, margin - cross[i, i] + cross[i, j_k])
+    + intra_weight * max(0, margin - cross[i, i] + within[i, j_k])`.
+
+    Args:
+        cross: float [B, B], the queries (rows) of a batch of pairs against the other modality (columns).
+        within: float [B, B], the samples of the other modality among themselves: in 5.8, text against text.
+        positives, margin, k: as in `top_k_hinge`.
+        cross_weight, intra_weight: alpha_1 and alpha_2; with the second 0 this is the bi-directional loss.
+
+    Returns:
+        float [B], between 0 and `(cross_weight + intra_weight) * k * (margin + 2)`.
+    """
+    k = min(k, cross.shape[0] - 1)
+    negatives = ops.where(positives, -float("inf"), cross)
+    hardest, columns = ops.top_k(negatives, k)
+    pairs = ops.expand_dims(ops.diagonal(cross), 1)
+    # A row with fewer than k negatives is padded with positives, which must not count within a modality either.
+    intruding = ops.where(hardest > -float("inf"), ops.take_along_axis(within, columns, axis=1), -float("inf"))
+    losses = cross_weight * ops.relu(margin - pairs + hardest) + intra_weight * ops.relu(margin - pairs + intruding)
+    return ops.sum(losses, axis=1)
+
+
 def euclidean_distances(embeddings, squared=False):
     """float32 [B, B] distances between the rows of [B, D]; the diagonal is exactly 0 and has no gradient."""
     embeddings = ops.cast(embeddings, "float32")

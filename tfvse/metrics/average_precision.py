@@ -1,4 +1,4 @@
-"""Average precision at R, in expectation over the random order of tied scores.
+"""Average precision at R, in expectation over the random order of tied scores, and that of a whole ranking.
 
 For a query with R positives (Musgrave et al., "A Metric Learning Reality Check", 2020, section 2.1),
 
@@ -31,3 +31,24 @@ def average_precision_at_r(ranks):
     harmonic = np.concatenate([[0.0], np.cumsum(1 / np.arange(1, positives.max() + 1))])
     gained = (1 + before - (ranks.above + 1) * other) * (harmonic[end] - harmonic[start]) + other * (end - start)
     return np.sum(np.where(present, gained / np.maximum(ranks.tied, 1), 0.0), axis=1) / positives[:, 0]
+
+
+def average_precision(scores, targets):
+    """Area under the precision-recall curve, the sum of precisions weighted by the gains of recall.
+
+    Tied scores are one step of the curve, so a predictor that tells nothing apart gets the share of positives.
+
+    Args:
+      scores: float [N], larger is likelier.
+      targets: bool or 0 and 1 [N].
+
+    Returns:
+      float in [0, 1]; NaN where there is no positive.
+    """
+    order = np.argsort(-scores, kind="stable")
+    ranked, scores = np.asarray(targets, float)[order], scores[order]
+    last = np.append(np.flatnonzero(np.diff(scores)), len(scores) - 1)  # of every group of tied scores
+    found = np.cumsum(ranked)[last]
+    if not found[-1]:
+        return np.nan
+    return float(np.sum(np.diff(found, prepend=0.0) * found / (last + 1)) / found[-1])

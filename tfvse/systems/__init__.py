@@ -6,9 +6,15 @@ from tfvse.config import nearest
 from tfvse.errors import UserError
 
 SYSTEMS = {
+    "a3vse": "tfvse.systems.a3vse:A3VSE",
+    "adversarial": "tfvse.systems.adversarial:Adversarial",
     "cfn": "tfvse.systems.cfn:CFN",
+    "cnn_lstm": "tfvse.systems.cnn_lstm:CNNLSTM",
     "cyclegan": "tfvse.systems.cyclegan:CycleGAN",
     "cyclematch": "tfvse.systems.cyclematch:CycleMatch",
+    "dual_path": "tfvse.systems.dual_path:DualPath",
+    "mmc_net": "tfvse.systems.mmc_net:MMCNet",
+    "rrf_net": "tfvse.systems.rrf_net:RRFNet",
 }
 
 

@@ -20,7 +20,7 @@ class Optimizer:
     Attributes:
       name: "sgd", "adam" or "adamw".
       learning_rate: initial rate, above 0.
-      momentum: of SGD.
+      momentum, nesterov: of SGD.
       beta_1: of Adam.
       weight_decay: L2 penalty ½·wd·‖w‖² on weights with two or more dimensions, as Caffe does it (AdamW: decoupled).
       clip_norm: bound of the global gradient norm; 0: none.
@@ -32,6 +32,7 @@ class Optimizer:
     name: str
     learning_rate: float
     momentum: float = 0.0
+    nesterov: bool = False
     beta_1: float = 0.9
     weight_decay: float = 0.0
     clip_norm: float = 0.0
@@ -111,14 +112,14 @@ class System:
         raise NotImplementedError
 
     def train_step(self, batch):
-        """One update from one replica's batch (dict of tensors); returns scalar logs. Here: one optimizer, "main"."""
-        return self.minimize("main", lambda: self.losses(batch))
+        """One update from one replica's batch (dict of tensors); returns scalar logs. Here: all roles, one gradient."""
+        return self.minimize(tuple(self.stage.trains), lambda: self.losses(batch))
 
-    def minimize(self, role, compute_losses):
-        """Updates what `role` trains in this stage; returns the losses and their weighted sum "loss"."""
+    def minimize(self, roles, compute_losses):
+        """Updates what `roles` (one, or a tuple) train in this stage; returns the losses and their weighted sum "loss"."""
         from tfvse.training import optimizers
 
-        return optimizers.minimize(self, role, compute_losses)
+        return optimizers.minimize(self, roles, compute_losses)
 
     def gather(self, tensor):
         """`tensor` [b, …] of every replica, concatenated in replica order: [B, …]. Gradients flow back."""

@@ -51,34 +51,24 @@ from tfvse.config import setting
 from tfvse.errors import UserError
 from tfvse.layers.normalization import batch_normalization
 from tfvse.losses import ranking
-from tfvse.systems.base import Optimizer, Stage
-from tfvse.systems.matching import MatchingConfig, MatchingSystem
+from tfvse.systems.base import Stage
+from tfvse.systems.matching import MatchingSystem, RankingConfig, layer_widths
 
 VARIANTS = ("latent_match", "dual_match", "without_latent", "i2t2i", "t2i2t", "full")  # in the order of table 6.1
 SCORES = ("visual", "textual", "latent")
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(MatchingConfig):
+class Config(RankingConfig):
     """Settings of CycleMatch; the defaults are the thesis's."""
 
     variant: str = setting("full", "which losses are trained, table 6.1", choices=VARIANTS)
     scores: str = setting("", "scores that are fused, of visual,textual,latent; empty: as in table 6.2")
     fusion: str = setting("adaptive", "late fusion of the scores", choices=("average", "adaptive"))
     widths: str = setting("2048,512,512", "units of FC1, FC2, FC3 of either mapping")
-    input_dropout: float = setting(0.0, "fraction of a mapping's input features dropped", low=0.0, high=0.95)
     dropout: float = setting(0.0, "fraction of FC1's outputs dropped", low=0.0, high=0.95)
     batch_norm: bool = setting(False, "batch normalisation between FC1, FC2, FC3 and their ReLUs")
-    margin: float = setting(0.1, "margin m of every ranking loss", low=0.0, high=2.0)
     alpha: float = setting(2.0, "weight of ranking mapped samples for a given target", low=0.0)
-    negatives: int = setting(50, "hardest negatives K of a pair in its batch", low=1)
-    optimizer: str = setting("sgd", "optimizer", choices=("sgd", "adam"))
-    learning_rate: float = setting(0.1, "initial learning rate", low=0.0)
-    schedule: str = setting("plateau", "how the rate falls", choices=("plateau", "linear", "constant"))
-    patience: int = setting(3, "epochs without a lower loss before the rate is divided by ten (plateau)", low=1)
-    momentum: float = setting(0.9, "momentum of SGD", low=0.0, high=1.0)
-    weight_decay: float = setting(5e-4, "L2 penalty of the weights", low=0.0)
-    clip_norm: float = setting(0.0, "bound of the gradient's norm; 0: none", low=0.0)
 
     @property
     def parts(self):
@@ -88,13 +78,7 @@ class Config(MatchingConfig):
     def check(self):
         """Raises `UserError` where negatives, widths or scores contradict the batch or the variant."""
         super().check()
-        if self.negatives >= self.batch_size:
-            raise UserError(
-                f"--negatives={self.negatives}: a batch of {self.batch_size} pairs has at most {self.batch_size - 1}"
-            )
-        widths = self.widths.split(",")
-        if len(widths) != 3 or not all(width.isdecimal() and int(width) for width in widths):
-            raise UserError(f"--widths={self.widths}: must be three whole numbers above 0, such as 2048,512,512")
+        layer_widths(self.widths, 3)
         trained = ("latent",) if self.variant == "latent_match" else SCORES
         if not set(self.parts) <= set(trained) or len(set(self.parts)) < len(self.parts):
             raise UserError(f"--scores={self.scores}: for --variant={self.variant} must be some of {','.join(trained)}")
@@ -114,8 +98,8 @@ def mapping(input_dim, output_dim, config, name):
     """
     features = keras.Input((input_dim,))
     hidden = keras.layers.Dropout(config.input_dropout)(features)
-    for place, width in enumerate(config.widths.split(","), start=1):
-        hidden = keras.layers.Dense(int(width), name=f"fc{place}")(hidden)
+    for place, width in enumerate(layer_widths(config.widths, 3), start=1):
+        hidden = keras.layers.Dense(width, name=f"fc{place}")(hidden)
         if config.batch_norm:
             hidden = batch_normalization()(hidden)
         hidden = keras.layers.ReLU()(hidden)
@@ -151,10 +135,7 @@ class CycleMatch(MatchingSystem):
     def stages(self):
         """One stage over both mappings and, where it is trained, the text encoder."""
         config = self.config
-        optimizer = Optimizer(
-            config.optimizer, config.learning_rate, momentum=config.momentum, weight_decay=config.weight_decay,
-            clip_norm=config.clip_norm, schedule=config.schedule, patience=config.patience, decay_from=0.0,
-        )  # fmt: skip
+        optimizer = config.optimizer_settings()
         trains = ("image_to_text", "text_to_image") + ("text_encoder",) * config.train_text_encoder
         return (
             Stage(

@@ -12,10 +12,10 @@ from keras import ops
 
 from tfvse.config import RunConfig, setting
 from tfvse.errors import UserError
-from tfvse.systems.base import Signature, System
+from tfvse.systems.base import Optimizer, Signature, System
 
 COLLAPSED = 0.99  # mean cosine of different samples from which an embedding counts as collapsed
-EMBED_BATCH = 500  # pictures or texts embedded at once outside training
+EMBED_BATCH, EMBED_PIXELS = 500, 32  # features or texts, and pictures from their pixels, embedded at once
 SHOWN_PAIRS = 100  # of the similarity matrix that is drawn during training, figure 6.6 of the thesis
 LITERT_PICTURES = 200  # of the gallery on which a LiteRT model is measured
 SHOWN_QUERIES, SHOWN_ANSWERS = 5, 5  # of the contact sheet, either way
@@ -29,7 +29,7 @@ class MatchingConfig(RunConfig):
     text_encoder: str = setting("bilstm_max", "encoder of the texts")
     train_text_encoder: bool = setting(False, "train the text encoder with the system")
     text_weights: str = setting("", "file of trained weights that bilstm_max starts from")
-    text_dim: int = setting(4096, "width of what bilstm_max and word_pool's linear layer give; 0: no such layer", low=0)
+    text_dim: int = setting(4096, "width of the text network, or of word_pool's linear layer (0: no such layer)", low=0)
     vector_words: int = setting(
         0, "most frequent words of --word_vectors that are known beside those of the training texts", low=0
     )
@@ -39,9 +39,14 @@ class MatchingConfig(RunConfig):
         0, "numbers per word, beside --word_vectors, from a latent semantic analysis of the training texts", low=0
     )
     word_dropout: float = setting(0.0, "fraction of the words that word_pool's sum drops", low=0.0, high=0.95)
+    position_shift: bool = setting(True, "word_cnn: begin a text at a random place while training")
     image_components: int = setting(
         0, "principal components of the pictures' features that are used; 0: the features as they are", low=0
     )
+    annotated_percent: float = setting(
+        100.0, "percent of the training pictures whose texts are known (a sparse corpus)", low=0.001, high=100.0
+    )
+    sentences: int = setting(0, "texts of a training picture that are known, at most; 0: all", low=0)
     max_words: int = setting(32, "words of a text that are read, at most", low=1)
     min_word_count: int = setting(1, "times that a word must occur in the training texts to be known", low=1)
     scores: str = setting("latent", "scores that are fused, separated by commas")
@@ -53,6 +58,51 @@ class MatchingConfig(RunConfig):
     def parts(self):
         """Names of the parts whose scores are fused, a tuple of str."""
         return tuple(self.scores.split(","))
+
+
+@dataclasses.dataclass(frozen=True)
+class RankingConfig(MatchingConfig):
+    """Settings of the members that rank the samples of a batch; the defaults are those of chapters 5 to 7."""
+
+    input_dropout: float = setting(0.0, "fraction of the input features dropped", low=0.0, high=0.95)
+    dropout: float = setting(0.5, "fraction of FC1's outputs dropped", low=0.0, high=0.95)
+    margin: float = setting(0.1, "margin m of every ranking loss", low=0.0, high=2.0)
+    negatives: int = setting(50, "hardest negatives of a pair in its batch", low=1)
+    optimizer: str = setting("sgd", "optimizer", choices=("sgd", "adam"))
+    learning_rate: float = setting(0.1, "initial learning rate", low=0.0)
+    schedule: str = setting("plateau", "how the rate falls", choices=("plateau", "linear", "constant"))
+    patience: int = setting(3, "epochs without a lower loss before the rate is divided by ten (plateau)", low=1)
+    momentum: float = setting(0.9, "momentum of SGD", low=0.0, high=1.0)
+    weight_decay: float = setting(5e-4, "L2 penalty of the weights", low=0.0)
+    clip_norm: float = setting(0.0, "bound of the gradient's norm; 0: none", low=0.0)
+
+    def check(self):
+        """Raises `UserError` where the batch is too small for the negatives."""
+        super().check()
+        if self.negatives >= self.batch_size:
+            raise UserError(
+                f"--negatives={self.negatives}: a batch of {self.batch_size} pairs has at most {self.batch_size - 1}"
+            )
+
+    def optimizer_settings(self):
+        """The `Optimizer` that these settings describe."""
+        return Optimizer(
+            self.optimizer, self.learning_rate, momentum=self.momentum, weight_decay=self.weight_decay,
+            clip_norm=self.clip_norm, schedule=self.schedule, patience=self.patience, decay_from=0.0,
+        )  # fmt: skip
+
+
+def layer_widths(widths, count):
+    """The `count` whole numbers above 0 in the setting `widths`, such as "2048,512,512"; a tuple of int.
+
+    Raises:
+      UserError: there are more or fewer, or other things.
+    """
+    found = widths.split(",")
+    if len(found) != count or not all(width.isdecimal() and int(width) for width in found):
+        example = ",".join(["2048", *["512"] * (count - 1)])
+        raise UserError(f"--widths={widths}: must be {count} whole numbers above 0, such as {example}")
+    return tuple(map(int, found))
 
 
 def late_fusion(scores, fusion):
@@ -78,6 +128,11 @@ class MatchingSystem(System):
 
     data_kind = "matching"
     monitor = "rsum"
+
+    @property
+    def pixels(self):
+        """Whether the system trains the image encoder itself, and so reads pixels instead of features."""
+        return getattr(self.config, "train_image_encoder", False)
 
     def image_parts(self, image):
         """Embeds pictures for inference: float32 [B, image_dim] features → part name → [B, D]."""
@@ -110,7 +165,7 @@ class MatchingSystem(System):
     def embed_split(self, split):
         """Embeds a `MatchingSplit`: (parts of its pictures, parts of its texts), name → np.float32 [N or T, D]."""
         return (
-            _in_batches(self.embed_images, split.image_features()),
+            _in_batches(self.embed_images, split.image_inputs()),
             _in_batches(self.embed_texts, split.text_inputs()),
         )
 
@@ -119,10 +174,9 @@ class MatchingSystem(System):
         from tfvse.evaluation import report, retrieval
 
         part, config = data.split(split), self.config
-        images, texts = self.embed_split(part)
         result = retrieval.evaluate(
-            self._scorer(images, texts), self._scorer(texts, images), part.image_of_text, folds=config.folds,
-            fold_size=config.fold_size, scores=config.parts, fusion=config.fusion, seed=config.seed,
+            *self.scorers(part), part.image_of_text, folds=config.folds, fold_size=config.fold_size,
+            scores=config.parts, fusion=config.fusion, seed=config.seed,
         )  # fmt: skip
         encoders = {"image_encoder": config.image_encoder, "text_encoder": config.text_encoder}
         result = result._replace(protocol=encoders | result.protocol)
@@ -135,6 +189,11 @@ class MatchingSystem(System):
         config = self.config
         more = f" and the {config.vector_words:,} most frequent of {config.word_vectors}" if config.vector_words else ""
         return f"words of the training texts{more}"
+
+    def scorers(self, split):
+        """What `tfvse.evaluation.retrieval.evaluate` asks for of a `MatchingSplit`: (picture → text, text → picture)."""
+        images, texts = self.embed_split(split)
+        return self._scorer(images, texts), self._scorer(texts, images)
 
     def _scorer(self, queries, gallery):
         """A callable (rows of queries, rows of the whole gallery) → fused scores, np.float32 [rows, rows]."""
@@ -151,7 +210,7 @@ class MatchingSystem(System):
         _, first_text = np.unique(part.image_of_text, return_index=True)
         rows = first_text[:SHOWN_PAIRS]
         texts = _in_batches(self.embed_texts, part.text_inputs()[rows])
-        images = _in_batches(self.embed_images, part.image_features()[part.image_of_text[rows]])
+        images = _in_batches(self.embed_images, part.image_inputs()[part.image_of_text[rows]])
         scores = self._scorer(images, texts)(slice(None), slice(None))
         grey = np.uint8(255 * (scores - scores.min()) / max(np.ptp(scores), 1e-6))
         return {"similarities": np.repeat(np.kron(grey, np.ones((4, 4), np.uint8))[:, :, None], 3, axis=2)}
@@ -197,6 +256,7 @@ class MatchingSystem(System):
 
         config, gallery = self.config, self.gallery(data)
         image_encoder, (read_texts, text_resources) = encoders.image_encoder(config.image_encoder), self._reader(data)
+        read_images = image_encoder.pixels if self.pixels else image_encoder
         index = [{name: tf.Variable(rows, trainable=False) for name, rows in parts.items()}
                  for parts in self.embed_split(gallery)]  # fmt: skip
         ids, texts, owners = (
@@ -205,7 +265,7 @@ class MatchingSystem(System):
         )
 
         def encode_image(image):
-            return self.embed_images(image_encoder(image))
+            return self.embed_images(read_images(image))
 
         def encode_text(text):
             return self.embed_texts(read_texts(text))
@@ -250,7 +310,8 @@ class MatchingSystem(System):
             return np.stack([encoder.preprocess(split.picture(row)).numpy() for row in rows])
 
         def embed(image):
-            return ops.concatenate(list(self.embed_images(encoder.encode(image)).values()), axis=-1)
+            image = image if self.pixels else encoder.encode(image)
+            return ops.concatenate(list(self.embed_images(image).values()), axis=-1)
 
         seen = pixels(gallery, LITERT_PICTURES)
         rows = np.flatnonzero(gallery.image_of_text < len(seen))
@@ -270,7 +331,7 @@ class MatchingSystem(System):
         from tfvse import encoders
 
         if data.vocabulary is None:
-            encoder = encoders.text_features(self.config.text_encoder)
+            encoder = encoders.text_features(self.config.text_encoder, data.prepared_dir)
             return encoder, encoder.resources
         return (lambda text: data.vocabulary.lookup(text, self.config.max_words)), (data.vocabulary.table,)
 
@@ -283,5 +344,6 @@ def _in_batches(function, inputs):
     import tensorflow as tf
 
     graph = tf.function(function, reduce_retracing=True)
-    batches = [graph(tf.constant(inputs[i : i + EMBED_BATCH])) for i in range(0, len(inputs), EMBED_BATCH)]
+    size = EMBED_PIXELS if len(inputs.shape) == 4 else EMBED_BATCH
+    batches = [graph(tf.constant(inputs[i : i + size])) for i in range(0, len(inputs), size)]
     return {name: np.concatenate([batch[name].numpy() for batch in batches]) for name in batches[0]}

@@ -25,7 +25,7 @@ def create(settings, config, variables):
         "gradient_accumulation_steps": config.gradient_accumulation if config.gradient_accumulation > 1 else None,
     }
     if settings.name == "sgd":
-        optimizer = keras.optimizers.SGD(momentum=settings.momentum, **common)
+        optimizer = keras.optimizers.SGD(momentum=settings.momentum, nesterov=settings.nesterov, **common)
     elif settings.name == "adam":
         optimizer = keras.optimizers.Adam(beta_1=settings.beta_1, **common)
     elif settings.name == "adamw":
@@ -38,31 +38,44 @@ def create(settings, config, variables):
     return optimizer
 
 
-def minimize(system, role, compute_losses):
-    """One update of what `role` trains in the system's current stage, inside a replica.
+def minimize(system, roles, compute_losses):
+    """One update of what `roles` train in the system's current stage, inside a replica.
 
     Args:
       system: the `System`; its `stage` says the weights of the losses and the networks to train.
-      role: key of `stage.trains`.
+      roles: key of `stage.trains`, or a tuple of keys, which then share one computation of the losses and gradients.
       compute_losses: callable → dict name → scalar loss.
 
     Returns:
       dict of scalars: every loss, unweighted, and "loss", their weighted sum without the L2 penalty.
     """
-    stage, optimizer = system.stage, system.optimizers[system.stage.name, role]
-    settings = stage.optimizers[role]
-    variables = [v for name in stage.trains[role] for v in system.networks[name].trainable_variables]
+    stage, roles = system.stage, (roles,) if isinstance(roles, str) else roles
+    optimizers = [system.optimizers[stage.name, role] for role in roles]
+    variables = [[v for name in stage.trains[r] for v in system.networks[name].trainable_variables] for r in roles]
     with tf.GradientTape() as tape:
         losses = compute_losses()
         total = sum(stage.loss_weights.get(name, 1.0) * tf.cast(loss, tf.float32) for name, loss in losses.items())
+        penalty = sum(_l2_penalty(stage.optimizers[r], own) for r, own in zip(roles, variables, strict=True))
         # Keras sums gradients over replicas, so every replica contributes its share of the mean.
-        share = (total + _l2_penalty(settings, variables)) / tf.distribute.get_strategy().num_replicas_in_sync
-        scaled = optimizer.scale_loss(share)
-    gradients = tape.gradient(scaled, [v.value for v in variables])
-    # Dense, since several workers cannot reduce the sparse gradient of an embedding.
-    pairs = [(tf.convert_to_tensor(g), v) for g, v in zip(gradients, variables, strict=True) if g is not None]
-    optimizer.apply(*zip(*pairs, strict=True))
+        share = (total + penalty) / tf.distribute.get_strategy().num_replicas_in_sync
+        scaled = optimizers[0].scale_loss(share)
+    gradients = tape.gradient(scaled, [[v.value for v in own] for own in variables])
+    # The loss was scaled for float16 as the first optimizer has it; the others undo a scale of their own.
+    scales = [optimizer.scale_loss(1.0) / optimizers[0].scale_loss(1.0) for optimizer in optimizers]
+    for number, optimizer in enumerate(optimizers):
+        found = [(g, v) for g, v in zip(gradients[number], variables[number], strict=True) if g is not None]
+        kept = [g if _stays_sparse(optimizer) else tf.convert_to_tensor(g) * scales[number] for g, _ in found]
+        optimizer.apply(kept, [v for _, v in found])
     return {**losses, "loss": total}
+
+
+def _stays_sparse(optimizer):
+    """Whether `optimizer` may get the rows of an embedding's gradient that are not zero, instead of all of them.
+
+    Several workers cannot reduce such a gradient, and any optimizer but plain SGD changes every row in every step.
+    """
+    plain = isinstance(optimizer, keras.optimizers.SGD) and not optimizer.momentum
+    return plain and tf.distribute.get_strategy().num_replicas_in_sync == 1
 
 
 def _l2_penalty(settings, variables):

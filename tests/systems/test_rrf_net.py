@@ -1,0 +1,121 @@
+import types
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfvse.errors import UserError
+from tfvse.systems import base
+from tfvse.systems.rrf_net import Config, branch, recurrent_residual
+
+PAIRS, IMAGE_DIM, TEXT_DIM = 12, 10, 7
+
+
+def batch(seed=0):
+    rng = np.random.default_rng(seed)
+    return {
+        "image": tf.constant(rng.normal(size=(PAIRS, IMAGE_DIM)), tf.float32),
+        "text": tf.constant(rng.normal(size=(PAIRS, TEXT_DIM)), tf.float32),
+        "image_id": tf.constant([0, 0, *range(2, PAIRS)], tf.int64),
+    }
+
+
+def config(**settings):
+    small = {"steps": 30, "batch_size": PAIRS, "negatives": 4, "widths": "9,8,8,6", "text_encoder": "hub:sentences"}
+    return Config(**{"system": "rrf_net", "data": "noise", **small, **settings})
+
+
+def system(**settings):
+    spec = {name: tf.TensorSpec([None, *value.shape[1:]], value.dtype) for name, value in batch().items()}
+    found = base.create(config(**settings), types.SimpleNamespace(element_spec=spec, vocabulary=None))
+    found.create_optimizers()
+    found.stage = found.stages()[0]
+    return found
+
+
+def block(steps, fusion, weights):
+    """The block alone, with the given kernel [D, D] and inputs that batch normalisation leaves as they are."""
+    inputs = keras.Input((len(weights),))
+    network = keras.Model(inputs, recurrent_residual(inputs, steps, fusion))
+    network.get_layer("fc3").set_weights([np.array(weights), np.zeros(len(weights))])
+    for layer in network.layers:
+        if "norm" in layer.name:
+            layer.epsilon = 0.0
+    return network
+
+
+def test_block_is_equations_5_1_to_5_6_by_hand():
+    # w = -1 and x = -2: relu(2) - 2 = 0, then relu(-0) + 0 = 0. w = 2 and x = 1: 2 + 1 = 3, then 6 + 3 = 9.
+    x = np.array([[-2.0, 1.0]])
+    weights = [[-1.0, 0.0], [0.0, 2.0]]
+    np.testing.assert_allclose(block(1, "none", weights)(x), [[0.0, 9.0]], atol=1e-6)
+    np.testing.assert_allclose(block(1, "sum", weights)(x), [[0.0, 12.0]], atol=1e-6)
+    np.testing.assert_allclose(block(1, "convolution", weights)(x), [[0.0, 6.0]], atol=1e-6)  # starts as the mean
+
+
+def test_recurrences_share_the_layer_but_not_its_normalisation():
+    # FC1 to FC4 with biases; batch normalisation has a scale and an offset a channel; fusion T + 1 weights and a bias.
+    dense = 10 * 9 + 9 + 9 * 8 + 8 + 8 * 8 + 8 + 8 * 6 + 6
+    for steps in (1, 2, 3, 4):
+        network = branch(IMAGE_DIM, config(recurrent_steps=steps), "image_branch")
+        trained = sum(int(np.prod(weight.shape)) for weight in network.trainable_weights)
+        assert trained == dense + 2 * (8 + 8 * (steps + 1) + 6) + (steps + 1) + 1
+
+
+def test_branch_has_the_layers_of_the_paper():
+    network = branch(2048, config(widths="2048,512,512,512", block="plain"), "image_branch")
+    dense = [layer.kernel.shape for layer in network.layers if isinstance(layer, keras.layers.Dense)]
+    assert dense == [(2048, 2048), (2048, 512), (512, 512), (512, 512)]
+    assert [layer.rate for layer in network.layers if isinstance(layer, keras.layers.Dropout)] == [0.0, 0.5]
+
+
+def naive_loss(found, data):
+    """Eqs 5.7 to 5.10 as they are printed, in distances, over loops."""
+    unit = lambda x: x / np.linalg.norm(x, axis=1, keepdims=True)  # noqa: E731
+    x, y = (unit(np.asarray(part)) for part in found._embed(data["image"], data["text"], False))
+    distance, ids, c = (lambda a, b: 1 - a @ b), data["image_id"].numpy(), found.config
+    total = 0.0
+    for i in range(PAIRS):
+        others = np.flatnonzero(ids != ids[i])
+        for weight, query, pool in (
+            (c.image_to_text_weight, x[i], y), (c.text_to_image_weight, y[i], x)
+        ):  # fmt: skip
+            hardest = sorted(others, key=lambda j: distance(query, pool[j]))[: c.negatives]
+            pair = distance(x[i], y[i])
+            for j in hardest:
+                total += weight * c.cross_weight * max(0, pair - distance(query, pool[j]) + c.margin)
+                total += weight * c.intra_weight * max(0, pair - distance(pool[i], pool[j]) + c.margin)
+    return total / PAIRS / c.negatives
+
+
+@pytest.mark.parametrize("intra_weight", [0.5, 0.0])
+def test_loss_is_equation_5_10(intra_weight):
+    found, data = system(margin=0.3, intra_weight=intra_weight, dropout=0.0), batch()
+    found._embed = lambda image, text, training, embed=found._embed: embed(image, text, False)
+    losses = found.losses(data)
+    np.testing.assert_allclose(losses["image_to_text"] + losses["text_to_image"], naive_loss(found, data), rtol=1e-4)
+
+
+def test_a_collapsed_branch_is_noticed():
+    found = system()
+    numbers = lambda: {name: float(value) for name, value in found.losses(batch()).items()}  # noqa: E731
+    assert found.warning(numbers()) is None
+    norm = found.networks["text_branch"].get_layer("fc4_norm")
+    norm.set_weights([np.zeros(6), np.ones(6), np.zeros(6), np.ones(6)])
+    assert "collapsed" in found.warning(numbers())
+
+
+def test_training_lowers_the_loss_and_pairs_are_found():
+    found = system(optimizer="adam", learning_rate=0.01, schedule="constant", weight_decay=0.0, dropout=0.0)
+    step, data = tf.function(found.train_step), batch()
+    losses = [float(step(data)["loss"]) for _ in range(80)]
+    assert losses[-1] < 0.5 * losses[0]
+    images, texts = found.embed_images(data["image"])["embedding"], found.embed_texts(data["text"])["embedding"]
+    assert (np.argmax(images @ tf.transpose(texts), axis=1)[2:] == np.arange(PAIRS)[2:]).mean() >= 0.5
+
+
+def test_block_needs_an_input_as_wide_as_its_output():
+    with pytest.raises(UserError, match="FC2 must be as wide as FC3"):
+        config(widths="9,8,7,6")
+    assert config(widths="9,8,7,6", block="plain").widths == "9,8,7,6"

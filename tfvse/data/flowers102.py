@@ -1,0 +1,63 @@
+"""Oxford Flowers-102 (Nilsback and Zisserman 2008) with the ten captions of each picture by Reed et al. 2016.
+
+Splits (--variant):
+  trainval   2,040 training and 6,149 test pictures, table 7.1 of Liu's thesis; --validation holds some out as val
+  official   1,020 training, 1,020 val and 6,149 test pictures
+"""
+
+import scipy.io
+
+from tfvse.data import labelled, matching, verification
+from tfvse.errors import UserError
+
+LAYOUT = """
+Flowers-102 is expected in this layout (https://www.robots.ox.ac.uk/~vgg/data/flowers/102/):
+  <data_dir>/jpg/image_00001.jpg                          from 102flowers.tgz
+  <data_dir>/imagelabels.mat  setid.mat
+  <data_dir>/text_c10/class_00001/image_00001.txt         ten captions, one a line; from cvpr2016_flowers.tar.gz of
+      https://github.com/reedscot/cvpr2016
+"""
+VARIANTS = ("trainval", "official")
+LICENCE = "Pictures under their owners' terms; for non-commercial research."
+_SETS = {"train": "trnid", "val": "valid", "test": "tstid"}
+
+
+def prepare(flags, folder):
+    """From files that were downloaded by hand; the classes are called as Reed's folders are."""
+    variant = verification.variant(flags, VARIANTS)
+    if flags.validation and variant == "official":
+        raise UserError(f"--validation={flags.validation}: --variant=official has a val of its own; leave one out")
+    root = verification.require(flags.data_dir, ("jpg", "imagelabels.mat", "setid.mat", "text_c10"), LAYOUT)
+    findings = verification.Findings(flags.skip_bad)
+    numbers = _read(root / "imagelabels.mat", "labels")
+    classes = tuple(f"class_{number:05d}" for number in range(1, max(numbers) + 1))
+    splits = {
+        split: _entries(root, numbers, _read(root / "setid.mat", name), classes, findings)
+        for split, name in _SETS.items()
+    }
+    if variant == "trainval":
+        splits["train"] += splits.pop("val")
+    if flags.validation:
+        splits["train"], splits["val"] = labelled.hold_out(splits["train"], flags.validation, flags.seed)
+    source = f"Oxford Flowers-102, Nilsback and Zisserman 2008, captions of Reed et al. 2016, splits: {variant}"
+    return {"licence": LICENCE, "source": source, **matching.write(folder, splits, findings, classes)}
+
+
+def _read(path, name):
+    """The whole numbers that `path` calls `name`, a list."""
+    try:
+        return [int(number) for number in scipy.io.loadmat(path)[name].ravel()]
+    except (KeyError, ValueError, TypeError, OSError, NotImplementedError, scipy.io.matlab.MatReadError) as error:
+        raise UserError(f"{path}: does not hold the numbers {name} ({error}); download it again") from None
+
+
+def _entries(root, numbers, rows, classes, findings):
+    """The pictures of one split; `rows` count the pictures from 1, `numbers` the classes."""
+    found = []
+    for row in rows:
+        if not 1 <= row <= len(numbers):
+            raise UserError(f"{root / 'setid.mat'}: names picture {row} of {len(numbers)}; download both .mat again")
+        name, label = f"image_{row:05d}", numbers[row - 1] - 1
+        sentences = root / "text_c10" / classes[label] / f"{name}.txt"
+        found += labelled.read(f"{name}.jpg", root / "jpg" / f"{name}.jpg", sentences, label, findings)
+    return found

@@ -1,0 +1,208 @@
+"""Modality-invariant embedding: a classifier of modalities plays against the embedding of pictures and texts.
+
+R. Liu, Y. Zhao, S. Wei, L. Zheng, Y. Yang, "Modality-Invariant Image-Text Embedding for Image-Sentence Matching", ACM
+Transactions on Multimedia Computing, Communications, and Applications 15 (2019). On top of a triplet loss, a network
+learns to tell whether an embedding comes from a picture or from a text, and the two branches learn to leave it
+guessing, so that both modalities are distributed alike in the embedding space.
+
+Only the paper's abstract was at hand. It names the triplet-loss baseline, the modality classification network, its
+adversarial loss and the multi-stage training; all the rest below was chosen here.
+
+Symbols
+    v, s                   image, text: features from the encoders
+    f(v), g(s)             the networks image_branch, text_branch
+    D                      the network classifier: score above 0 for a picture, below for a text
+    L_triplet              loss "triplet", ranking.top_k_ranking_loss; margin, negatives
+    L_D                    loss "modality", which D minimises: adversarial.cross_entropy with REAL for pictures
+    L_adv                  loss "adversarial", which f and g minimise: adversarial.cross_entropy with UNSURE
+    lambda                 adversarial_weight
+
+What was chosen
+    - Encoders and branches: those of the baseline of chapter 5 of Y. Liu's thesis, frozen ResNet-152 and HGLMM features
+      and four fully connected layers with batch normalisation.
+    - The triplets: both directions, cosine, the hardest negative of the batch, the mean over pairs and negatives;
+      captions of one picture in one batch are never negatives of each other.
+    - The classifier: two hidden layers with ReLU on the directions of the embeddings, for their lengths mean nothing to
+      a cosine; they are scaled to a mean square of 1 per number, which such layers expect.
+    - The adversarial loss: the cross-entropy to "either modality, one half". It is least where nothing can be told;
+      with the labels exchanged it would be least where every picture is taken for a text and every text for a picture.
+    - Three stages: "baseline" trains the branches with the triplet loss; "classifier" trains the classifier while the
+      embeddings rest, so that the game begins with an opponent that knows them; in "adversarial" either side makes one
+      step in turn, the branches first. The stages are as long as --steps or --epochs, --classifier_length and
+      --joint_length say, in the same unit. The last one begins at a tenth of the first one's rate.
+    - With --noadversarial the branches go through the same two stages with the triplet loss alone: the baseline with as
+      many steps and the same rates.
+
+Numbers to reach: the abstract has none; it tells of "stable" improvement over the baseline on Flickr30k and MSCOCO.
+"""
+
+import dataclasses
+
+import keras
+from keras import ops
+
+from tfvse.config import setting
+from tfvse.layers.normalization import batch_normalization
+from tfvse.losses import ranking
+from tfvse.losses.adversarial import FAKE, REAL, UNSURE, cross_entropy
+from tfvse.systems.base import Optimizer, Stage
+from tfvse.systems.matching import MatchingSystem, RankingConfig, layer_widths
+
+NORM_MOMENTUM = 0.9  # of batch normalisation
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(RankingConfig):
+    """Settings of the adversarial embedding; the paper's own are not known."""
+
+    text_encoder: str = setting("hglmm", "encoder of the texts")
+    scores: str = setting("embedding", "scores that are fused: the one there is", choices=("embedding",))
+    adversarial: bool = setting(True, "train against the classifier of modalities; else the triplet loss alone")
+    widths: str = setting("2048,512,512,512", "units of the four layers of either branch")
+    classifier_width: int = setting(512, "units of each of the classifier's two hidden layers", low=1)
+    adversarial_weight: float = setting(0.1, "weight lambda of the adversarial loss", low=0.0)
+    margin: float = setting(0.2, "margin of the triplet loss", low=0.0, high=2.0)
+    negatives: int = setting(1, "hardest negatives of a pair in its batch", low=1)
+    optimizer: str = setting("adam", "optimizer of the branches", choices=("sgd", "adam"))
+    learning_rate: float = setting(1e-3, "initial learning rate of the branches", low=0.0)
+    schedule: str = setting("linear", "how the rate falls", choices=("plateau", "linear", "constant"))
+    weight_decay: float = setting(0.0, "L2 penalty of the branches' weights", low=0.0)
+    joint_rate: float = setting(1e-4, "initial learning rate of the branches in the last stage", low=0.0)
+    classifier_rate: float = setting(1e-3, "learning rate of the classifier's Adam", low=0.0)
+    classifier_length: int = setting(0, "steps or epochs of the second stage; 0: as many as the first", low=0)
+    joint_length: int = setting(0, "steps or epochs of the third stage; 0: as many as the first", low=0)
+
+    def check(self):
+        """Raises `UserError` where widths are no numbers."""
+        super().check()
+        layer_widths(self.widths, 4)
+
+
+def branch(input_dim, config, name):
+    """The four layers of one modality: Model [B, input_dim] → [B, width of the fourth], not normalised."""
+    features = keras.Input((input_dim,))
+    hidden = keras.layers.Dropout(config.input_dropout)(features)
+    widths = layer_widths(config.widths, 4)
+    for place, width in enumerate(widths, start=1):
+        hidden = keras.layers.Dense(width, name=f"fc{place}")(hidden)
+        hidden = batch_normalization(momentum=NORM_MOMENTUM, name=f"fc{place}_norm")(hidden)
+        if place < len(widths):
+            hidden = keras.layers.ReLU()(hidden)
+        if place == 1:
+            hidden = keras.layers.Dropout(config.dropout)(hidden)
+    return keras.Model(features, hidden, name=name)
+
+
+def classifier(dim, width):
+    """The modality classification network: Model [B, dim] → float32 [B, 1], above 0 for a picture, without sigmoid."""
+    hidden = embeddings = keras.Input((dim,))
+    hidden = keras.layers.Rescaling(dim**0.5)(keras.layers.UnitNormalization()(hidden))
+    for place in (1, 2):
+        hidden = keras.layers.Dense(width, activation="relu", name=f"fc{place}")(hidden)
+    return keras.Model(embeddings, keras.layers.Dense(1, name="score", dtype="float32")(hidden), name="classifier")
+
+
+class Adversarial(MatchingSystem):
+    """See the module's text."""
+
+    Config = Config
+
+    def build(self, data):
+        """Makes the encoders of pictures and texts, the two branches and, for the game, the classifier."""
+        from tfvse import encoders
+
+        config = self.config
+        image_encoder, text_encoder = encoders.image_network(config, data), encoders.text_network(config, data)
+        self.networks = {
+            "image_encoder": image_encoder,
+            "text_encoder": text_encoder,
+            "image_branch": branch(image_encoder.output_shape[-1], config, "image_branch"),
+            "text_branch": branch(text_encoder.output_shape[-1], config, "text_branch"),
+        }
+        if config.adversarial:
+            dim = layer_widths(config.widths, 4)[-1]
+            self.networks["classifier"] = classifier(dim, config.classifier_width)
+
+    def stages(self):
+        """The baseline, the classifier alone, and both against each other; without the game the branches' two stages."""
+        config = self.config
+        branches = ("image_branch", "text_branch") + ("text_encoder",) * config.train_text_encoder
+        first = config.optimizer_settings()
+        then = dataclasses.replace(first, learning_rate=config.joint_rate)
+        adam = Optimizer("adam", config.classifier_rate)
+        baseline = self._stage("baseline", {"branches": (branches, first)})
+        if not config.adversarial:
+            return baseline, self._stage("longer", {"branches": (branches, then)}, config.joint_length)
+        opponent = {"classifier": (("classifier",), adam)}
+        return (
+            baseline,
+            self._stage("classifier", opponent, config.classifier_length),
+            self._stage("adversarial", {"branches": (branches, then)} | opponent, config.joint_length),
+        )
+
+    def _stage(self, name, roles, length=0):
+        config = self.config
+        trains, optimizers = ({role: pair[i] for role, pair in roles.items()} for i in range(2))
+        steps, epochs = ((length or own) if own else 0 for own in (config.steps, config.epochs))
+        weights = {"adversarial": config.adversarial_weight, "mean_cosine": 0.0}
+        return Stage(name, trains, optimizers, weights, steps, epochs)
+
+    def train_step(self, batch):
+        """The branches' update, then the classifier's with the embeddings from before it, as far as the stage goes."""
+        trains, embedded = self.stage.trains, {}
+        if "branches" not in trains:
+            embedded = self._embed(batch, False)
+            return self.minimize("classifier", lambda: self.classifier_losses(**embedded))
+
+        def branch_losses():
+            embedded.update(self._embed(batch, True))
+            return self.branch_losses(**embedded, image_id=batch["image_id"])
+
+        logs = self.minimize("branches", branch_losses)
+        if "classifier" in trains:
+            logs = self.minimize("classifier", lambda: self.classifier_losses(**embedded)) | logs
+        return logs
+
+    def branch_losses(self, image, text, image_id):
+        """The branches' side: the triplet loss over the batches of all replicas and, in the game, the adversarial one.
+
+        Args:
+          image, text: embeddings [B, D].
+          image_id: int [B].
+
+        Returns:
+          Name → scalar; the mean cosine, with weight 0, shows a collapse.
+        """
+        config = self.config
+        images, texts = self.gather(image), self.gather(text)
+        positives = ranking.same_label(self.gather(image_id))
+        similarities = ranking.cosine_similarities(images, texts)
+        triplet = ranking.top_k_ranking_loss(similarities, positives, config.margin, config.negatives, alpha=1.0)
+        losses = {
+            "triplet": ops.mean(triplet) / config.negatives,
+            "mean_cosine": ops.stop_gradient(ops.maximum(ranking.mean_cosine(images), ranking.mean_cosine(texts))),
+        }
+        if "classifier" in self.stage.trains:
+            scores = self.networks["classifier"](ops.concatenate([image, text]))
+            losses["adversarial"] = ops.mean(cross_entropy(scores, UNSURE))
+        return losses
+
+    def classifier_losses(self, image, text):
+        """The classifier's side: how badly it tells embeddings of pictures from those of texts, [B, D] each."""
+        score = self.networks["classifier"]
+        picture, sentence = cross_entropy(score(image), REAL), cross_entropy(score(text), FAKE)
+        return {"modality": (ops.mean(picture) + ops.mean(sentence)) / 2.0}
+
+    def _embed(self, batch, training):
+        text = self.networks["text_encoder"](batch["text"], training=training)
+        return {
+            "image": self.networks["image_branch"](self.networks["image_encoder"](batch["image"]), training=training),
+            "text": self.networks["text_branch"](text, training=training),
+        }
+
+    def image_parts(self, image):
+        return {"embedding": self.networks["image_branch"](self.networks["image_encoder"](image), training=False)}
+
+    def text_parts(self, text):
+        text = self.networks["text_encoder"](text, training=False)
+        return {"embedding": self.networks["text_branch"](text, training=False)}

@@ -1,0 +1,149 @@
+"""CNN-LSTM: pictures and noisy texts, learnt end to end with a hinge-based triplet ranking.
+
+H. Abdi Khojasteh, E. Ansari, P. Razzaghi, A. Karimi, "Deep Multimodal Image-Text Embeddings for Automatic Cross-Media
+Retrieval" (arXiv 2002.10016). A convolutional network reads the picture, a recurrent one the text, and a ranking loss
+brings pairs that match closer than pairs that do not. The paper trains on tweets with their pictures and tests on COCO.
+
+Symbols (ours: of the paper only the abstract was at hand)
+    image branch           image_encoder (ResNet-50), then `branch`: image_branch
+    text branch            text_encoder (word vectors, LSTM), then `branch`: text_branch
+    s(., .), m             ranking.cosine_similarities, margin
+    ranking loss           loss ranking: the mean over the negatives n of a pair, both ways, of
+                           [m - s(i, t) + s(i, t_n)]+ and [m - s(i, t) + s(i_n, t)]+
+
+Where this departs from the paper, or the abstract is silent
+    - The abstract says: a convolutional-recurrent network, learnt end to end; a hinge-based triplet ranking; tweets.
+      The authors' code was not read. ResNet-50 and an LSTM stand for the networks. All else is chosen here, after what
+      was usual for such networks (Kiros et al. 2014; Faghri et al., VSE++, 2018): one linear layer to 1,024 numbers for
+      each branch, cosines of L2-normalised embeddings, 1,024 LSTM units whose last state is the text, word vectors of
+      300 numbers learnt from nothing, m = 0.2, Adam at 0.0002 and gradients of at most 2.
+    - The negatives of a pair are the others of its batch, all of them; --negatives=1 takes the hardest one either way.
+      The loss is the mean over them, where a sum is usual: the rate then does not depend on their number.
+    - Another text of the same picture is never a negative. Copies of a picture in several files still are.
+    - End to end: the batches are pixels, cropped and mirrored at random, and ResNet-50 starts from ImageNet and learns
+      with a tenth of the rate; its batch normalisation keeps the statistics of ImageNet.
+      --notrain_image_encoder reads features that were computed beforehand.
+    - What a word of a tweet is, `tfvse.data.tweet_text` says.
+
+Numbers to reach
+    The abstract gives none. It says that on COCO the model does better than certain methods before it and is
+    competitive with the state of the art of 2020.
+"""
+
+import dataclasses
+
+import keras
+from keras import ops
+
+from tfvse.config import setting
+from tfvse.errors import UserError
+from tfvse.losses import ranking
+from tfvse.systems.base import Optimizer, Stage
+from tfvse.systems.matching import MatchingConfig, MatchingSystem
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(MatchingConfig):
+    """Settings of CNN-LSTM; see the module's text for where the defaults come from."""
+
+    image_encoder: str = setting("resnet50", "image network, or what made the pictures' features")
+    train_image_encoder: bool = setting(True, "read pixels, and train the image network")
+    text_encoder: str = setting("lstm", "encoder of the texts")
+    train_text_encoder: bool = setting(True, "train the text encoder with the system")
+    text_dim: int = setting(1024, "width of the text network", low=0)
+    word_vectors: str = setting("none", "vectors that the words start from: glove_50d, none or a file")
+    scores: str = setting("embedding", "scores that are fused: the one there is", choices=("embedding",))
+    embedding_dim: int = setting(1024, "width of the embeddings", low=1)
+    dropout: float = setting(
+        0.0, "fraction of either network's outputs that its linear layer does not see", low=0.0, high=0.95
+    )
+    margin: float = setting(0.2, "margin m of the ranking loss", low=0.0, high=2.0)
+    negatives: int = setting(0, "hardest negatives of a pair in its batch; 0: all of them", low=0)
+    optimizer: str = setting("adam", "optimizer", choices=("sgd", "adam"))
+    learning_rate: float = setting(2e-4, "initial learning rate", low=0.0)
+    image_rate_factor: float = setting(0.1, "with --train_image_encoder: factor of the image network's rate", low=0.0)
+    schedule: str = setting("plateau", "how the rate falls", choices=("plateau", "linear", "constant"))
+    patience: int = setting(3, "epochs without a lower loss before the rate is divided by ten (plateau)", low=1)
+    momentum: float = setting(0.9, "momentum of SGD", low=0.0, high=1.0)
+    weight_decay: float = setting(0.0, "L2 penalty of the weights", low=0.0)
+    clip_norm: float = setting(2.0, "bound of the gradient's norm; 0: none", low=0.0)
+
+    def check(self):
+        """Raises `UserError` where settings contradict each other."""
+        super().check()
+        if self.negatives >= self.batch_size:
+            raise UserError(
+                f"--negatives={self.negatives}: a batch of {self.batch_size} pairs has at most {self.batch_size - 1}"
+            )
+        if self.train_image_encoder and self.image_components:
+            raise UserError(f"--image_components={self.image_components}: must be 0 with --train_image_encoder")
+
+    def optimizer_settings(self, factor=1.0):
+        """The `Optimizer` that these settings describe, its rate times `factor`."""
+        return Optimizer(
+            self.optimizer, factor * self.learning_rate, momentum=self.momentum, weight_decay=self.weight_decay,
+            clip_norm=self.clip_norm, schedule=self.schedule, patience=self.patience, decay_from=0.0,
+        )  # fmt: skip
+
+
+def branch(input_dim, config, name):
+    """From a network's output to the embedding: Model [B, input_dim] → [B, `config.embedding_dim`], not normalised."""
+    features = keras.Input((input_dim,))
+    kept = keras.layers.Dropout(config.dropout)(features)
+    return keras.Model(features, keras.layers.Dense(config.embedding_dim, name="fc")(kept), name=name)
+
+
+class CNNLSTM(MatchingSystem):
+    """See the module's text."""
+
+    Config = Config
+
+    def build(self, data):
+        """Makes the networks that read pictures and texts and the two branches behind them."""
+        from tfvse import encoders
+
+        config = self.config
+        image_encoder, text_encoder = encoders.image_network(config, data), encoders.text_network(config, data)
+        self.networks = {
+            "image_encoder": image_encoder,
+            "text_encoder": text_encoder,
+            "image_branch": branch(image_encoder.output_shape[-1], config, "image_branch"),
+            "text_branch": branch(text_encoder.output_shape[-1], config, "text_branch"),
+        }
+
+    def stages(self):
+        """One stage over all that is trained, the image network at a rate of its own."""
+        config = self.config
+        trains = {"main": ("image_branch", "text_branch") + ("text_encoder",) * config.train_text_encoder}
+        optimizers = {"main": config.optimizer_settings()}
+        if config.train_image_encoder:
+            trains["image_encoder"] = ("image_encoder",)
+            optimizers["image_encoder"] = config.optimizer_settings(config.image_rate_factor)
+        return (Stage("match", trains, optimizers, {"mean_cosine": 0.0}, config.steps, config.epochs),)
+
+    def losses(self, batch):
+        """The ranking loss over the batches of all replicas and, with weight 0, the mean cosine of the embeddings (the
+        pictures' or the texts', the larger), which shows a collapse."""
+        image = self.gather(self._embed_image(batch["image"], True))
+        text = self.gather(self._embed_text(batch["text"], True))
+        positives = ranking.same_label(self.gather(batch["image_id"]))
+        negatives = self.config.negatives or image.shape[0] - 1
+        losses = ranking.top_k_ranking_loss(
+            ranking.cosine_similarities(image, text), positives, self.config.margin, negatives, alpha=1.0
+        )
+        cosine = ops.maximum(ranking.mean_cosine(image), ranking.mean_cosine(text))
+        return {"ranking": ops.mean(losses) / negatives, "mean_cosine": ops.stop_gradient(cosine)}
+
+    def _embed_image(self, image, training):
+        # The image network's batch normalisation keeps its statistics, also while its weights learn.
+        features = self.networks["image_encoder"](image, training=False)
+        return self.networks["image_branch"](features, training=training)
+
+    def _embed_text(self, text, training):
+        return self.networks["text_branch"](self.networks["text_encoder"](text, training=training), training=training)
+
+    def image_parts(self, image):
+        return {"embedding": self._embed_image(image, False)}
+
+    def text_parts(self, text):
+        return {"embedding": self._embed_text(text, False)}

@@ -1,0 +1,190 @@
+"""RRF-Net: recurrent residual fusion for image-text matching.
+
+Y. Liu, Y. Guo, E. M. Bakker, M. S. Lew, "Learning a recurrent residual fusion network for multimodal matching", ICCV
+2017, as chapter 5 of Y. Liu's thesis tells it. Two branches of four fully connected layers bring pictures and texts
+into one space; in either branch the third layer is run T more times with the same weights, each time adding its input
+to its output, and all T + 1 results are fused. A bi-rank loss keeps non-matching samples apart across and within
+modalities.
+
+Symbols
+    x, y                   image, text: features from the encoders
+    f(x), f(y)             the networks image_branch, text_branch, FC1 to FC4
+    s(x, y)                1 - ranking.cosine_similarities (5.7): the thesis's similarity is a distance
+    h, x_t, T              `recurrent_residual` (5.1-5.4), recurrent_steps
+    S_sum, S_conv          fusion sum (5.5), convolution (5.6)
+    l_i2t, l_t2i           ranking.bi_rank_loss (5.8, 5.9)
+    alpha_1, alpha_2       cross_weight, intra_weight
+    beta_1, beta_2, m, N   image_to_text_weight, text_to_image_weight, margin, negatives (5.10)
+    M                      --ensemble of tools/evaluate.py (5.11)
+
+Where this departs from the thesis, or the thesis is silent
+    - "The top N most dissimilar" samples of the batch are taken to be the N hardest negatives, those closest to the
+      query, as chapter 6 by the same author says of the same loss; the intra-modal term uses the same N samples.
+    - Captions of one picture in one batch are never negatives of each other.
+    - The loss is the mean over the pairs of the batch.
+    - Batch normalisation follows FC2, every recurrence of FC3, and FC4; FC1 has dropout in its place (section 5.3.2).
+    - Eqs 5.1-5.4 leave batch normalisation out; figure 5.1 has it between the FC layer and its ReLU, and so has this.
+    - With no fusion the block gives what its last recurrence gives. The fusion weights start at 1 / (T + 1).
+
+Numbers to reach (R@1, R@5 in percent on 1,000 test pictures of Flickr30K; ResNet-152 and HGLMM features; tables 5.1 to
+5.5)
+
+                                  image→text   text→image
+    baseline                      45.0 75.5    33.6 66.5
+    baseline, bi-directional      43.4 73.8    32.5 65.4
+    T = 1                         46.4 76.1    34.3 67.3
+    T = 2                         46.9 76.8    34.8 67.7
+    T = 3                         47.6 77.4    35.4 68.3
+    T = 4                         46.2 76.6    35.1 67.6
+    T = 3, no fusion              45.8 75.9    34.2 67.1
+    T = 3, sum                    47.1 76.8    35.0 67.6
+    T = 3, bi-directional         46.4 76.5    34.1 67.4
+    ensemble {1, 2, 3, 4}         50.8 79.5    37.6 70.9
+    T = 3, MSCOCO                 56.4 85.3    43.9 78.1
+"""
+
+import dataclasses
+
+import keras
+from keras import ops
+
+from tfvse.config import setting
+from tfvse.errors import UserError
+from tfvse.layers.fusion import ConvolutionFusion
+from tfvse.layers.normalization import batch_normalization
+from tfvse.losses import ranking
+from tfvse.systems.base import Stage
+from tfvse.systems.matching import MatchingSystem, RankingConfig, layer_widths
+
+NORM_MOMENTUM = 0.9  # of batch normalisation
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(RankingConfig):
+    """Settings of RRF-Net; the defaults are the thesis's."""
+
+    text_encoder: str = setting("hglmm", "encoder of the texts")
+    scores: str = setting("embedding", "scores that are fused: the one there is", choices=("embedding",))
+    widths: str = setting("2048,512,512,512", "units of FC1, FC2, FC3, FC4 of either branch")
+    block: str = setting(
+        "rrf", "FC3: a recurrent residual block, or the baseline's plain layer", choices=("rrf", "plain")
+    )
+    recurrent_steps: int = setting(3, "recurrences T of FC3 after its first run", low=1)
+    block_fusion: str = setting(
+        "convolution", "fusion of the T + 1 results of FC3", choices=("none", "sum", "convolution")
+    )
+    cross_weight: float = setting(1.0, "weight alpha_1 of negatives of the other modality", low=0.0)
+    intra_weight: float = setting(0.5, "weight alpha_2 of negatives of the same modality; 0: bi-directional", low=0.0)
+    image_to_text_weight: float = setting(2.0, "weight beta_1 of ranking texts for a picture", low=0.0)
+    text_to_image_weight: float = setting(1.0, "weight beta_2 of ranking pictures for a text", low=0.0)
+
+    def check(self):
+        """Raises `UserError` where widths contradict each other."""
+        super().check()
+        widths = layer_widths(self.widths, 4)
+        if self.block == "rrf" and widths[1] != widths[2]:
+            raise UserError(f"--widths={self.widths}: FC3 adds its input to its output, so FC2 must be as wide as FC3")
+
+
+def recurrent_residual(x, steps, fusion, name="fc3"):
+    """The RRF block on a tensor [B, D]: one shared layer, batch normalisation of its own for every run (5.1-5.6).
+
+    Args:
+        x: what FC2 gives, [B, D].
+        steps: T, recurrences after the first run.
+        fusion: "none", "sum" or "convolution".
+        name: of the shared layer.
+
+    Returns:
+        Tensor [B, D].
+    """
+    shared, results = keras.layers.Dense(x.shape[-1], name=name), []
+    for step in range(steps + 1):
+        normalized = batch_normalization(momentum=NORM_MOMENTUM, name=f"{name}_norm_{step}")(shared(x))
+        x = keras.layers.Add(name=f"{name}_add_{step}")([keras.layers.ReLU()(normalized), x])
+        results.append(x)
+    if fusion == "none":
+        return x
+    if fusion == "sum":
+        return keras.layers.Add(name="fusion")(results)
+    return ConvolutionFusion(activation="linear", name="fusion")(results)
+
+
+def branch(input_dim, config, name):
+    """FC1 to FC4 of one modality: Model [B, input_dim] → [B, width of FC4], not normalised."""
+    widths = layer_widths(config.widths, 4)
+    features = keras.Input((input_dim,))
+    hidden = keras.layers.Dropout(config.input_dropout)(features)
+    hidden = keras.layers.Dense(widths[0], activation="relu", name="fc1")(hidden)
+    hidden = keras.layers.Dropout(config.dropout)(hidden)
+    hidden = keras.layers.Dense(widths[1], name="fc2")(hidden)
+    hidden = keras.layers.ReLU()(batch_normalization(momentum=NORM_MOMENTUM, name="fc2_norm")(hidden))
+    if config.block == "rrf":
+        hidden = recurrent_residual(hidden, config.recurrent_steps, config.block_fusion)
+    else:
+        hidden = keras.layers.Dense(widths[2], name="fc3")(hidden)
+        hidden = keras.layers.ReLU()(batch_normalization(momentum=NORM_MOMENTUM, name="fc3_norm")(hidden))
+    hidden = keras.layers.Dense(widths[3], name="fc4")(hidden)
+    return keras.Model(features, batch_normalization(momentum=NORM_MOMENTUM, name="fc4_norm")(hidden), name=name)
+
+
+class RRFNet(MatchingSystem):
+    """See the module's text."""
+
+    Config = Config
+
+    def build(self, data):
+        """Makes the encoders of pictures and texts and the two branches."""
+        from tfvse import encoders
+
+        config = self.config
+        image_encoder, text_encoder = encoders.image_network(config, data), encoders.text_network(config, data)
+        self.networks = {
+            "image_encoder": image_encoder,
+            "text_encoder": text_encoder,
+            "image_branch": branch(image_encoder.output_shape[-1], config, "image_branch"),
+            "text_branch": branch(text_encoder.output_shape[-1], config, "text_branch"),
+        }
+
+    def stages(self):
+        """One stage over both branches and, where it is trained, the text encoder."""
+        config = self.config
+        trains = ("image_branch", "text_branch") + ("text_encoder",) * config.train_text_encoder
+        return (
+            Stage(
+                "match", {"main": trains}, {"main": config.optimizer_settings()}, {"mean_cosine": 0.0}, config.steps,
+                config.epochs,
+            ),
+        )  # fmt: skip
+
+    def losses(self, batch):
+        """The bi-rank loss (5.10) over the batches of all replicas, its two directions apart; the mean cosine, with
+        weight 0, shows a collapse."""
+        config = self.config
+        image, text = (self.gather(embedding) for embedding in self._embed(batch["image"], batch["text"], True))
+        positives = ranking.same_label(self.gather(batch["image_id"]))
+        pairs = ranking.cosine_similarities(image, text)
+        images, texts = ranking.cosine_similarities(image, image), ranking.cosine_similarities(text, text)
+        settings = config.margin, config.negatives, config.cross_weight, config.intra_weight
+        i2t = ranking.bi_rank_loss(pairs, texts, positives, *settings)
+        t2i = ranking.bi_rank_loss(ops.transpose(pairs), images, positives, *settings)
+        return {
+            "image_to_text": config.image_to_text_weight * ops.mean(i2t) / config.negatives,
+            "text_to_image": config.text_to_image_weight * ops.mean(t2i) / config.negatives,
+            "mean_cosine": ops.stop_gradient(ops.maximum(ranking.mean_cosine(image), ranking.mean_cosine(text))),
+        }
+
+    def _embed(self, image, text, training):
+        networks = self.networks
+        return (
+            networks["image_branch"](networks["image_encoder"](image), training=training),
+            networks["text_branch"](networks["text_encoder"](text, training=training), training=training),
+        )
+
+    def image_parts(self, image):
+        networks = self.networks
+        return {"embedding": networks["image_branch"](networks["image_encoder"](image), training=False)}
+
+    def text_parts(self, text):
+        networks = self.networks
+        return {"embedding": networks["text_branch"](networks["text_encoder"](text, training=False), training=False)}
