@@ -11,7 +11,7 @@ from tfvse import errors
 from tfvse.config import Settings, nearest, parse_flags, setting
 from tfvse.files import atomic_write
 
-PARTS = ("training", "pipeline", "retrieval", "instance", "export")
+PARTS = ("training", "matching", "pipeline", "retrieval", "hglmm", "instance", "export")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,16 +44,18 @@ def main(argv):
     threads = flags.threads or len(os.sched_getaffinity(0))
 
     import tensorflow as tf
-    from benchmarks import export, instance, pipeline, retrieval, timing, training
+    from benchmarks import export, hglmm, instance, matching, pipeline, retrieval, timing, training
 
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
     measure = {
         "training": lambda: training.measure(flags.rounds, threads),
+        "matching": lambda: matching.measure(flags.rounds, threads),
         "pipeline": lambda: pipeline.measure(flags.experiments.split(","), flags.rounds),
         "retrieval": lambda: retrieval.measure(
             [tuple(map(int, s.split("x"))) for s in flags.sizes.split(",")], flags.rounds
         ),
+        "hglmm": lambda: hglmm.measure(flags.rounds),
         "instance": instance.measure,
         "export": lambda: export.measure(flags.experiments.split(","), flags.rounds),
     }

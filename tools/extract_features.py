@@ -14,7 +14,7 @@ class Flags(Settings):
     prepared_dir: str = setting("", "folder written by tools/prepare_data.py")
     image_encoder: str = setting(
         "",
-        "efficientnet_lite0, _lite1 or _lite2 | efficientnet_lite0_crops or _lite2_crops | efficientnet_lite0_regions | "
+        "efficientnet_lite0, _lite1 or _lite2 | efficientnet_lite0_crops, _lite2_crops | efficientnet_lite0_regions | "
         "resnet50 | resnet152 | vgg19 | random | random_regions | hub:<handle or folder> | file:<path>",
     )
     text_encoder: str = setting("", "minilm | hglmm | hub:<handle or folder>; the others need no features beforehand")

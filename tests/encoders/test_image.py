@@ -72,6 +72,16 @@ def test_vgg19_reads_centred_bgr(monkeypatch):
     assert encoder(tf.constant([png(10, 30)])).shape == (1, 4096)
 
 
+def test_resnet50_reads_224_pixels_of_centred_bgr(monkeypatch):
+    asked = fake_application(monkeypatch, "ResNet50", 2048)
+    encoder = encoders.image_encoder("resnet50")
+    pixels = encoder.preprocess(tf.constant(png(10, 30)))
+    assert pixels.shape == (encoder.size, encoder.size, 3) == (224, 224, 3)
+    np.testing.assert_allclose(pixels[0, 0], [51 - 103.939, 0 - 116.779, 255 - 123.68], atol=1e-3)
+    assert asked == {"weights": "imagenet", "include_top": False, "pooling": "avg", "input_shape": (224, 224, 3)}
+    assert encoder(tf.constant([png(10, 30)])).shape == (1, 2048)
+
+
 @pytest.mark.parametrize(
     ("size", "expected"),
     [((100, 200), (512, 1024)), ((640, 480), (683, 512)), ((512, 512), (512, 512)), ((900, 9), (2048, 512))],
@@ -101,6 +111,11 @@ def test_a_missing_package(monkeypatch):
 def test_an_unknown_name():
     with pytest.raises(UserError, match="did you mean efficientnet_lite"):
         encoders.image_encoder("efficientnet")
+
+
+def test_a_file_of_features_cannot_encode_new_pictures():
+    with pytest.raises(UserError, match="cannot encode new pictures; .* efficientnet_lite0_regions"):
+        encoders.image_encoder("file:features.tsv")
 
 
 def test_a_bomb_is_refused():

@@ -11,6 +11,14 @@ from tfvse.encoders import word_cnn
 from tfvse.errors import UserError
 
 
+def awake(network):
+    """`network` with every block at its full size; at first they give their shortcut alone."""
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.gamma.assign(np.ones(layer.gamma.shape))
+    return network
+
+
 @pytest.fixture
 def small(config):  # noqa: F811
     return changed(config, text_dim=64, position_shift=False)
@@ -53,7 +61,7 @@ def test_layers_and_widths_are_those_of_the_paper():
 
 def test_a_word_sees_the_one_before_it():
     words = keras.Input((4, 1))
-    block = keras.Model(words, word_cnn._block(words, 1, 1, 1, project=False))
+    block = awake(keras.Model(words, word_cnn._block(words, 1, 1, 1, project=False)))
     for layer in block.layers:
         if isinstance(layer, keras.layers.Conv1D):
             layer.set_weights([np.ones(layer.kernel.shape)])
@@ -62,8 +70,15 @@ def test_a_word_sees_the_one_before_it():
     np.testing.assert_allclose(found[0, :, 0], [2.0, 1.0, 0.0, 0.0], atol=2e-3)
 
 
+def test_a_block_begins_as_its_shortcut():
+    words = keras.Input((4, 3))
+    block = keras.Model(words, word_cnn._block(words, 3, 2, 1, project=False))
+    texts = np.random.default_rng(0).normal(size=(2, 4, 3)).astype(np.float32)
+    np.testing.assert_array_equal(block(texts), np.maximum(texts, 0))
+
+
 def test_padding_is_zeros_whatever_its_vector(small):
-    network = create("word_cnn", small)
+    network = awake(create("word_cnn", small))
     before = network(TOKENS)
     table = network.get_layer("words")
     vectors = table.get_weights()[0]
@@ -75,7 +90,7 @@ def test_padding_is_zeros_whatever_its_vector(small):
 def test_every_weight_learns(small):
     import tensorflow as tf
 
-    network = create("word_cnn", small)
+    network = awake(create("word_cnn", small))
     with tf.GradientTape() as tape:
         loss = tf.reduce_sum(network(TOKENS, training=True) ** 2)
     gradients = tape.gradient(loss, [v.value for v in network.trainable_variables])

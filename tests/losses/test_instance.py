@@ -16,8 +16,8 @@ def random_inputs(seed=0, classes=7, batch=4, dim=3):
 
 
 def sampled(embeddings, classifier, labels, drawn):
-    found = sampled_instance_loss(*map(ops.convert_to_tensor, (embeddings, classifier, labels, labels, np.array(drawn))))
-    return ops.convert_to_numpy(found)
+    inputs = embeddings, classifier, labels, labels, np.array(drawn)
+    return ops.convert_to_numpy(sampled_instance_loss(*map(ops.convert_to_tensor, inputs)))
 
 
 def test_by_hand():
@@ -67,8 +67,8 @@ def test_gradients_are_finite_differences(drawn):
 
     def loss(matrix):
         if drawn is None:
-            return ops.sum(instance_loss(tf.constant(embeddings), matrix, tf.constant(labels)))
-        return ops.sum(sampled_instance_loss(tf.constant(embeddings), matrix, labels, labels, tf.constant(drawn, tf.int64)))
+            return ops.sum(instance_loss(tf.constant(embeddings), matrix, labels))
+        return ops.sum(sampled_instance_loss(tf.constant(embeddings), matrix, labels, labels, np.array(drawn)))
 
     variable = tf.Variable(classifier)
     with tf.GradientTape() as tape:

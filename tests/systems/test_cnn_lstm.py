@@ -60,7 +60,7 @@ def collapsed(**settings):
     return found
 
 
-# Every cosine is 1, so a negative costs m = 0.2 either way. With all negatives, the two texts of one picture have ten and
+# Every cosine is 1, so a negative costs m = 0.2 either way. Of all negatives, the two texts of one picture have ten and
 # the ten others eleven: (2 * 10 + 10 * 11) / 12 of 11 count.
 @pytest.mark.parametrize(("negatives", "loss"), [(1, 0.4), (0, 0.4 * 130 / 12 / 11)])
 def test_a_collapse_costs_the_margin_both_ways_and_is_noticed(negatives, loss):
@@ -126,7 +126,7 @@ def test_contradicting_settings_are_told(settings, words):
 
 
 def test_raw_texts_and_pixels_are_learnt_end_to_end(tmp_path):
-    """On synthetic shapes, trained from pixels, a text finds its picture among the first ten of 160 far more often than chance, 6 %."""
+    """On synthetic shapes a text finds its picture among the first ten of 160; chance is 6 %."""
     experiment = experiments.prepare("cnn_lstm", tmp_path)
     flags = experiment.flags(tmp_path / "run", "--steps=80", "--dropout=0")
     config, run_dir = configs.parse_experiment(flags)

@@ -62,11 +62,11 @@ def test_the_losses_are_two_softmaxes_over_one_classifier_and_a_hinge_on_the_har
 
 
 def test_paths_have_the_layers_of_the_paper():
-    image = path(2048, 2, 2048, "image_path")
+    image = path(2048, 2, config(embedding_dim=2048), "image_path")
     assert image.count_params() == 2 * (2048 * 2048 + 4 * 2048)
-    order = [type(layer).__name__ for layer in image.layers[1:]]
+    order = [type(layer).__name__ for layer in image.layers[2:]]
     assert order == ["Dense", "BatchNormalization", "ReLU"] * 2
-    assert path(64, 1, 32, "text_path").count_params() == 64 * 32 + 4 * 32
+    assert path(64, 1, config(embedding_dim=32), "text_path").count_params() == 64 * 32 + 4 * 32
 
 
 def test_the_stages_are_those_of_the_paper():

@@ -54,7 +54,7 @@ def test_stages_are_algorithm_3():
     assert (match.steps, classify.steps, joint.steps) == (4, 4, 6)
     rates = [stage.optimizers["main"].learning_rate for stage in (match, classify, joint)]
     assert rates == sorted(rates, reverse=True) and len(set(rates)) == 3
-    assert joint.loss_weights["classification"] == 0.5
+    assert joint.loss_weights["classification"] == 0.5 / 4  # beta over K, as L_mat
 
 
 @pytest.mark.parametrize(("variant", "names"), [("mm", ["match"]), ("mc", ["classify"])])

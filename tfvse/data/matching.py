@@ -26,6 +26,7 @@ from tfvse.errors import UserError
 IMAGE_FIELDS = {"id": "bytes", "picture": "bytes"}
 TEXT_FIELDS = {"id": "bytes", "text": "bytes", "image": "int64"}
 VOCABULARY = "vocabulary.txt"
+HELD_BYTES = 2**30  # of sentence vectors that training holds in memory; more are read batch by batch
 SPARSE_SEED = 0  # of the pictures whose texts a sparse corpus knows: the same ones in every run
 
 
@@ -233,8 +234,8 @@ class MatchingData:
         encoder = encoders.image_encoder(self.config.image_encoder)
         if encoder.size is None or encoder.resources:
             raise UserError(
-                f"--train_image_encoder: {encoder.name} cannot be trained here; take one with pictures of one size, such "
-                "as resnet50"
+                f"--train_image_encoder: {encoder.name} cannot be trained here; take one with pictures of one size, "
+                "such as resnet50"
             )
         return encoder
 
@@ -275,11 +276,11 @@ class MatchingData:
     def train_set(self):
         """`TrainSet` of the training pairs; one item is one (picture, text) pair, and with semantics another picture.
 
-        All is held in memory but regions and pixels, which are read batch by batch.
+        All is held in memory but regions, pixels and large sentence vectors, which are read batch by batch.
         """
         train = self.split("train")
         with tf.device("cpu"):  # a large constant must not take the accelerator's memory
-            images, texts = train.image_reader(), tf.constant(train.text_inputs()[self.known_texts])
+            images, texts = train.image_reader(), train.text_reader(self.known_texts)
             image_of_text = tf.constant(train.image_of_text[self.known_texts])
             targets = tf.constant(train.targets()) if self.classes else None
             if self.semantics != "none":
@@ -289,7 +290,7 @@ class MatchingData:
         def fetch(indices, noise):
             rows = indices[:, 0]
             image_id = tf.gather(image_of_text, rows)
-            batch = {"image": images(image_id, noise), "text": tf.gather(texts, rows), "image_id": image_id}
+            batch = {"image": images(image_id, noise), "text": texts(rows), "image_id": image_id}
             if self.classes:
                 batch["label"] = tf.gather(targets, image_id)
             if self.semantics != "none":
@@ -405,6 +406,19 @@ class MatchingSplit:
         if self.data.precomputed_text:
             return self.text_feature_part.all("feature")
         return self.word_numbers(self.texts)
+
+    def text_reader(self, known):
+        """Callable (rows int64 [B] of `known`, themselves rows of the texts) → what a batch has as "text".
+
+        In TensorFlow ops; sentence vectors of more than `HELD_BYTES` stay on the disk.
+        """
+        if self.data.precomputed_text:
+            part, width = self.text_feature_part, self.text_feature_part.fields["feature"]["shape"][0]
+            if 4 * len(part) * width > HELD_BYTES:
+                rows_of_known = tf.constant(known)
+                return lambda rows: part.batch(tf.gather(rows_of_known, rows))["feature"]
+        texts = tf.constant(self.text_inputs()[known])
+        return lambda rows: tf.gather(texts, rows)
 
     def word_numbers(self, texts):
         """Array of str [T] → int32 [T, max_words]."""

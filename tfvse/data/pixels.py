@@ -1,4 +1,4 @@
-"""Pictures as pixels, for a network that is trained on them: unpacked when asked for, cropped and mirrored in training."""
+"""Pictures as pixels, for a network that is trained on them: unpacked when asked for, cropped in training."""
 
 import numpy as np
 import tensorflow as tf

@@ -5,7 +5,6 @@ import warnings
 
 from tfvse.errors import UserError
 
-
 # Sentence encoders whose features are computed beforehand: name → "module:function" of (name, prepared_dir).
 TEXT_FEATURES = {"minilm": "minilm:text_encoder", "hglmm": "hglmm:text_encoder"}
 

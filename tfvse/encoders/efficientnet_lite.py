@@ -13,7 +13,8 @@ CLASSES = 1000
 SIZES = {"efficientnet_lite0": 224, "efficientnet_lite1": 240, "efficientnet_lite2": 260}  # pixels, height and width
 
 _STEM = 32
-_SCALES = {"efficientnet_lite0": (1.0, 1.0), "efficientnet_lite1": (1.0, 1.1), "efficientnet_lite2": (1.1, 1.2)}  # width, depth
+# width, depth
+_SCALES = {"efficientnet_lite0": (1.0, 1.0), "efficientnet_lite1": (1.0, 1.1), "efficientnet_lite2": (1.1, 1.2)}
 # kernel, blocks, stride of the first, expansion, channels of Lite0
 _STAGES = [
     (3, 1, 1, 1, 16),

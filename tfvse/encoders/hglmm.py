@@ -4,15 +4,15 @@ B. Klein, G. Lev, G. Sadeh, L. Wolf, "Associating neural word embeddings with de
 vectors", CVPR 2015; features of section 5.3.1 of Y. Liu's thesis: 30 components over word vectors of 300 numbers, so
 2 · 30 · 300 = 18,000 numbers, of which 6,000 principal components are kept.
 
-The Fisher vector of words x is the gradient of their mean log likelihood under the mixture (`tfvse.encoders.mixture`) by
-each centre c_kd and scale s_kd, over the square root of that parameter's Fisher information. With the component's
+The Fisher vector of words x is the gradient of their mean log likelihood under the mixture, `tfvse.encoders.mixture`,
+by each centre c_kd and scale s_kd, over the square root of that parameter's Fisher information. With the component's
 responsibility g_k(x), its weight w_k and z = (x_d - c_kd) / s_kd the derivatives of log p(x) are
 
     Gaussian    by c: g_k z / s          by s: g_k (z² - 1) / s
     Laplacian   by c: g_k sign(z) / s    by s: g_k (|z| - 1) / s
 
-and, where the components hardly overlap, the information is w_k times the mean square of the same without g_k: w_k / s²,
-2 w_k / s², w_k / s² and w_k / s². So the numbers are
+and, where the components hardly overlap, the information is w_k times the mean square of the same without g_k: it is
+w_k / s², 2 w_k / s², w_k / s² and w_k / s². So the numbers are
 
     Gaussian    mean of g_k z / √w_k          and  mean of g_k (z² - 1) / √(2 w_k)
     Laplacian   mean of g_k sign(z) / √w_k    and  mean of g_k (|z| - 1) / √w_k
@@ -163,6 +163,8 @@ def fit(prepared_dir: pathlib.Path, vectors: str, dim: int) -> None:
         _require_same(path, settings)
         return
     found = manifest.read(prepared_dir)
+    if found["kind"] != "matching":
+        raise UserError(f"--prepared_dir={prepared_dir}: is for {found['kind']}, and hglmm needs texts to be fitted to")
     texts = records.Part(prepared_dir, found, "train/texts")
     tokenizer = found.get("tokenizer", "words")
     vocabulary = Vocabulary.read(path.with_name(matching.VOCABULARY))

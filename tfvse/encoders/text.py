@@ -22,15 +22,15 @@ def create(config, data) -> keras.Model:
 
     Args:
       config: has `text_encoder`: "glove_mean", the mean of the words' vectors; "word_pool", their weighted sum beside
-        the maximum over the words of a linear layer (ours, not of a paper: cheap and wide); "bilstm_max", a
-        bidirectional LSTM with max pooling over time (Conneau et al., InferSent, EMNLP 2017; 2 x 2048 units there);
-        "lstm", the last state of an LSTM; "word_cnn", Dual-Path's residual convolutions (see `word_cnn`); or
-        one of `encoders.TEXT_FEATURES` or "hub:...", whose features come extracted. Also `max_words`, `word_vectors` ("glove_50d", "none" or a file, see
-        `word_vectors.matrix`), `latent_dim` (numbers of `word_statistics.latent_vectors` beside these), `text_dim`
-        (width of what lstm, bilstm_max, word_cnn and word_pool's linear layer give), `position_shift` (word_cnn: begin a
-        text at a random place in training), `word_dropout` (fraction of the words that
-        word_pool's sum leaves out in training), `train_text_encoder`, `train_words` and `text_weights` (a file of
-        `load_weights`, or "").
+        the maximum over the words of a linear layer (ours, not of a paper: cheap and wide); "lstm", the last state of
+        an LSTM; "bilstm_max", a bidirectional LSTM with max pooling over time (Conneau et al., InferSent, EMNLP 2017;
+        2 x 2048 units there); "word_cnn", Dual-Path's residual convolutions (see `word_cnn`); or one of
+        `encoders.TEXT_FEATURES` or "hub:...", whose features come extracted. Also `max_words`, `word_vectors`
+        ("glove_50d", "none" or a file, see `word_vectors.matrix`), `latent_dim` (numbers of
+        `word_statistics.latent_vectors` beside these), `text_dim` (width of what lstm, bilstm_max, word_cnn and
+        word_pool's linear layer give), `word_dropout` (fraction of the words that word_pool's sum leaves out in
+        training), `position_shift` (word_cnn begins a text at a random place in training), `train_text_encoder`,
+        `train_words` and `text_weights` (a file of `load_weights`, or "").
       data: loaded matching data set: its `vocabulary`, its training texts, its `element_spec`.
 
     Returns:

@@ -1,7 +1,6 @@
 """Dual-Path's word CNN: residual blocks of convolutions over the words of a text, all built from widths.
 
-Z. Zheng et al., "Dual-Path Convolutional Image-Text Embeddings with Instance Loss" (arXiv 1711.05535), as the authors'
-public code fixes it.
+Z. Zheng et al., "Dual-Path Convolutional Image-Text Embedding" (arXiv 1711.05535), as the authors' public code has it.
 """
 
 import keras
@@ -20,8 +19,8 @@ STEP = WIDTH // min(inner for _, _, _, _, inner in GROUPS)  # a last block must 
 class PlacedWords(keras.layers.Layer):
     """Leaves the words out that are not known and, while training, begins each text at a random place.
 
-    int32 [B, L] word numbers (0 padding, 1 unknown) → the same: the n known words of a text in their order, without gaps,
-    from place 0 on or, with `shift` in training, from one of 0 … L - n, drawn for each text.
+    int32 [B, L] word numbers (0 padding, 1 unknown) → the same: the n known words of a text in their order, without
+    gaps, from place 0 on or, with `shift` in training, from one of 0 … L - n, drawn for each text.
     """
 
     def __init__(self, shift=True, **kwargs):
@@ -90,11 +89,13 @@ def _block(x, width, inner, stride, project):
     shortcut = _convolution(x, width, 1, stride) if project else x
     x = keras.layers.ReLU()(_convolution(x, inner, 1, 1))
     x = keras.layers.ReLU()(_convolution(x, inner, 2, stride))
-    return keras.layers.ReLU()(keras.layers.Add()([_convolution(x, width, 1, 1), shortcut]))
+    # A block begins as its shortcut (Goyal et al. 2017): at their full size 40 layers would multiply rounding errors.
+    x = _convolution(x, width, 1, 1, scale="zeros")
+    return keras.layers.ReLU()(keras.layers.Add()([x, shortcut]))
 
 
-def _convolution(x, width, words, stride):
+def _convolution(x, width, words, stride, scale="ones"):
     padding = "causal" if words > 1 else "valid"  # causal: zeros on the left
     convolution = keras.layers.Conv1D(width, words, stride, padding, use_bias=False, kernel_initializer="he_normal")
     # The share of 0.1 that a batch has in the moving statistics is MatConvNet's.
-    return batch_normalization(momentum=0.9)(convolution(x))
+    return batch_normalization(momentum=0.9, gamma_initializer=scale)(convolution(x))

@@ -8,7 +8,7 @@ from tfvse.losses.instance import instance_loss, sampled_instance_loss
 
 @keras.saving.register_keras_serializable("tfvse")
 class InstanceClassifier(keras.layers.Layer):
-    """Embeddings float [B, D] with their classes int [B], and the classes int [G] of the whole batch → loss float32 [B].
+    """Embeddings float [B, D], their classes int [B] and the classes int [G] of the whole batch → loss float32 [B].
 
     The weights [C, D] stay in float32 whatever the precision: a cast would touch every row of them.
 

@@ -23,8 +23,8 @@ def instance_normalization(affine=False, **kwargs):
 def batch_normalization(**kwargs):
     """Keras' batch normalisation, whose mean and variance are those of the batch over all replicas.
 
-    With Keras' momentum of 0.99 the mean and variance for inference are those of the last few hundred batches: trainings
-    of a few hundred steps want 0.9.
+    With Keras' momentum of 0.99 the mean and variance for inference are those of the last few hundred batches; a
+    training of a few hundred steps wants 0.9.
 
     Args:
       **kwargs: passed to the layer (`momentum`, `name`, `dtype`).

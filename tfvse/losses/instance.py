@@ -1,7 +1,7 @@
 """Instance loss: every group of a picture and its texts is a class of its own, and one classifier serves both.
 
-Z. Zheng et al., "Dual-Path Convolutional Image-Text Embeddings with Instance Loss" (arXiv 1711.05535). The classifier is a
-matrix with one row for each class. Nothing is reduced over the batch.
+Z. Zheng et al., "Dual-Path Convolutional Image-Text Embedding" (arXiv 1711.05535). The classifier is a matrix with one
+row for each class. Nothing is reduced over the batch.
 """
 
 import math
@@ -31,9 +31,9 @@ def instance_loss(embeddings, classifier, labels):
 def sampled_instance_loss(embeddings, classifier, labels, batch_labels, drawn):
     """The same, with the sum over all classes estimated from those of the batch and some that were drawn.
 
-    The exponentials of the drawn classes that are not in the batch, times C / S, are on average those of all classes that
-    are not in the batch: the logits are corrected by −log(S / C), the logarithm of how often a class is expected among
-    the drawn. With S = C this is `instance_loss`.
+    The exponentials of the drawn classes that are not in the batch, times C / S, are on average those of all classes
+    that are not in the batch: the logits are corrected by −log(S / C), the logarithm of how often a class is expected
+    among the drawn. With S = C this is `instance_loss`.
 
     Args:
         embeddings, classifier, labels: as in `instance_loss`.

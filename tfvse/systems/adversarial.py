@@ -30,6 +30,8 @@ What was chosen
       embeddings rest, so that the game begins with an opponent that knows them; in "adversarial" either side makes one
       step in turn, the branches first. The stages are as long as --steps or --epochs, --classifier_length and
       --joint_length say, in the same unit. The last one begins at a tenth of the first one's rate.
+    - The classifier's rate is the branches' of the last stage. One that learns much faster is always right, and what
+      the branches then try ruins the matching.
     - With --noadversarial the branches go through the same two stages with the triplet loss alone: the baseline with as
       many steps and the same rates.
 
@@ -68,7 +70,7 @@ class Config(RankingConfig):
     schedule: str = setting("linear", "how the rate falls", choices=("plateau", "linear", "constant"))
     weight_decay: float = setting(0.0, "L2 penalty of the branches' weights", low=0.0)
     joint_rate: float = setting(1e-4, "initial learning rate of the branches in the last stage", low=0.0)
-    classifier_rate: float = setting(1e-3, "learning rate of the classifier's Adam", low=0.0)
+    classifier_rate: float = setting(1e-4, "learning rate of the classifier's Adam", low=0.0)
     classifier_length: int = setting(0, "steps or epochs of the second stage; 0: as many as the first", low=0)
     joint_length: int = setting(0, "steps or epochs of the third stage; 0: as many as the first", low=0)
 
@@ -96,7 +98,8 @@ def branch(input_dim, config, name):
 def classifier(dim, width):
     """The modality classification network: Model [B, dim] → float32 [B, 1], above 0 for a picture, without sigmoid."""
     hidden = embeddings = keras.Input((dim,))
-    hidden = keras.layers.Rescaling(dim**0.5)(keras.layers.UnitNormalization()(hidden))
+    hidden = keras.layers.UnitNormalization(dtype="float32")(hidden)
+    hidden = keras.layers.Rescaling(dim**0.5, dtype="float32")(hidden)
     for place in (1, 2):
         hidden = keras.layers.Dense(width, activation="relu", name=f"fc{place}")(hidden)
     return keras.Model(embeddings, keras.layers.Dense(1, name="score", dtype="float32")(hidden), name="classifier")
@@ -124,7 +127,7 @@ class Adversarial(MatchingSystem):
             self.networks["classifier"] = classifier(dim, config.classifier_width)
 
     def stages(self):
-        """The baseline, the classifier alone, and both against each other; without the game the branches' two stages."""
+        """The baseline, the classifier alone, and both against each other; without the game the branches' two."""
         config = self.config
         branches = ("image_branch", "text_branch") + ("text_encoder",) * config.train_text_encoder
         first = config.optimizer_settings()

@@ -116,7 +116,10 @@ class System:
         return self.minimize(tuple(self.stage.trains), lambda: self.losses(batch))
 
     def minimize(self, roles, compute_losses):
-        """Updates what `roles` (one, or a tuple) train in this stage; returns the losses and their weighted sum "loss"."""
+        """Updates what `roles` (one or a tuple) train in this stage; returns the losses and "loss", their weighted sum.
+
+        Several roles share one computation of the losses and their gradients.
+        """
         from tfvse.training import optimizers
 
         return optimizers.minimize(self, roles, compute_losses)

@@ -187,11 +187,11 @@ class MatchingSystem(System):
         if not data.vocabulary:
             return ""
         config = self.config
-        more = f" and the {config.vector_words:,} most frequent of {config.word_vectors}" if config.vector_words else ""
-        return f"words of the training texts{more}"
+        vectors = f" and the {config.vector_words:,} most frequent of {config.word_vectors}"
+        return "words of the training texts" + (vectors if config.vector_words else "")
 
     def scorers(self, split):
-        """What `tfvse.evaluation.retrieval.evaluate` asks for of a `MatchingSplit`: (picture → text, text → picture)."""
+        """(picture → text, text → picture) of a `MatchingSplit`, as `evaluation.retrieval.evaluate` takes them."""
         images, texts = self.embed_split(split)
         return self._scorer(images, texts), self._scorer(texts, images)
 

@@ -19,7 +19,8 @@ Symbols
 
 Where this departs from the thesis, or the thesis is silent
     - The "most dissimilar" negatives are taken to be the hardest, as in chapter 6; captions of one picture in one batch
-      are never negatives of each other. L_mat is the mean over the pairs and the K negatives, where (7.4) sums.
+      are never negatives of each other. L_mat, which (7.4) sums, and L_cls are means over the pairs, and (7.13) as a
+      whole is divided by K: the learning rate then depends neither on the batch nor on K.
     - Fusion has three weights and a bias per channel (7.1); section 7.4.5 counts the three weights only. They start at
       1 / 3. Multiplication and sum have no weights.
     - ReLU follows every layer, FC4 too (section 7.2.2), behind its batch normalisation; FC1 has dropout instead.
@@ -190,8 +191,8 @@ class MMCNet(MatchingSystem):
                 "classify", ("classifier",), config.classification_rate, {"matching": 0.0}, config.classification_length
             ),
             self._stage(
-                "joint", everything, config.joint_rate, {"classification": config.classification_weight},
-                config.joint_length,
+                "joint", everything, config.joint_rate,
+                {"classification": config.classification_weight / config.negatives}, config.joint_length,
             ),
         )  # fmt: skip
 

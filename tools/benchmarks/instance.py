@@ -1,4 +1,4 @@
-"""Memory of the instance loss on as many classes as COCO has training pictures: a sampled softmax against the full one."""
+"""Memory of the instance loss with as many classes as COCO has training pictures: sampled softmax against the full."""
 
 import json
 import os
@@ -13,13 +13,11 @@ STEPS = 3  # of which the fastest is told; the first one traces
 
 
 def measure():
-    """Returns (title, names, rows): most memory of a process that trains, and time of a step; each in its own process."""
+    """Returns (title, names, rows): most memory of a process that trains, and time of a step; a process for either."""
     ours, other = (_in_a_process(sampled) for sampled in (SAMPLED, 0))
     what = f"Dual-Path's stage I, {CLASSES:,} classes, width {WIDTH}, batch {BATCH}"
     measured = (("peak memory", "whole", "MB"), ("beyond the built networks", "steps", "MB"), ("a step", "time", "ms"))
-    rows = [
-        timing.Row(f"{what}: {name}", ours[key], other[key], ours[key] / other[key], unit) for name, key, unit in measured
-    ]
+    rows = [timing.Row(f"{what}: {n}", ours[k], other[k], ours[k] / other[k], unit) for n, k, unit in measured]
     return "Instance loss", (f"{SAMPLED:,} classes sampled", "all classes"), rows
 
 
@@ -55,9 +53,8 @@ def train(sampled):
     pictures = types.SimpleNamespace(image_ids=range(CLASSES))
     data = types.SimpleNamespace(element_spec=spec, vocabulary=None, split=lambda name: pictures)
     imported = _peak()
-    config = Config(
-        system="dual_path", data="none", text_encoder="hub:none", train_text_encoder=False, steps=1, sampled_classes=sampled
-    )
+    text = {"text_encoder": "hub:none", "train_text_encoder": False}
+    config = Config(system="dual_path", data="none", steps=1, sampled_classes=sampled, **text)
     system = base.create(config, data)
     built = _peak()
     system.create_optimizers()

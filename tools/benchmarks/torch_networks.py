@@ -1,5 +1,6 @@
 """The networks of the three systems in PyTorch, layer by layer, so that a training step can be compared."""
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -133,13 +134,15 @@ def generator_losses(a, b, there, back, judge_a, judge_b, cycle_weight):
 
 
 def copy_weights(network, module):
-    """Gives a PyTorch module the weights of a Keras network that has the same ones in the same order."""
-    weights, parameters = network.get_weights(), list(module.named_parameters())
+    """Gives a PyTorch module the trained weights of a Keras network that has the same ones in the same order."""
+    weights = [np.asarray(weight) for weight in network.trainable_weights]
+    parameters = [(name, p) for name, p in module.named_parameters() if "bias_hh" not in name]  # ours has one bias
     assert len(weights) == len(parameters), "not the same network"
     for value, (name, parameter) in zip(weights, parameters, strict=True):
+        shape = tuple(parameter.shape)
         if value.ndim == 4:
             value = value.transpose(3, 2, 0, 1)
-        elif value.ndim == 2 and "fusion" not in name:
-            value = value.T
-        assert value.shape == tuple(parameter.shape), f"{name}: {value.shape} instead of {tuple(parameter.shape)}"
+        elif value.ndim > 1 and (value.shape != shape or shape[0] == shape[1]):
+            value = value.T  # a kernel; a table of rows has the same shape on both sides
+        assert value.shape == shape, f"{name}: {value.shape} instead of {shape}"
         parameter.data.copy_(torch.from_numpy(value.copy()))

@@ -22,16 +22,26 @@ def measure(rounds, threads):
     Raises:
       UserError: PyTorch is missing.
     """
-    try:
-        import torch
-    except ImportError:
-        raise UserError("--only=training: needs PyTorch; install it with: pip install torch") from None
-    torch.set_num_threads(threads)
-    torch.manual_seed(0)
+    torch = torch_or_sentence("training", threads)
     rows = [
         compare(make, rounds) for make in (cyclematch, lambda: cnn("none"), lambda: cnn("locally_connected"), cyclegan)
     ]
     return "Training step", ("tfvse", f"PyTorch {torch.__version__}"), rows
+
+
+def torch_or_sentence(part, threads):
+    """The module torch, set to a number of threads.
+
+    Raises:
+      UserError: it is missing; `part` is what needs it.
+    """
+    try:
+        import torch
+    except ImportError:
+        raise UserError(f"--only={part}: needs PyTorch; install it with: pip install torch") from None
+    torch.set_num_threads(threads)
+    torch.manual_seed(0)
+    return torch
 
 
 def compare(make, rounds):
@@ -42,10 +52,10 @@ def compare(make, rounds):
     return timing.paired(what, ours, other, rounds)
 
 
-def _system(name, element_spec, **settings):
-    """A built system on its own, without a data set, in its first stage."""
+def system_alone(name, element_spec, data=None, **settings):
+    """A built system on its own, without a data set, in its first stage; `data`: what it reads of one."""
     cls = systems.load(name)
-    names = {"vocabulary": None, "classes": list(range(10)), "split": lambda name: None}
+    names = {"vocabulary": None, "classes": list(range(10)), "split": lambda name: None} | (data or {})
     data = types.SimpleNamespace(element_spec=element_spec, **names)
     system = base.create(cls.Config(system=name, data="none", steps=100, **settings), data)
     system.create_optimizers()
@@ -53,7 +63,7 @@ def _system(name, element_spec, **settings):
     return system
 
 
-def _keras_step(system, batch, losses, role="main"):
+def keras_step(system, batch, losses, role="main"):
     """(a training step, the weighted loss) as functions without arguments."""
     step = tf.function(lambda batch: system.minimize(role, lambda: losses(batch)))
     weights = system.stage.loss_weights
@@ -61,7 +71,7 @@ def _keras_step(system, batch, losses, role="main"):
     return lambda: step(batch)["loss"].numpy(), lambda: total(batch)
 
 
-def _torch_step(modules, loss, make_optimizer):
+def torch_step(modules, loss, make_optimizer):
     """(a training step, the loss) as functions without arguments; weight decay is on kernels alone, as it is here."""
     parameters = [p for module in modules for p in module.parameters()]
     kernels, others = [p for p in parameters if p.ndim > 1], [p for p in parameters if p.ndim == 1]
@@ -89,7 +99,7 @@ def cyclematch():
     }
     batch = {name: tf.constant(value) for name, value in arrays.items()}
     specs = {name: tf.TensorSpec([None, *value.shape[1:]], value.dtype) for name, value in arrays.items()}
-    system = _system("cyclematch", specs, text_encoder="hub:none", batch_size=PAIRS)
+    system = system_alone("cyclematch", specs, text_encoder="hub:none", batch_size=PAIRS)
     config = system.config
     modules = []
     for name, dims in (("image_to_text", (IMAGE_DIM, TEXT_DIM)), ("text_to_image", (TEXT_DIM, IMAGE_DIM))):
@@ -97,12 +107,12 @@ def cyclematch():
         torch_networks.copy_weights(system.networks[name], modules[-1])
     tensors = [torch.from_numpy(arrays[name]) for name in ("image", "text", "image_id")]
     settings = config.margin, config.negatives, config.alpha
-    other, other_loss = _torch_step(
+    other, other_loss = torch_step(
         modules,
         lambda: torch_networks.cycle_losses(*tensors, *modules, settings),
         lambda groups: torch.optim.SGD(groups, config.learning_rate, config.momentum, weight_decay=config.weight_decay),
     )
-    ours, loss = _keras_step(system, batch, system.losses)
+    ours, loss = keras_step(system, batch, system.losses)
     return f"CycleMatch, {PAIRS} pairs of features", ours, other, loss, other_loss
 
 
@@ -115,7 +125,7 @@ def cnn(fusion):
     images, labels = rng.integers(0, 256, (100, 32, 32, 3)).astype("float32"), rng.integers(0, 10, 100)
     batch = {"image": tf.constant(images), "label": tf.constant(labels)}
     specs = {"image": tf.TensorSpec([None, 32, 32, 3]), "label": tf.TensorSpec([None], tf.int64)}
-    system = _system("cfn", specs, fusion=fusion, batch_size=100, learning_rate=1e-3)
+    system = system_alone("cfn", specs, fusion=fusion, batch_size=100, learning_rate=1e-3)
     config, network = system.config, system.networks["classifier"]
     module = torch_networks.FusionNetwork(fusion != "none", config.dropout)
     torch_networks.copy_weights(network, module)
@@ -130,12 +140,12 @@ def cnn(fusion):
         module.train()
         return value
 
-    other, _ = _torch_step(
+    other, _ = torch_step(
         [module],
         cross_entropy,
         lambda groups: torch.optim.SGD(groups, config.learning_rate, config.momentum, weight_decay=config.weight_decay),
     )
-    ours, _ = _keras_step(system, batch, system.losses)
+    ours, _ = keras_step(system, batch, system.losses)
     loss = lambda: keras.losses.SparseCategoricalCrossentropy(from_logits=True)(labels, network(images))  # noqa: E731
     name = "CNN-A" if fusion == "none" else "CFN-A"
     return f"{name}, 100 pictures of 32 x 32", ours, other, loss, without_dropout
@@ -150,7 +160,7 @@ def cyclegan():
     batch = {name: tf.constant(value) for name, value in arrays.items()}
     specs = {name: tf.TensorSpec([None, SIDE, SIDE, 3]) for name in "ab"}
     sizes = {"generator_width": WIDTH, "residual_blocks": BLOCKS, "discriminator_width": JUDGE_WIDTH}
-    system = _system("cyclegan", specs, crop_size=SIDE, **sizes)
+    system = system_alone("cyclegan", specs, crop_size=SIDE, **sizes)
     config, modules = system.config, []
     for name, network in system.networks.items():
         is_generator = name.startswith("generator")
@@ -160,14 +170,14 @@ def cyclegan():
     for judge in modules[2:]:
         judge.requires_grad_(False)
     a, b = (torch.from_numpy(arrays[domain]).permute(0, 3, 1, 2).contiguous() for domain in "ab")
-    other, other_loss = _torch_step(
+    other, other_loss = torch_step(
         modules[:2],
         lambda: torch_networks.generator_losses(a, b, *modules, config.cycle_weight),
         lambda groups: torch.optim.Adam(
             groups, config.learning_rate, (config.beta_1, 0.999), weight_decay=config.weight_decay
         ),
     )
-    ours, loss = _keras_step(
+    ours, loss = keras_step(
         system, batch, lambda batch: system.generator_losses(batch["a"], batch["b"])[0], "generators"
     )
     return f"CycleGAN, both generators, one pair of {SIDE} x {SIDE}", ours, other, loss, other_loss
