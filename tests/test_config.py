@@ -84,7 +84,8 @@ def test_an_experiment_is_read_in_two_steps():
     "argv, sentence",
     [
         (["--system=cnf"], "--system=cnf: no such system; there are"),
-        (["--negatives=5"], "--negatives: no such flag of this system; it belongs to --system=cyclematch"),
+        (["--identity_weight=5"], "--identity_weight: no such flag of this system; it belongs to --system=cyclegan"),
+        (["--negatives=5"], "--negatives: no such flag of this system; it belongs to --system=a3vse or adversarial or"),
         (["--bach_size=5"], "--bach_size: no such flag; did you mean batch_size?"),
         (["--epochs=1"], "--steps=1 --epochs=1: exactly one of them must be above 0"),
         (["--run_dir="], "--run_dir: missing"),

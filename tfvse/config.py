@@ -280,10 +280,8 @@ def _belongs_elsewhere(flag, cls):
 
     if nearest(flag, [f.name for f in dataclasses.fields(cls)]):
         return ""
-    for name in systems.SYSTEMS:
-        if flag in {f.name for f in dataclasses.fields(systems.load(name).Config)}:
-            return f" of this system; it belongs to --system={name}"
-    return ""
+    owners = [n for n in systems.SYSTEMS if flag in {f.name for f in dataclasses.fields(systems.load(n).Config)}]
+    return f" of this system; it belongs to --system={' or '.join(owners)}" if owners else ""
 
 
 def write_flagfile(config, path):

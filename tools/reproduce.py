@@ -10,6 +10,7 @@ import concurrent.futures
 import csv
 import dataclasses
 import hashlib
+import itertools
 import json
 import pathlib
 import statistics
@@ -163,25 +164,31 @@ def cells(table, found):
 
 
 def orderings(table, measured):
-    """Lines of Markdown: for each pair of rows and each metric of `order`, whether ours differ as the paper's do."""
+    """Lines of Markdown: for each pair of rows and each metric of `order`, whether ours differ as the paper's do.
+
+    Pairs of rows that both have the paper's numbers, and the pairs [better, worse] of the table's "claims", which the
+    paper makes without numbers.
+    """
     lines = []
     for metric in table.get("order", []):
-        rows = [
-            row["name"] for row in table["rows"] if measured.get((row["name"], metric), (0, 0, 0, None))[3] is not None
-        ]
-        for place, first in enumerate(rows):
-            for second in rows[place + 1 :]:
-                (a, da, na, pa), (b, db, nb, pb) = measured[first, metric], measured[second, metric]
-                if pa == pb:
-                    continue
-                noise = (da**2 + db**2) ** 0.5
-                word = "holds" if (a - b) * (pa - pb) > 0 else "reversed"
-                if min(na, nb) < 2 or abs(a - b) <= noise:  # one seed says nothing about the noise
-                    word = "not decided"
-                lines.append(
-                    f"| {metric} | {first} vs {second} | {pa - pb:+.2f} | {a - b:+.2f} ± {noise:.2f} | {word} |"
-                )
+        numbers = {row["name"]: measured.get((row["name"], metric)) for row in table["rows"]}
+        known = [name for name, cell in numbers.items() if cell and cell[3] is not None]
+        pairs = [(a, b, numbers[a][3] - numbers[b][3]) for a, b in itertools.combinations(known, 2)]
+        stated = [(first, second, f"{paper:+.2f}", paper) for first, second, paper in pairs if paper]
+        stated += [(a, b, "above 0", 1.0) for a, b in table.get("claims", []) if numbers[a] and numbers[b]]
+        for first, second, said, sign in stated:
+            difference, noise, word = _compared(numbers[first], numbers[second], sign)
+            lines.append(f"| {metric} | {first} vs {second} | {said} | {difference:+.2f} ± {noise:.2f} | {word} |")
     return lines
+
+
+def _compared(first, second, sign):
+    """(our difference of two cells, its noise, whether it has the sign of the paper's)."""
+    (a, da, na, _), (b, db, nb, _) = first, second
+    noise = (da**2 + db**2) ** 0.5
+    if min(na, nb) < 2 or abs(a - b) <= noise:  # one seed says nothing about the noise
+        return a - b, noise, "not decided"
+    return a - b, noise, "holds" if (a - b) * sign > 0 else "reversed"
 
 
 def markdown(flags, table, found, measured):

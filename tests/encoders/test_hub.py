@@ -23,13 +23,13 @@ def test_image_encoder(tmp_path, size, expected):
 
 
 def test_text_encoder(tmp_path):
-    encoder = encoders.text_features(saved_models.text_model(tmp_path))
+    encoder = encoders.text_features(saved_models.text_model(tmp_path), None)
     assert encoder.dim == 2
     np.testing.assert_allclose(encoder(tf.constant(["dog", ""])), [[9, 3], [0, 3]])
 
 
 def test_an_output_called_default_is_taken(tmp_path):
-    encoder = encoders.text_features(saved_models.text_model(tmp_path, outputs=("a", "default")))
+    encoder = encoders.text_features(saved_models.text_model(tmp_path, outputs=("a", "default")), None)
     assert encoder.dim == 2
 
 
@@ -55,12 +55,12 @@ def test_exports_with_its_resources(tmp_path):
 )
 def test_a_folder_of_something_else(tmp_path, make, sentence):
     with pytest.raises(UserError, match=sentence):
-        encoders.text_features(make(tmp_path))
+        encoders.text_features(make(tmp_path), None)
 
 
-def test_only_hub_encoders_need_features():
+def test_encoders_of_word_numbers_need_no_features():
     with pytest.raises(UserError, match="needs no features beforehand"):
-        encoders.text_features("glove_mean")
+        encoders.text_features("glove_mean", None)
 
 
 def test_without_the_package(monkeypatch):

@@ -51,6 +51,12 @@ def test_an_ordering_needs_a_difference_above_the_noise(a, b, word):
     assert line.endswith(f"| {word} |") and "+2.00" in line
 
 
+def test_a_claim_without_numbers_is_checked_too():
+    table = {**TABLE, "rows": [{"name": "a"}, {"name": "b"}], "claims": [["b", "a"]]}
+    measured = reproduce.cells(table, {"a": [report(9.0), report(9.2)], "b": [report(12.0), report(12.2)]})
+    assert reproduce.orderings(table, measured) == ["| error | b vs a | above 0 | +3.00 ± 0.20 | holds |"]
+
+
 def test_a_failed_cell_is_shown(tmp_path):
     flags = reproduce.Flags(table="0", seeds=1, output=str(tmp_path / "results"))
     text = reproduce.write(flags, TABLE, {"a": [report(11.0)], "b": ["error: no space"]})
