@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -123,7 +124,9 @@ def convert(model, number_format, path):
 def _reason(result):
     if result.returncode < 0:
         return f"the converter crashed ({signal.Signals(-result.returncode).name}); leave this format out"
-    return (result.stderr.strip().splitlines() or ["no message"])[-1]
+    lines = result.stderr.strip().splitlines() or ["no message"]
+    # The converter tells where it was after it has told what went wrong.
+    return next((line for line in reversed(lines) if re.match(r"[\w.]*(Error|Exception)\b", line)), lines[-1])
 
 
 def runner(path, interpreter=None):

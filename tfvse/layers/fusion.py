@@ -42,7 +42,9 @@ class LocallyConnectedFusion(keras.layers.Layer):
 
     def call(self, side_outputs):
         stacked = ops.stack(side_outputs, axis=-1)
-        return self.activation(ops.sum(stacked * self.kernel, axis=-1) + self.bias)
+        fused = ops.sum(stacked * self.kernel, axis=-1)
+        # Spelt out, since LiteRT's converter stumbles over a bias of one number before a fully connected layer.
+        return self.activation(fused + ops.broadcast_to(self.bias, ops.shape(fused)[1:]))
 
     def compute_output_shape(self, input_shape):
         return input_shape[0]
