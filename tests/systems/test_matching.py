@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from keras import ops
 
+from tfvse.errors import UserError
 from tfvse.systems.matching import MatchingConfig, MatchingSystem, late_fusion
 
 PICTURES, CAPTIONS, DIM = 30, 3, 6
@@ -48,9 +49,11 @@ class Copy(MatchingSystem):
 def data(vocabulary=None):
     split = Split()
     splits = {"train": {}, "val": {}}
-    return types.SimpleNamespace(
-        split=lambda name: split, vocabulary=vocabulary, manifest={"splits": splits}, checksum="00"
-    )
+    split.data = types.SimpleNamespace(
+        split=lambda name: split, vocabulary=vocabulary, manifest={"splits": splits}, checksum="00",
+        known_texts=np.arange(PICTURES * CAPTIONS),
+    )  # fmt: skip
+    return split.data
 
 
 def copy(**settings):
@@ -109,6 +112,38 @@ def test_evaluation_finds_planted_pairs(fusion):
 def test_a_vocabulary_is_said_to_come_from_the_training_texts():
     assert "training" in copy().evaluate(data(vocabulary=object()), "val").vocabulary
     assert copy().evaluate(data(), "val").vocabulary == ""
+
+
+def test_a_score_is_lowered_by_half_the_closeness_to_training_samples():
+    split, system = data().split("val"), copy(hub_neighbours=2)
+    images, texts = system.embed_split(split)
+    to_text, to_image = system.scorers(split)
+    scores = np.mean([images[name] @ texts[name].T for name in ("first", "second")], axis=0)  # also those of training
+    np.testing.assert_allclose(
+        to_text(slice(4), slice(None)), scores[:4] - np.sort(scores, axis=0)[-2:].mean(axis=0) / 2, atol=1e-5
+    )
+    np.testing.assert_allclose(
+        to_image(slice(4), slice(2, 9)),
+        scores.T[:4, 2:9] - np.sort(scores.T, axis=0)[-2:, 2:9].mean(axis=0) / 2,
+        atol=1e-5,
+    )
+
+
+def test_a_report_says_that_scores_were_lowered():
+    assert copy(hub_neighbours=10).evaluate(data(), "val").protocol["hub_neighbours"] == 10
+    assert "hub_neighbours" not in copy().evaluate(data(), "val").protocol
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"canonical_components": 4, "image_components": 3}, "--image_components=3: must be 0 with --canonical"),
+        ({"canonical_components": 4, "train_text_encoder": True}, "--notrain_text_encoder"),
+    ],
+)
+def test_components_that_contradict_each_other_are_told(settings, told):
+    with pytest.raises(UserError, match=told):
+        copy(**settings).config.check()
 
 
 def test_folds_are_smaller_galleries():

@@ -54,6 +54,16 @@ def test_block_is_equations_5_1_to_5_6_by_hand():
     np.testing.assert_allclose(block(1, "convolution", weights)(x), [[0.0, 6.0]], atol=1e-6)  # starts as the mean
 
 
+def test_a_residual_branch_starts_as_its_input():
+    features = np.float32([[0.5, -2.0, 1.0, 0.0, 3.0, -1.0]])
+    np.testing.assert_allclose(branch(6, config(residual=True), "image_branch")(features), features, atol=1e-6)
+
+
+def test_a_residual_branch_of_another_width_is_told():
+    with pytest.raises(UserError, match="--residual: a branch gives 6 numbers and reads 10"):
+        branch(10, config(residual=True), "image_branch")
+
+
 def test_recurrences_share_the_layer_but_not_its_normalisation():
     # FC1 to FC4 with biases; batch normalisation has a scale and an offset a channel; fusion T + 1 weights and a bias.
     dense = 10 * 9 + 9 + 9 * 8 + 8 + 8 * 8 + 8 + 8 * 6 + 6

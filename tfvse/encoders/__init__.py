@@ -19,21 +19,24 @@ def image_encoder(name: str):
 def image_network(config, data):
     """The network that prepares the "image" of a batch.
 
-    A frozen one, float32 [B, D] → [B, --image_components, or D]; with --train_image_encoder the image encoder itself,
-    float32 [B, S, S, 3] → [B, D].
+    A frozen one, float32 [B, D] → [B, --image_components, --canonical_components or D]; with --train_image_encoder the
+    image encoder itself, float32 [B, S, S, 3] → [B, D].
     """
-    from tfvse.encoders import components
+    from tfvse.encoders import canonical, components
 
     if getattr(config, "train_image_encoder", False):
         return image_encoder(config.image_encoder).network
-
+    if config.canonical_components:
+        return canonical.networks(config, data)[0]
     return components.create(config.image_components, data)
 
 
 def text_network(config, data):
     """The network that turns the "text" of a batch into one vector per text; see `tfvse.encoders.text.create`."""
-    from tfvse.encoders import text
+    from tfvse.encoders import canonical, text
 
+    if config.canonical_components:
+        return canonical.networks(config, data)[1]
     return text.create(config, data)
 
 

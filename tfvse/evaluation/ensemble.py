@@ -44,4 +44,5 @@ def mean_of(scorers):
 
 
 def _described(config):
-    return f"{config.system} on {config.image_encoder} and {config.text_encoder}, seed {config.seed}"
+    hubs = f", {config.hub_neighbours} hub neighbours" if config.hub_neighbours else ""
+    return f"{config.system} on {config.image_encoder} and {config.text_encoder}, seed {config.seed}{hubs}"

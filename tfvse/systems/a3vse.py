@@ -112,8 +112,9 @@ class Config(MatchingConfig):
             raise UserError(f"--alignments={self.alignments}: must be some of {','.join(ALIGNMENTS)}, or empty")
         if self.negatives >= self.batch_size:
             raise UserError(f"--negatives={self.negatives}: a batch has at most {self.batch_size - 1}")
-        if self.image_components:
-            raise UserError(f"--image_components={self.image_components}: A3VSE reads the features as they are")
+        for name in ("image_components", "canonical_components"):
+            if getattr(self, name):
+                raise UserError(f"--{name}={getattr(self, name)}: A3VSE reads the features as they are")
 
 
 def image_network(shape, config):

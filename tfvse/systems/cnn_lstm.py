@@ -75,8 +75,6 @@ class Config(MatchingConfig):
             raise UserError(
                 f"--negatives={self.negatives}: a batch of {self.batch_size} pairs has at most {self.batch_size - 1}"
             )
-        if self.train_image_encoder and self.image_components:
-            raise UserError(f"--image_components={self.image_components}: must be 0 with --train_image_encoder")
 
     def optimizer_settings(self, factor=1.0):
         """The `Optimizer` that these settings describe, its rate times `factor`."""

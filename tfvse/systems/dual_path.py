@@ -94,8 +94,6 @@ class Config(MatchingConfig):
         super().check()
         if not all(step.isdecimal() for step in self.drop_at.split(",") if step):
             raise UserError(f"--drop_at={self.drop_at}: must be whole numbers such as 53100,70800")
-        if self.train_image_encoder and self.image_components:
-            raise UserError(f"--image_components={self.image_components}: must be 0 with --train_image_encoder")
 
     def optimizer_settings(self, factor=1.0, boundaries=()):
         """The `Optimizer` that these settings describe, its rate times `factor`."""

@@ -16,6 +16,7 @@ from tfvse.systems.base import Optimizer, Signature, System
 
 COLLAPSED = 0.99  # mean cosine of different samples from which an embedding counts as collapsed
 EMBED_BATCH, EMBED_PIXELS = 500, 32  # features or texts, and pictures from their pixels, embedded at once
+HUB_QUERIES = 10_000  # training samples of either modality that stand for queries, at most
 SHOWN_PAIRS = 100  # of the similarity matrix that is drawn during training, figure 6.6 of the thesis
 LITERT_PICTURES = 200  # of the gallery on which a LiteRT model is measured
 SHOWN_QUERIES, SHOWN_ANSWERS = 5, 5  # of the contact sheet, either way
@@ -43,6 +44,13 @@ class MatchingConfig(RunConfig):
     image_components: int = setting(
         0, "principal components of the pictures' features that are used; 0: the features as they are", low=0
     )
+    canonical_components: int = setting(
+        0, "canonical components of the pictures' and the texts' features that are used; 0: none", low=0
+    )
+    image_ridge: float = setting(
+        3.0, "ridge of the canonical components, in mean variances of the pictures' features", low=0.0
+    )
+    text_ridge: float = setting(0.03, "the same of the texts' features", low=0.0)
     annotated_percent: float = setting(
         100.0, "percent of the training pictures whose texts are known (a sparse corpus)", low=0.001, high=100.0
     )
@@ -51,6 +59,12 @@ class MatchingConfig(RunConfig):
     min_word_count: int = setting(1, "times that a word must occur in the training texts to be known", low=1)
     scores: str = setting("latent", "scores that are fused, separated by commas")
     fusion: str = setting("average", "late fusion of the scores", choices=("average", "adaptive"))
+    hub_neighbours: int = setting(
+        0,
+        "training samples by whose similarity a candidate's score is lowered (cross-domain similarity local "
+        "scaling); 0: none",
+        low=0,
+    )
     folds: int = setting(1, "folds of pictures over which retrieval is averaged", low=1)
     fold_size: int = setting(0, "pictures in a fold; 0: the split in --folds equal parts", low=0)
 
@@ -58,6 +72,17 @@ class MatchingConfig(RunConfig):
     def parts(self):
         """Names of the parts whose scores are fused, a tuple of str."""
         return tuple(self.scores.split(","))
+
+    def check(self):
+        """Raises `UserError` where components contradict each other or what is trained."""
+        super().check()
+        for name in ("image_components", "canonical_components"):
+            if getattr(self, name) and getattr(self, "train_image_encoder", False):
+                raise UserError(f"--{name}={getattr(self, name)}: must be 0 with --train_image_encoder")
+        if self.canonical_components and self.image_components:
+            raise UserError(f"--image_components={self.image_components}: must be 0 with --canonical_components")
+        if self.canonical_components and self.train_text_encoder:
+            raise UserError("--train_text_encoder: canonical components need fixed features; --notrain_text_encoder")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -178,8 +203,9 @@ class MatchingSystem(System):
             *self.scorers(part), part.image_of_text, folds=config.folds, fold_size=config.fold_size,
             scores=config.parts, fusion=config.fusion, seed=config.seed,
         )  # fmt: skip
-        encoders = {"image_encoder": config.image_encoder, "text_encoder": config.text_encoder}
-        result = result._replace(protocol=encoders | result.protocol)
+        told = {"image_encoder": config.image_encoder, "text_encoder": config.text_encoder}
+        told |= {"hub_neighbours": config.hub_neighbours} if config.hub_neighbours else {}
+        result = result._replace(protocol=told | result.protocol)
         return report.Report.of(self, data, split, result, self._vocabulary(data))
 
     def _vocabulary(self, data):
@@ -193,16 +219,38 @@ class MatchingSystem(System):
     def scorers(self, split):
         """(picture → text, text → picture) of a `MatchingSplit`, as `evaluation.retrieval.evaluate` takes them."""
         images, texts = self.embed_split(split)
-        return self._scorer(images, texts), self._scorer(texts, images)
+        of_images, of_texts = self._hubness(split, images, texts)
+        return self._scorer(images, texts, of_texts), self._scorer(texts, images, of_images)
 
-    def _scorer(self, queries, gallery):
+    def _scorer(self, queries, gallery, hubness=None):
         """A callable (rows of queries, rows of the whole gallery) → fused scores, np.float32 [rows, rows]."""
 
         def score(rows, columns):
             scores = [queries[name][rows] @ gallery[name][columns].T for name in self.config.parts]
-            return ops.convert_to_numpy(late_fusion(scores, self.config.fusion))
+            fused = ops.convert_to_numpy(late_fusion(scores, self.config.fusion))
+            return fused if hubness is None else fused - hubness[columns]
 
         return score
+
+    def _hubness(self, split, images, texts):
+        """What scores are lowered by: (of a split's embedded pictures, of its texts), each np.float32 or None.
+
+        Half the mean score with the `hub_neighbours` closest training samples of the other modality: the cross-domain
+        similarity local scaling of A. Conneau et al., "Word translation without parallel data" (ICLR 2018), with the
+        training samples for the queries to come. Its term of the query is left out, as it changes no order.
+        """
+        neighbours = self.config.hub_neighbours
+        if not neighbours:
+            return None, None
+        train, known = split.data.split("train"), split.data.known_texts
+        rows = known[_spread(len(known))]
+        pictures = np.unique(train.image_of_text[known])
+        train_texts = _in_batches(self.embed_texts, train.text_inputs(), rows)
+        train_images = _in_batches(self.embed_images, train.image_inputs(), pictures[_spread(len(pictures))])
+        return (
+            _closeness(self._scorer(train_texts, images), train_texts, neighbours) / 2,
+            _closeness(self._scorer(train_images, texts), train_images, neighbours) / 2,
+        )
 
     def samples(self, data):
         """The similarity matrix of the first pairs of the monitored split: a bright diagonal on a dark ground."""
@@ -221,11 +269,11 @@ class MatchingSystem(System):
         from tfvse.evaluation import pictures
 
         part = data.split(split)
-        images, texts = self.embed_split(part)
+        texts_for, images_for = self.scorers(part)
         image_of_text = part.image_of_text
 
-        def best(queries, gallery, rows):
-            return np.argsort(-self._scorer(queries, gallery)(rows, slice(None)), axis=1)[:, :SHOWN_ANSWERS]
+        def best(scorer, rows):
+            return np.argsort(-scorer(rows, slice(None)), axis=1)[:, :SHOWN_ANSWERS]
 
         def picture(row):
             return decode_picture(part.picture(row)).numpy()
@@ -233,12 +281,12 @@ class MatchingSystem(System):
         text_rows = np.linspace(0, len(image_of_text) - 1, SHOWN_QUERIES).astype(int)
         text_queries = [
             pictures.TextQuery(part.texts[row], [picture(i) for i in found], list(found == image_of_text[row]))
-            for row, found in zip(text_rows, best(texts, images, text_rows), strict=True)
+            for row, found in zip(text_rows, best(images_for, text_rows), strict=True)
         ]
         image_rows = image_of_text[text_rows]
         image_queries = [
             pictures.ImageQuery(picture(row), list(part.texts[found]), list(image_of_text[found] == row))
-            for row, found in zip(image_rows, best(images, texts, image_rows), strict=True)
+            for row, found in zip(image_rows, best(texts_for, image_rows), strict=True)
         ]
         title = f"{self.config.system} on {self.config.data}, {split}: {len(part.image_ids)} pictures"
         return [pictures.contact_sheet(run_dir / "retrieval.png", text_queries, image_queries, title)]
@@ -257,8 +305,10 @@ class MatchingSystem(System):
         config, gallery = self.config, self.gallery(data)
         image_encoder, (read_texts, text_resources) = encoders.image_encoder(config.image_encoder), self._reader(data)
         read_images = image_encoder.pixels if self.pixels else image_encoder
-        index = [{name: tf.Variable(rows, trainable=False) for name, rows in parts.items()}
-                 for parts in self.embed_split(gallery)]  # fmt: skip
+        embedded = self.embed_split(gallery)
+        hubness = [tf.Variable(0.0 if lowered is None else lowered, trainable=False, dtype=tf.float32)
+                   for lowered in self._hubness(gallery, *embedded)]  # fmt: skip
+        index = [{name: tf.Variable(rows, trainable=False) for name, rows in parts.items()} for parts in embedded]
         ids, texts, owners = (
             tf.Variable(values, trainable=False)
             for values in (gallery.image_ids, gallery.texts, gallery.image_ids[gallery.image_of_text])
@@ -271,15 +321,15 @@ class MatchingSystem(System):
             return self.embed_texts(read_texts(text))
 
         def best(queries, candidates, k):
-            scores = [tf.matmul(queries[name], candidates[name], transpose_b=True) for name in config.parts]
-            return graph.top_k(late_fusion(scores, config.fusion), k)
+            scores = [tf.matmul(queries[name], index[candidates][name], transpose_b=True) for name in config.parts]
+            return graph.top_k(late_fusion(scores, config.fusion) - hubness[candidates], k)
 
         def search(text, k):
-            scores, rows = best(encode_text(text), index[0], k)
+            scores, rows = best(encode_text(text), 0, k)
             return {"ids": tf.gather(ids, rows), "scores": scores}
 
         def search_by_image(image, k):
-            scores, rows = best(encode_image(image), index[1], k)
+            scores, rows = best(encode_image(image), 1, k)
             return {"texts": tf.gather(texts, rows), "ids": tf.gather(owners, rows), "scores": scores}
 
         image, text, k = ({name: spec} for name, spec in _INPUTS.items())
@@ -339,11 +389,31 @@ class MatchingSystem(System):
 _INPUTS = {"image": ("string", (None,)), "text": ("string", (None,)), "k": ("int32", ())}
 
 
-def _in_batches(function, inputs):
-    """`function`: [B, …] → name → [B, D], applied to an array of any length: name → np.float32 [N, D]."""
+def _in_batches(function, inputs, rows=None):
+    """`function`: [B, …] → name → [B, D], applied to an array of any length, or to `rows` of it.
+
+    Returns:
+      name → np.float32 [N, D].
+    """
     import tensorflow as tf
 
     graph = tf.function(function, reduce_retracing=True)
     size = EMBED_PIXELS if len(inputs.shape) == 4 else EMBED_BATCH
-    batches = [graph(tf.constant(inputs[i : i + size])) for i in range(0, len(inputs), size)]
+    rows = np.arange(len(inputs)) if rows is None else rows
+    batches = [graph(tf.constant(inputs[rows[i : i + size]])) for i in range(0, len(rows), size)]
     return {name: np.concatenate([batch[name].numpy() for batch in batches]) for name in batches[0]}
+
+
+def _spread(count):
+    """At most `HUB_QUERIES` rows of `count`, evenly spread: int64."""
+    return np.linspace(0, count - 1, min(count, HUB_QUERIES)).round().astype(np.int64)
+
+
+def _closeness(score, queries, neighbours):
+    """Mean of every candidate's highest `neighbours` scores with embedded `queries`: np.float32 [N]."""
+    count, best = len(next(iter(queries.values()))), np.empty([0, 0])
+    for start in range(0, count, EMBED_BATCH):
+        scores = score(slice(start, start + EMBED_BATCH), slice(None))
+        scores = np.concatenate([best, scores]) if start else scores
+        best = np.sort(scores, axis=0)[-neighbours:]
+    return best.mean(axis=0)

@@ -24,6 +24,7 @@ Where this departs from the thesis, or the thesis is silent
     - The loss is the mean over the pairs of the batch.
     - Batch normalisation follows FC2, every recurrence of FC3, and FC4; FC1 has dropout in its place (section 5.3.2).
     - Eqs 5.1-5.4 leave batch normalisation out; figure 5.1 has it between the FC layer and its ReLU, and so has this.
+    - --residual is ours: with --canonical_components a picture and its text start out close to each other.
     - With no fusion the block gives what its last recurrence gives. The fusion weights start at 1 / (T + 1).
 
 Numbers to reach (R@1, R@5 in percent on 1,000 test pictures of Flickr30K; ResNet-152 and HGLMM features; tables 5.1 to
@@ -73,6 +74,7 @@ class Config(RankingConfig):
     block_fusion: str = setting(
         "convolution", "fusion of the T + 1 results of FC3", choices=("none", "sum", "convolution")
     )
+    residual: bool = setting(False, "add a branch's input to what FC4 gives, which starts at 0")
     cross_weight: float = setting(1.0, "weight alpha_1 of negatives of the other modality", low=0.0)
     intra_weight: float = setting(0.5, "weight alpha_2 of negatives of the same modality; 0: bi-directional", low=0.0)
     image_to_text_weight: float = setting(2.0, "weight beta_1 of ranking texts for a picture", low=0.0)
@@ -111,8 +113,14 @@ def recurrent_residual(x, steps, fusion, name="fc3"):
 
 
 def branch(input_dim, config, name):
-    """FC1 to FC4 of one modality: Model [B, input_dim] → [B, width of FC4], not normalised."""
+    """FC1 to FC4 of one modality: Model [B, input_dim] → [B, width of FC4], not normalised.
+
+    Raises:
+      UserError: the input is to be added to FC4's output and has another width.
+    """
     widths = layer_widths(config.widths, 4)
+    if config.residual and input_dim != widths[3]:
+        raise UserError(f"--residual: a branch gives {widths[3]} numbers and reads {input_dim}; make FC4 as wide")
     features = keras.Input((input_dim,))
     hidden = keras.layers.Dropout(config.input_dropout)(features)
     hidden = keras.layers.Dense(widths[0], activation="relu", name="fc1")(hidden)
@@ -125,7 +133,9 @@ def branch(input_dim, config, name):
         hidden = keras.layers.Dense(widths[2], name="fc3")(hidden)
         hidden = keras.layers.ReLU()(batch_normalization(momentum=NORM_MOMENTUM, name="fc3_norm")(hidden))
     hidden = keras.layers.Dense(widths[3], name="fc4")(hidden)
-    return keras.Model(features, batch_normalization(momentum=NORM_MOMENTUM, name="fc4_norm")(hidden), name=name)
+    start = {"gamma_initializer": "zeros"} if config.residual else {}
+    hidden = batch_normalization(momentum=NORM_MOMENTUM, name="fc4_norm", **start)(hidden)
+    return keras.Model(features, hidden + features if config.residual else hidden, name=name)
 
 
 class RRFNet(MatchingSystem):
