@@ -35,8 +35,8 @@ Where this departs from the paper, or the paper is silent
     - Table 1 prints 23,200 pairs for half of Flickr30K's pictures with two sentences; they are 29,000 here.
     - Weight decay is an L2 penalty on matrices.
     - `negatives` above 1 takes the mean over several hardest negatives, and `adversarial_weight` below 1 weakens the
-      discriminators. Short schedules need both: with one negative the first few hundred steps learn little (VSE++
-      tells the same), and while pictures and texts still lie far apart the reversed gradients outweigh the triplets'.
+      discriminators. Short schedules need both: with one negative the first few hundred steps learn little, and while
+      pictures and texts still lie far apart the reversed gradients outweigh the triplets'.
 
 Numbers to reach (R@1, R@5, R@10 in percent; tables 1-5)
 
