@@ -29,6 +29,7 @@ def config(tmp_path):
         "train_text_encoder": True,
         "train_words": True,
         "text_weights": "",
+        "canonical_components": 0,
     }
     return types.SimpleNamespace(max_words=4, **settings)
 
