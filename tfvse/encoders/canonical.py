@@ -11,7 +11,7 @@ import functools
 import keras
 import numpy as np
 
-from tfvse.encoders.components import SquareRoot
+from tfvse.encoders.components import SquareRoot, turned
 from tfvse.errors import UserError
 
 
@@ -43,19 +43,11 @@ def networks(config, data) -> tuple[keras.Model, keras.Model]:
     if kept > min(widths):
         raise UserError(f"--canonical_components={kept}: there are at most {min(widths)}, the narrower feature's width")
     image_turn, text_turn = _fit(data, kept, config.image_ridge, config.text_ridge)
+    image, text = (keras.Input([width]) for width in widths)
     return (
-        _network(widths[0], SquareRoot(name="root"), image_turn, "image_encoder"),
-        _network(widths[1], keras.layers.Identity(), text_turn, "text_encoder"),
+        turned(image, SquareRoot(name="root")(image), image_turn, "image_encoder"),
+        turned(text, text, text_turn, "text_encoder"),
     )
-
-
-def _network(width, first, turn, name):
-    inputs = keras.Input([width])
-    layer = keras.layers.Dense(turn[0].shape[1], name="turn")
-    network = keras.Model(inputs, layer(first(inputs)), name=name)
-    layer.set_weights(turn)
-    network.trainable = False
-    return network
 
 
 @functools.lru_cache(maxsize=1)  # both networks of a system need it

@@ -43,8 +43,13 @@ def create(kept: int, data) -> keras.Model:
     mean = roots.mean(axis=0)
     variances, axes = np.linalg.eigh(np.cov(roots, rowvar=False, bias=True))  # the largest come last
     axes = axes[:, ::-1][:, :kept] / np.sqrt(max(variances[::-1][:kept].mean(), 1e-12))
-    turn = keras.layers.Dense(kept, name="turn")
-    network = keras.Model(inputs, turn(SquareRoot(name="root")(inputs)), name="image_encoder")
-    turn.set_weights([axes, -mean @ axes])
+    return turned(inputs, SquareRoot(name="root")(inputs), (axes, -mean @ axes), "image_encoder")
+
+
+def turned(inputs, hidden, weights, name) -> keras.Model:
+    """Frozen model from symbolic `inputs` to `hidden` @ axes + bias; weights: (axes [D, K], bias [K])."""
+    turn = keras.layers.Dense(weights[0].shape[1], name="turn")
+    network = keras.Model(inputs, turn(hidden), name=name)
+    turn.set_weights(weights)
     network.trainable = False
     return network
