@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from tfvse.data import manifest, matching, records
+from tfvse.data import captioned, manifest, records
 from tfvse.data.decode import decode_picture
 from tools import prepare_data
 
@@ -43,7 +43,7 @@ def prepare(name, folder, **flags):
 def add_features(folder, what, encoder, dim):
     """Features whose first number is their row, to every split."""
     for split, counts in manifest.read(folder)["splits"].items():
-        part = matching.feature_part(split, what, encoder)
+        part = captioned.feature_part(split, what, encoder)
         rows = np.arange(counts[f"{what}s"] * dim, dtype=np.float32).reshape(-1, dim)
         rows[:, 0] = np.arange(len(rows))
         fields = {"feature": {"dtype": "float32", "shape": [dim]}}

@@ -7,8 +7,8 @@ import tensorflow as tf
 
 from tests.data import making
 from tfvse import data
-from tfvse.data import manifest, matching, pipeline, verification
-from tfvse.data.matching import Captioned
+from tfvse.data import captioned, manifest, matching, pipeline, verification
+from tfvse.data.captioned import Captioned
 from tfvse.errors import UserError
 
 NAME = "synthetic_matching"
@@ -106,7 +106,7 @@ def test_without_classes_there_are_no_labels_of_the_set(loaded, config):
 def test_a_picture_has_any_number_of_labels(tmp_path, pictures, read):
     train = [Captioned(str(i), picture, ("a",), labels) for i, (picture, labels) in enumerate(zip(
         pictures(3), [(0, 2), (), (1,)], strict=True))]  # fmt: skip
-    entries = matching.write(tmp_path, {"train": train}, verification.Findings(), ("x", "y", "z"), single_label=False)
+    entries = captioned.write(tmp_path, {"train": train}, verification.Findings(), ("x", "y", "z"), single_label=False)
     manifest.write(tmp_path, {"data_set": "x", **entries})
     assert (entries["classes"], entries["single_label"]) == (["x", "y", "z"], False)
     assert read(tmp_path, "train/images", "labels") == [[1, 0, 1], [0, 0, 0], [0, 1, 0]]
@@ -173,7 +173,7 @@ def test_the_checksum_is_of_what_training_reads(loaded):
 
 def write(folder, splits, skip_bad=False):
     findings = verification.Findings(skip_bad)
-    entries = matching.write(folder, splits, findings)
+    entries = captioned.write(folder, splits, findings)
     manifest.write(folder, {"data_set": "x", **entries})
     return entries
 
@@ -209,4 +209,4 @@ def test_an_empty_split_is_refused(tmp_path, pictures):
 
 
 def test_feature_parts_are_file_names():
-    assert matching.feature_part("val", "text", "hub:https://a/b") == "val/text_features.hub_https___a_b"
+    assert captioned.feature_part("val", "text", "hub:https://a/b") == "val/text_features.hub_https___a_b"

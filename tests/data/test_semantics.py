@@ -8,7 +8,7 @@ import pytest
 
 from tests.data.test_matching import NAME, SETTINGS
 from tfvse import data
-from tfvse.data import manifest, matching, pipeline, records
+from tfvse.data import captioned, manifest, matching, pipeline, records
 from tfvse.errors import UserError
 
 SPARSE = {**SETTINGS, "image_encoder": "regions", "annotated_percent": 25.0, "sentences": 1, "semantics": "regional"}
@@ -20,12 +20,12 @@ def folder(prepared, tmp_path_factory):
     path = shutil.copytree(prepared / NAME, tmp_path_factory.mktemp("regions") / NAME)
     for split, counts in manifest.read(path)["splits"].items():
         rows = range(counts["images"])
-        part = matching.feature_part(split, "image", "regions")
+        part = captioned.feature_part(split, "image", "regions")
         features = ({"feature": np.full([3, 2], row, np.float16)} for row in rows)
         words = ({"regional": f"thing picture{row}".encode(), "global": b"whole"} for row in rows)
         fields = {"feature": {"dtype": "float16", "shape": [3, 2]}}
         manifest.add_part(path, part, records.write(path / part, features, fields))
-        part, fields = matching.semantics_part(part), {"regional": "bytes", "global": "bytes"}
+        part, fields = captioned.semantics_part(part), {"regional": "bytes", "global": "bytes"}
         manifest.add_part(path, part, records.write(path / part, words, fields))
     return path
 
@@ -66,6 +66,16 @@ def test_only_known_texts_and_semantics_make_the_vocabulary(sparse, config, fold
     assert set(sparse.vocabulary.words) == {word for text in texts for word in text.replace(":", "").split()}
     alone = data.load(config(NAME, folder, **SPARSE | {"semantics": "none", "annotated_percent": 1.0}))
     assert alone.vocabulary.size - 2 == len(train.texts[alone.known_texts][0].replace(":", "").split())
+
+
+def test_only_known_texts_are_labels(config, folder):
+    found = data.load(config(NAME, folder, **SPARSE | {"labels": "words", "label_words": 100}))
+    train, known = found.split("train"), found.known_texts
+    assert set(found.classes) <= {word for text in train.texts[known] for word in text.replace(":", "").split()}
+    for row in known:
+        words = set(train.texts[row].replace(":", "").split()) & set(found.classes)
+        picture = train.targets()[train.image_of_text[row]].astype(bool)
+        assert set(np.array(found.classes)[picture]) == words  # one known sentence a picture
 
 
 def test_global_words_instead(config, folder):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfvse import encoders
 from tfvse.encoders import canonical
 from tfvse.errors import UserError
 
@@ -59,7 +60,14 @@ class Data(types.SimpleNamespace):
 
 def config(**changed):
     return types.SimpleNamespace(
-        **{"canonical_components": 3, "image_ridge": 1.0, "text_ridge": 0.1, "text_encoder": "minilm"} | changed
+        **{
+            "canonical_components": 3,
+            "image_ridge": 1.0,
+            "text_ridge": 0.1,
+            "text_encoder": "minilm",
+            "image_encoder": "x",
+        }
+        | changed
     )
 
 
@@ -84,9 +92,14 @@ def test_networks_are_frozen_and_bring_pairs_together():
     [
         ({"canonical_components": 6}, {}, "--canonical_components=6: there are at most 5"),
         ({"text_encoder": "lstm"}, {"vocabulary": object()}, "--text_encoder=lstm has no features beforehand"),
-        ({}, {"image_shape": (36, 6)}, "needs one vector per picture"),
     ],
 )
 def test_what_cannot_be_is_told(settings, described, told):
     with pytest.raises(UserError, match=told):
         canonical.networks(config(**settings), data(**described))
+
+
+@pytest.mark.parametrize("settings", [{}, {"canonical_components": 0}])
+def test_regions_are_no_single_vector(settings):
+    with pytest.raises(UserError, match="one vector per picture"):
+        encoders.image_network(config(**settings), data(image_shape=(36, 6)))

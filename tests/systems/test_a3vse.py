@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from tfvse.errors import UserError
 from tfvse.systems import base
-from tfvse.systems.a3vse import A3VSE, ALIGNMENTS, Config, image_network, reversal
+from tfvse.systems.a3vse import A3VSE, ALIGNMENTS, Config, image_network, reversal, shared_words
 
 PAIRS, REGIONS, WIDTH, WORDS = 8, 4, 5, 6
 DISCRIMINATORS = {f"discriminator_{a}_{b}" for pairs in ALIGNMENTS.values() for a, b, _ in pairs}
@@ -141,6 +141,23 @@ def test_without_attention_the_mean_is_taken():
     assert system().image_parts(image)["latent"].shape == (PAIRS, 3 * 6)
 
 
+def test_without_training_shared_words_are_counted():
+    split = types.SimpleNamespace(
+        data=types.SimpleNamespace(tokenizer="words"), semantics=np.array(["red ball of string", "tabby cat"]),
+        texts=np.array(["a red ball", "the cat of a friend", "a tree"]),
+    )  # fmt: skip
+    images, texts = shared_words(split)
+    np.testing.assert_array_equal(images["semantics"] @ texts["semantics"].T, [[2, 0, 0], [0, 1, 0]])
+
+
+def test_shared_words_are_neither_trained_nor_exported():
+    found = system()
+    found.config = config(scores="semantics")
+    for refused in (found.stages, lambda: found.signatures(None)):
+        with pytest.raises(UserError, match="evaluate.py alone"):
+            refused()
+
+
 @pytest.mark.parametrize("attention", [True, False])
 def test_padding_has_no_say(attention):
     found = system(attention=attention)
@@ -178,6 +195,7 @@ def test_training_lowers_the_triplets_and_pairs_are_found():
         ({"image_components": 4}, "--image_components"),
         ({"semantics": "local"}, "--semantics"),
         ({"negatives": PAIRS}, "--negatives"),
+        ({"scores": "semantics", "hub_neighbours": 5}, "--hub_neighbours"),
     ],
 )
 def test_contradicting_settings_are_told(settings, words):

@@ -9,7 +9,7 @@ from tests.systems.test_cyclematch import cosines, naive_loss, scores
 from tfvse import config as configs
 from tfvse import data as data_sets
 from tfvse.errors import UserError
-from tfvse.evaluation import retrieval
+from tfvse.evaluation import retrieval, similarity
 from tfvse.systems import base
 from tfvse.systems.cnn_lstm import CNNLSTM, Config, branch
 from tfvse.training.trainer import Trainer
@@ -74,7 +74,7 @@ def test_a_collapse_scores_chance():
     found, data = collapsed(), batch()
     parts = [{"embedding": rows.numpy()} for rows in (found.embed_images(data["image"])["embedding"],
                                                       found.embed_texts(data["text"])["embedding"])]  # fmt: skip
-    scorers = found._scorer(*parts), found._scorer(*parts[::-1])
+    scorers = similarity.scorer(found, *parts), similarity.scorer(found, *parts[::-1])
     metrics = retrieval.evaluate(*scorers, np.arange(PAIRS), bootstrap_samples=0).metrics
     assert metrics["t2i/R@1"] == pytest.approx(100 / PAIRS) and metrics["i2t/R@10"] == pytest.approx(1000 / PAIRS)
 

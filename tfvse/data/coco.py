@@ -14,8 +14,8 @@ import collections
 import dataclasses
 import json
 
-from tfvse.data import flickr, matching, verification
-from tfvse.data.matching import Captioned
+from tfvse.data import captioned, flickr, verification
+from tfvse.data.captioned import Captioned
 from tfvse.data.tfds import load_tfds
 from tfvse.errors import UserError
 
@@ -53,7 +53,7 @@ def prepare(flags, folder):
         for split, entries in splits.items()
     }
     source = f"COCO 2014 captions, splits: {variant}"
-    written = matching.write(folder, splits, findings, classes, single_label=False)
+    written = captioned.write(folder, splits, findings, classes, single_label=False)
     return {"licence": LICENCE, "source": source, **written}
 
 
@@ -113,7 +113,7 @@ def prepare_tfds(flags, folder):
     train = "train+restval" if variant == "karpathy_restval" else "train"
     _, sets = load_tfds("coco_captions", {"train": train, "val": "val", "test": "test"}, ("image",))
     splits = {split: _TfdsCaptions(examples) for split, examples in sets.items()}
-    written = matching.write(folder, splits, verification.Findings(flags.skip_bad))
+    written = captioned.write(folder, splits, verification.Findings(flags.skip_bad))
     return {"licence": LICENCE, "source": f"TensorFlow Datasets coco_captions, splits: {variant}", **written}
 
 

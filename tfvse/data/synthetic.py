@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 
-from tfvse.data import classification, images, matching, translation, verification
+from tfvse.data import captioned, classification, images, translation, verification
 
 COLOURS = {
     "red": (220, 40, 40), "green": (40, 170, 60), "blue": (50, 80, 220), "yellow": (235, 205, 50),
@@ -52,7 +52,7 @@ def prepare_matching(flags, folder):
     """
     rng = np.random.default_rng(flags.seed)
     scenes = list(itertools.product(COLOURS, SHAPES, PLACES))
-    captioned = []
+    pictures = []
     for i in rng.permutation(len(scenes)):
         colour, shape, place = scenes[i]
         picture = images.encode_png(draw(shape, COLOURS[colour], PLACES[place], 64, rng))
@@ -60,9 +60,9 @@ def prepare_matching(flags, folder):
             f"a {colour} {shape} at the {place}", f"{place}: {shape} in {colour}", f"a {colour} {shape}", f"the {shape}"
         )  # fmt: skip
         name, label = f"{colour}-{shape}-{place}", (SHAPES.index(shape),)
-        captioned.append(matching.Captioned(name, picture, texts[: rng.integers(2, 5)], label))
-    splits = {"train": captioned[:160], "val": captioned[160:200], "test": captioned[200:]}
-    return {**SOURCE, **matching.write(folder, splits, verification.Findings(flags.skip_bad), SHAPES)}
+        pictures.append(captioned.Captioned(name, picture, texts[: rng.integers(2, 5)], label))
+    splits = {"train": pictures[:160], "val": pictures[160:200], "test": pictures[200:]}
+    return {**SOURCE, **captioned.write(folder, splits, verification.Findings(flags.skip_bad), SHAPES)}
 
 
 def prepare_classification(flags, folder):

@@ -21,11 +21,19 @@ def image_network(config, data):
 
     A frozen one, float32 [B, D] → [B, --image_components, --canonical_components or D]; with --train_image_encoder the
     image encoder itself, float32 [B, S, S, 3] → [B, D].
+
+    Raises:
+      UserError: the encoder gives regions instead of one vector per picture, or has too few numbers.
     """
     from tfvse.encoders import canonical, components
 
     if getattr(config, "train_image_encoder", False):
         return image_encoder(config.image_encoder).network
+    if len(data.element_spec["image"].shape) > 2:
+        raise UserError(
+            f"--image_encoder={config.image_encoder}: it gives regions, and this system reads one vector per picture; "
+            "take another"
+        )
     if config.canonical_components:
         return canonical.networks(config, data)[0]
     return components.create(config.image_components, data)

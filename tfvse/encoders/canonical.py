@@ -29,15 +29,13 @@ def networks(config, data) -> tuple[keras.Model, keras.Model]:
       mean of their variances is 1.
 
     Raises:
-      UserError: a feature is no single vector, a text has none, or there are fewer components than asked for.
+      UserError: a text has no feature beforehand, or there are fewer components than asked for.
     """
     if data.vocabulary is not None:
         raise UserError(
             f"--canonical_components: --text_encoder={config.text_encoder} has no features beforehand; take minilm, "
             "hglmm or hub:<handle or folder>"
         )
-    if len(data.element_spec["image"].shape) > 2:
-        raise UserError("--canonical_components: needs one vector per picture, and this encoder gives regions")
     widths = [data.element_spec[name].shape[-1] for name in ("image", "text")]
     kept = config.canonical_components
     if kept > min(widths):

@@ -33,8 +33,6 @@ def create(kept: int, data) -> keras.Model:
       UserError: there are fewer numbers in a feature than components asked for.
     """
     inputs = keras.Input([data.element_spec["image"].shape[-1]])
-    if len(data.element_spec["image"].shape) > 2:
-        raise UserError("--image_encoder: it gives regions, and this system reads one vector per picture; take another")
     if not kept:
         return keras.Model(inputs, keras.layers.Identity()(inputs), name="image_encoder")
     if kept > inputs.shape[-1]:

@@ -13,7 +13,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from tfvse import encoders
-from tfvse.data import manifest, matching, records
+from tfvse.data import captioned, manifest, records
 from tfvse.encoders import image, region_files
 from tfvse.errors import UserError
 from tfvse.files import atomic_write
@@ -56,7 +56,7 @@ def _missing(prepared_dir, what, name):
     found = manifest.read(prepared_dir)
     if found["kind"] != "matching":
         raise UserError(f"--prepared_dir={prepared_dir}: is for {found['kind']}; features are of pictures with texts")
-    parts = {matching.feature_part(split, what, name): f"{split}/{what}s" for split in manifest.splits(found)}
+    parts = {captioned.feature_part(split, what, name): f"{split}/{what}s" for split in manifest.splits(found)}
     return {part: source for part, source in parts.items() if part not in found["parts"]}
 
 
@@ -101,7 +101,7 @@ def _extract(prepared_dir, todo, read):
             _fill(chunks, read(inputs, start), start, len(inputs), part)
         if _first(chunks, "regional") is not None:
             words = dict.fromkeys(("regional", "global"), "bytes")
-            _write(prepared_dir, matching.semantics_part(part), chunks, words, len(inputs))
+            _write(prepared_dir, captioned.semantics_part(part), chunks, words, len(inputs))
         feature = _first(chunks, "feature")
         # The features come last, since they are what says that nothing is missing.
         fields = {"feature": {"dtype": str(feature.dtype), "shape": list(feature.shape)}}

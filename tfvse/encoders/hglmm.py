@@ -30,7 +30,7 @@ import numpy as np
 import scipy.linalg
 import tensorflow as tf
 
-from tfvse.data import manifest, matching, records
+from tfvse.data import captioned, manifest, records
 from tfvse.data.text import RESERVED, TOKENIZERS, Vocabulary
 from tfvse.encoders import mixture, word_vectors
 from tfvse.errors import UserError
@@ -167,7 +167,7 @@ def fit(prepared_dir: pathlib.Path, vectors: str, dim: int) -> None:
         raise UserError(f"--prepared_dir={prepared_dir}: is for {found['kind']}, and hglmm needs texts to be fitted to")
     texts = records.Part(prepared_dir, found, "train/texts")
     tokenizer = found.get("tokenizer", "words")
-    vocabulary = Vocabulary.read(path.with_name(matching.VOCABULARY))
+    vocabulary = Vocabulary.read(path.with_name(captioned.VOCABULARY))
     counts = dict(zip(vocabulary.words, vocabulary.counts, strict=True))
     words, points = _known(list(counts), vectors)
     trained = [row for row, word in enumerate(words) if word in counts]

@@ -30,8 +30,8 @@ Where this departs from the paper, or the paper is silent
     - Without semantics there are no other pictures, and only v and t can be aligned.
     - Regions and their words come from a file of bottom-up features as in the paper, or from the cells of a classifier
       (`encoders.regions`): its 1000 class names have no attributes. Global semantics are then the names of the whole
-      picture from 0.3 of the highest probability on, not the paper's four taggers; its training-free baseline, which
-      needs them and WordNet, is left out.
+      picture from 0.3 of the highest probability on, not the paper's four taggers, and the training-free baseline
+      compares words as they are, without WordNet's synonyms and without the taggers' confidence.
     - Table 1 prints 23,200 pairs for half of Flickr30K's pictures with two sentences; they are 29,000 here.
     - Weight decay is an L2 penalty on matrices.
     - `negatives` above 1 takes the mean over several hardest negatives, and `adversarial_weight` below 1 weakens the
@@ -46,6 +46,7 @@ Numbers to reach (R@1, R@5, R@10 in percent; tables 1-5)
       global semantics                 29.0 56.3 67.2    40.5 67.4 77.6
       without attention                23.8 50.1 62.7    35.8 64.3 75.1
       without any adversarial loss     30.9 58.5 69.0    43.8 70.9 79.5
+      global semantics, no training    10.5 21.5 29.2    12.1 24.0 31.1
     Flickr30K, all                     49.5 79.5 86.6    65.0 89.2 94.5
     MS-COCO 5K, 10 % x 5               23.2 50.5 64.1    30.5 60.4 73.1
     MS-COCO 5K, all                    39.0 68.0 80.1    49.3 81.1 90.2
@@ -54,6 +55,7 @@ Numbers to reach (R@1, R@5, R@10 in percent; tables 1-5)
 import dataclasses
 
 import keras
+import numpy as np
 from keras import ops
 
 from tfvse.config import setting
@@ -81,6 +83,10 @@ class Config(MatchingConfig):
 
     image_encoder: str = setting("efficientnet_lite0_regions", "encoder of regions that made the pictures' features")
     text_encoder: str = setting("lstm_attention", "A3VSE's own text encoder", choices=("lstm_attention",))
+    scores: str = setting(
+        "latent", "what is scored: embeddings or, in evaluation, the words that a text shares with the semantics",
+        choices=("latent", "semantics"),
+    )  # fmt: skip
     min_word_count: int = setting(4, "times that a word must occur in the known texts to be known", low=1)
     semantics: str = setting(
         "regional", "words that stand for the texts of other pictures", choices=("none", "regional", "global")
@@ -112,6 +118,8 @@ class Config(MatchingConfig):
             raise UserError(f"--alignments={self.alignments}: must be some of {','.join(ALIGNMENTS)}, or empty")
         if self.negatives >= self.batch_size:
             raise UserError(f"--negatives={self.negatives}: a batch has at most {self.batch_size - 1}")
+        if self.scores == "semantics" and self.hub_neighbours:
+            raise UserError(f"--hub_neighbours={self.hub_neighbours}: must be 0 with --scores=semantics")
         for name in ("image_components", "canonical_components"):
             if getattr(self, name):
                 raise UserError(f"--{name}={getattr(self, name)}: A3VSE reads the features as they are")
@@ -150,6 +158,24 @@ def discriminator(width, units, name):
     return keras.Sequential([keras.Input([width]), hidden, keras.layers.Dense(1, name="score")], name=name)
 
 
+def shared_words(split):
+    """The training-free baseline: how many words of a picture's semantics occur in a text, but for stop words.
+
+    Args:
+      split: `tfvse.data.matching.MatchingSplit` with semantics.
+
+    Returns:
+      ({"semantics": s_g}, {"semantics": q}), np.float32 [N, V] and [T, V] of zeros and ones over the V words of the
+      split's semantics; their products are the scores r.
+    """
+    from tfvse.data import labels
+
+    tokenizer = split.data.tokenizer
+    words = labels.frequent_words(split.semantics, None, tokenizer)
+    found = (labels.targets(t, np.arange(len(t)), words, tokenizer) for t in (split.semantics, split.texts))
+    return tuple({"semantics": rows} for rows in found)
+
+
 def reversal(progress):
     """γ of section 4.3, from 0 at the beginning of training (progress 0) to almost 1 at its end (progress 1)."""
     return 2.0 / (1.0 + ops.exp(-STEEPNESS * progress)) - 1.0
@@ -185,6 +211,7 @@ class A3VSE(MatchingSystem):
     def stages(self):
         """One stage over all networks; eq. 9 as the weights of its losses."""
         config = self.config
+        self._require_embeddings()
         optimizer = Optimizer(
             "adam", config.learning_rate, weight_decay=config.weight_decay, clip_norm=config.clip_norm,
             schedule="step", boundaries=(round(DECAY_FROM * self.length),), factor=DECAY,
@@ -227,6 +254,19 @@ class A3VSE(MatchingSystem):
         positives = ranking.same_label(self.gather(ids))
         count = self.config.negatives
         return ops.mean(ranking.top_k_ranking_loss(similarities, positives, margin, count, 1.0)) / count
+
+    def embed_split(self, split):
+        """As in the family or, with --scores=semantics, `shared_words` of the split."""
+        return shared_words(split) if self.config.scores == "semantics" else super().embed_split(split)
+
+    def signatures(self, data):
+        """Those of the family."""
+        self._require_embeddings()
+        return super().signatures(data)
+
+    def _require_embeddings(self):
+        if self.config.scores == "semantics":
+            raise UserError("--scores=semantics: is for tools/evaluate.py alone; take --scores=latent")
 
     def image_parts(self, image):
         return {"latent": self.networks["image"](image, training=False)}

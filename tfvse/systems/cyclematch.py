@@ -12,7 +12,7 @@ Symbols
     s(., .)                ranking.cosine_similarities (6.1)
     m, alpha, K            margin, alpha, negatives
     L dual, rec, lat       losses dual_…, reconstructed_…, latent_… (6.2, 6.4, 6.5) of the branches …_i2t2i and …_t2i2t
-    s(1), s(2), s(3)       scores visual, textual, latent (6.7); their fusion (6.8-6.11) is matching.late_fusion
+    s(1), s(2), s(3)       scores visual, textual, latent (6.7); their fusion (6.8-6.11) is in evaluation/similarity.py
 
 Where this departs from the thesis, or the thesis is silent
     - The loss is the mean over the pairs of the batch and the K negatives, where (6.2) sums over both; eq. 5.10 of the

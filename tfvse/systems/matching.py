@@ -12,11 +12,10 @@ from keras import ops
 
 from tfvse.config import RunConfig, setting
 from tfvse.errors import UserError
+from tfvse.evaluation import similarity
 from tfvse.systems.base import Optimizer, Signature, System
 
 COLLAPSED = 0.99  # mean cosine of different samples from which an embedding counts as collapsed
-EMBED_BATCH, EMBED_PIXELS = 500, 32  # features or texts, and pictures from their pixels, embedded at once
-HUB_QUERIES = 10_000  # training samples of either modality that stand for queries, at most
 SHOWN_PAIRS = 100  # of the similarity matrix that is drawn during training, figure 6.6 of the thesis
 LITERT_PICTURES = 200  # of the gallery on which a LiteRT model is measured
 SHOWN_QUERIES, SHOWN_ANSWERS = 5, 5  # of the contact sheet, either way
@@ -130,24 +129,6 @@ def layer_widths(widths, count):
     return tuple(map(int, found))
 
 
-def late_fusion(scores, fusion):
-    """Fuses the scores of queries with a whole gallery, section 6.3.4 of Liu's thesis.
-
-    Args:
-      scores: list of float [Q, N], cosines in [-1, 1].
-      fusion: "average" (eq. 6.8), or "adaptive" (eqs 6.9-6.11): every query weights a score by one over the positive
-        area under its curve, so the N columns must be the whole gallery.
-
-    Returns:
-      float [Q, N], in [-1, 1].
-    """
-    if fusion == "average":
-        return sum(scores) / len(scores)
-    areas = [ops.sum(ops.relu(score), axis=1, keepdims=True) for score in scores]
-    weights = [1.0 / ops.maximum(area, 1e-6) for area in areas]
-    return sum(weight * score for weight, score in zip(weights, scores, strict=True)) / sum(weights)
-
-
 class MatchingSystem(System):
     """Subclasses implement `build`, `stages`, `losses`, `image_parts` and `text_parts`."""
 
@@ -190,8 +171,8 @@ class MatchingSystem(System):
     def embed_split(self, split):
         """Embeds a `MatchingSplit`: (parts of its pictures, parts of its texts), name → np.float32 [N or T, D]."""
         return (
-            _in_batches(self.embed_images, split.image_inputs()),
-            _in_batches(self.embed_texts, split.text_inputs()),
+            similarity.in_batches(self.embed_images, split.image_inputs()),
+            similarity.in_batches(self.embed_texts, split.text_inputs()),
         )
 
     def evaluate(self, data, split):
@@ -219,47 +200,21 @@ class MatchingSystem(System):
     def scorers(self, split):
         """(picture → text, text → picture) of a `MatchingSplit`, as `evaluation.retrieval.evaluate` takes them."""
         images, texts = self.embed_split(split)
-        of_images, of_texts = self._hubness(split, images, texts)
-        return self._scorer(images, texts, of_texts), self._scorer(texts, images, of_images)
+        lowered = self.hubness(split.data, images, texts)
+        return similarity.scorer(self, images, texts, lowered[1]), similarity.scorer(self, texts, images, lowered[0])
 
-    def _scorer(self, queries, gallery, hubness=None):
-        """A callable (rows of queries, rows of the whole gallery) → fused scores, np.float32 [rows, rows]."""
-
-        def score(rows, columns):
-            scores = [queries[name][rows] @ gallery[name][columns].T for name in self.config.parts]
-            fused = ops.convert_to_numpy(late_fusion(scores, self.config.fusion))
-            return fused if hubness is None else fused - hubness[columns]
-
-        return score
-
-    def _hubness(self, split, images, texts):
-        """What scores are lowered by: (of a split's embedded pictures, of its texts), each np.float32 or None.
-
-        Half the mean score with the `hub_neighbours` closest training samples of the other modality: the cross-domain
-        similarity local scaling of A. Conneau et al., "Word translation without parallel data" (ICLR 2018), with the
-        training samples for the queries to come. Its term of the query is left out, as it changes no order.
-        """
-        neighbours = self.config.hub_neighbours
-        if not neighbours:
-            return None, None
-        train, known = split.data.split("train"), split.data.known_texts
-        rows = known[_spread(len(known))]
-        pictures = np.unique(train.image_of_text[known])
-        train_texts = _in_batches(self.embed_texts, train.text_inputs(), rows)
-        train_images = _in_batches(self.embed_images, train.image_inputs(), pictures[_spread(len(pictures))])
-        return (
-            _closeness(self._scorer(train_texts, images), train_texts, neighbours) / 2,
-            _closeness(self._scorer(train_images, texts), train_images, neighbours) / 2,
-        )
+    def hubness(self, data, images, texts):
+        """What the scores of embedded pictures and texts are lowered by: np.float32 [N] and [T]; (0, 0) for nothing."""
+        return similarity.hubness(self, data, images, texts) if self.config.hub_neighbours else (0.0, 0.0)
 
     def samples(self, data):
         """The similarity matrix of the first pairs of the monitored split: a bright diagonal on a dark ground."""
         part = data.split(self.config.monitor_split)
         _, first_text = np.unique(part.image_of_text, return_index=True)
         rows = first_text[:SHOWN_PAIRS]
-        texts = _in_batches(self.embed_texts, part.text_inputs()[rows])
-        images = _in_batches(self.embed_images, part.image_inputs()[part.image_of_text[rows]])
-        scores = self._scorer(images, texts)(slice(None), slice(None))
+        texts = similarity.in_batches(self.embed_texts, part.text_inputs()[rows])
+        images = similarity.in_batches(self.embed_images, part.image_inputs()[part.image_of_text[rows]])
+        scores = similarity.scorer(self, images, texts)(slice(None), slice(None))
         grey = np.uint8(255 * (scores - scores.min()) / max(np.ptp(scores), 1e-6))
         return {"similarities": np.repeat(np.kron(grey, np.ones((4, 4), np.uint8))[:, :, None], 3, axis=2)}
 
@@ -306,8 +261,7 @@ class MatchingSystem(System):
         image_encoder, (read_texts, text_resources) = encoders.image_encoder(config.image_encoder), self._reader(data)
         read_images = image_encoder.pixels if self.pixels else image_encoder
         embedded = self.embed_split(gallery)
-        hubness = [tf.Variable(0.0 if lowered is None else lowered, trainable=False, dtype=tf.float32)
-                   for lowered in self._hubness(gallery, *embedded)]  # fmt: skip
+        lowered = [tf.Variable(by, trainable=False, dtype=tf.float32) for by in self.hubness(data, *embedded)]
         index = [{name: tf.Variable(rows, trainable=False) for name, rows in parts.items()} for parts in embedded]
         ids, texts, owners = (
             tf.Variable(values, trainable=False)
@@ -322,7 +276,7 @@ class MatchingSystem(System):
 
         def best(queries, candidates, k):
             scores = [tf.matmul(queries[name], index[candidates][name], transpose_b=True) for name in config.parts]
-            return graph.top_k(late_fusion(scores, config.fusion) - hubness[candidates], k)
+            return graph.top_k(similarity.late_fusion(scores, config.fusion) - lowered[candidates], k)
 
         def search(text, k):
             scores, rows = best(encode_text(text), 0, k)
@@ -365,12 +319,12 @@ class MatchingSystem(System):
 
         seen = pixels(gallery, LITERT_PICTURES)
         rows = np.flatnonzero(gallery.image_of_text < len(seen))
-        texts = _in_batches(self.embed_texts, gallery.text_inputs()[rows])
+        texts = similarity.in_batches(self.embed_texts, gallery.text_inputs()[rows])
 
         def recall_at_1(run):
             ends = np.cumsum([rows.shape[1] for rows in texts.values()])[:-1]
             images = dict(zip(texts, np.split(run(seen), ends, axis=1), strict=True))
-            scorers = self._scorer(images, texts), self._scorer(texts, images)
+            scorers = similarity.scorer(self, images, texts), similarity.scorer(self, texts, images)
             result = retrieval.evaluate(*scorers, gallery.image_of_text[rows], bootstrap_samples=0)
             return "text→image R@1 (%)", result.metrics["t2i/R@1"]
 
@@ -387,33 +341,3 @@ class MatchingSystem(System):
 
 
 _INPUTS = {"image": ("string", (None,)), "text": ("string", (None,)), "k": ("int32", ())}
-
-
-def _in_batches(function, inputs, rows=None):
-    """`function`: [B, …] → name → [B, D], applied to an array of any length, or to `rows` of it.
-
-    Returns:
-      name → np.float32 [N, D].
-    """
-    import tensorflow as tf
-
-    graph = tf.function(function, reduce_retracing=True)
-    size = EMBED_PIXELS if len(inputs.shape) == 4 else EMBED_BATCH
-    rows = np.arange(len(inputs)) if rows is None else rows
-    batches = [graph(tf.constant(inputs[rows[i : i + size]])) for i in range(0, len(rows), size)]
-    return {name: np.concatenate([batch[name].numpy() for batch in batches]) for name in batches[0]}
-
-
-def _spread(count):
-    """At most `HUB_QUERIES` rows of `count`, evenly spread: int64."""
-    return np.linspace(0, count - 1, min(count, HUB_QUERIES)).round().astype(np.int64)
-
-
-def _closeness(score, queries, neighbours):
-    """Mean of every candidate's highest `neighbours` scores with embedded `queries`: np.float32 [N]."""
-    count, best = len(next(iter(queries.values()))), np.empty([0, 0])
-    for start in range(0, count, EMBED_BATCH):
-        scores = score(slice(start, start + EMBED_BATCH), slice(None))
-        scores = np.concatenate([best, scores]) if start else scores
-        best = np.sort(scores, axis=0)[-neighbours:]
-    return best.mean(axis=0)
