@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from tfvse.errors import UserError
+from tfvse.evaluation import similarity
 from tfvse.systems import base
 from tfvse.systems.cyclematch import VARIANTS, Config, CycleMatch, mapping
 
@@ -49,7 +50,7 @@ def scores(found, data):
     """Fused scores of every picture with every text, by what evaluation uses."""
     images, texts = found.embed_images(data["image"]), found.embed_texts(data["text"])
     numpy = lambda parts: {name: rows.numpy() for name, rows in parts.items()}  # noqa: E731
-    return found._scorer(numpy(images), numpy(texts))(slice(None), slice(None))
+    return similarity.scorer(found, numpy(images), numpy(texts))(slice(None), slice(None))
 
 
 def naive_loss(similarities, image_id, margin, alpha, k):
