@@ -196,6 +196,7 @@ def test_training_lowers_the_triplets_and_pairs_are_found():
         ({"semantics": "local"}, "--semantics"),
         ({"negatives": PAIRS}, "--negatives"),
         ({"scores": "semantics", "hub_neighbours": 5}, "--hub_neighbours"),
+        ({"scores": "semantics", "semantics": "none"}, "--semantics=regional"),
     ],
 )
 def test_contradicting_settings_are_told(settings, words):

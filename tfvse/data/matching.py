@@ -169,6 +169,7 @@ class MatchingData:
                 other_texts = tf.constant(train.word_numbers(train.semantics[self.other_pictures]))
 
         def fetch(indices, noise):
+            """See `TrainSet`."""
             rows = indices[:, 0]
             image_id = tf.gather(image_of_text, rows)
             batch = {"image": images(image_id, noise), "text": texts(rows), "image_id": image_id}

@@ -29,6 +29,7 @@ class PlacedWords(keras.layers.Layer):
         self.seed_generator = keras.random.SeedGenerator()
 
     def call(self, tokens, training=False):
+        """See the class."""
         length = tokens.shape[1]
         known = ops.cast(tokens >= RESERVED, "int32")
         place = ops.cumsum(known, axis=1) - 1

@@ -107,6 +107,7 @@ class WordPiece:
         sizes = tf.range(1, self.longest + 1)
 
         def advance(place, failed, found, turn):
+            """One turn: where every word is by now (int32 [W]), whether it failed (bool [W]), its pieces, the turn."""
             starts, ends = tf.meshgrid(place, sizes, indexing="ij")
             parts = tf.strings.substr(words[:, tf.newaxis], starts, ends, unit="UTF8_CHAR")
             numbers = self.table.lookup(tf.where((place > 0)[:, tf.newaxis], "##" + parts, parts))

@@ -118,6 +118,8 @@ class Config(MatchingConfig):
             raise UserError(f"--alignments={self.alignments}: must be some of {','.join(ALIGNMENTS)}, or empty")
         if self.negatives >= self.batch_size:
             raise UserError(f"--negatives={self.negatives}: a batch has at most {self.batch_size - 1}")
+        if self.scores == "semantics" and self.semantics == "none":
+            raise UserError("--scores=semantics: needs the words of pictures; take --semantics=regional or global")
         if self.scores == "semantics" and self.hub_neighbours:
             raise UserError(f"--hub_neighbours={self.hub_neighbours}: must be 0 with --scores=semantics")
         for name in ("image_components", "canonical_components"):
