@@ -1,0 +1,90 @@
+"""The counts behind the protocol of boundary detection, picture by picture: in processes, and kept in files.
+
+TensorFlow is not imported here, so that a process starts in a second.
+"""
+
+import collections
+import concurrent.futures
+import functools
+import hashlib
+import json
+import multiprocessing
+import pathlib
+import signal
+import urllib.parse
+
+import numpy as np
+
+from tfvse.evaluation.nms import suppress
+from tfvse.files import write_json
+from tfvse.metrics import edges as metrics_lib
+
+FORMAT = 1  # of a picture's file; raised where the way of counting changes
+
+
+def to_uint8(edge_map):
+    """uint8 [H, W] of probabilities in 0 ... 1, rounded to the nearest."""
+    return np.rint(255 * np.asarray(edge_map, np.float64)).astype(np.uint8)
+
+
+def count_all(pictures, ways, workers=1, results_dir=None):
+    """Counts pictures at all thresholds, in processes; few pictures are held at a time.
+
+    Args:
+      pictures: iterable of (name, uint8 map [H, W], bool annotations [A, H, W]).
+      ways: {name: {"thresholds", "max_distance", "nms", "thin"}}, every way of counting that is asked for.
+      workers: processes; 1 counts in this one.
+      results_dir: folder that keeps a file for each picture, found again where nothing has changed; or None.
+
+    Yields:
+      (name, {"counts": {way: int lists [T, 4]}, "crispness": float, None for a map without any edge}), in order.
+    """
+    measure = functools.partial(_measure, ways=ways, results_dir=results_dir)
+    if workers == 1:
+        yield from map(measure, pictures)
+        return
+    # A fresh interpreter for each: a fork beside TensorFlow's threads may hang. Ctrl-C is for this process alone.
+    start = {"mp_context": multiprocessing.get_context("spawn"), "initializer": signal.signal}
+    pool = concurrent.futures.ProcessPoolExecutor(workers, initargs=(signal.SIGINT, signal.SIG_IGN), **start)
+    try:
+        pending = collections.deque()
+        for picture in pictures:
+            pending.append(pool.submit(measure, picture))
+            if len(pending) >= 4 * workers:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _measure(picture, ways, results_dir):
+    name, edge_map, annotations = picture
+    digest = _digest(edge_map, annotations, ways)
+    path = results_dir and pathlib.Path(results_dir) / f"{urllib.parse.quote(name, safe=' ')}.json"
+    stored = _stored(path) if path else {}
+    if stored.get("digest") == digest:
+        return name, stored
+    result = {"digest": digest, "counts": {}, "crispness": None}
+    for way, settings in ways.items():
+        lines = to_uint8(suppress(edge_map / 255)) if settings["nms"] else edge_map
+        counting = settings["thresholds"], settings["max_distance"], settings["thin"]
+        result["counts"][way] = metrics_lib.counts(lines, annotations, *counting).tolist()
+    if edge_map.any():
+        result["crispness"] = metrics_lib.crispness(edge_map, suppress(edge_map, smoothing=0, border=0))
+    if path:
+        write_json(path, result)
+    return name, result
+
+
+def _digest(edge_map, annotations, ways):
+    settings = json.dumps([FORMAT, edge_map.shape, annotations.shape, ways], sort_keys=True)
+    return hashlib.sha256(settings.encode() + edge_map.tobytes() + np.packbits(annotations).tobytes()).hexdigest()
+
+
+def _stored(path):
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
