@@ -52,6 +52,7 @@ setup(
         "keras>=3.12,<4",
         "numpy>=2.1,<3",
         "scipy>=1.13,<2",  # sparse matrices of words and texts, and their singular vectors
+        "scikit-image>=0.25,<0.27",  # thinning of edge maps
         "absl-py>=2.1,<3",  # flagfiles
         "tensorboard>=2.19,<3",  # tf.summary writes through it
         "tqdm>=4.66,<5",  # progress bars

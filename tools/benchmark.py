@@ -11,7 +11,7 @@ from tfvse import errors
 from tfvse.config import Settings, nearest, parse_flags, setting
 from tfvse.files import atomic_write
 
-PARTS = ("training", "matching", "pipeline", "retrieval", "hglmm", "instance", "export")
+PARTS = ("training", "matching", "pipeline", "retrieval", "hglmm", "instance", "edges", "export")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,7 +44,7 @@ def main(argv):
     threads = flags.threads or len(os.sched_getaffinity(0))
 
     import tensorflow as tf
-    from benchmarks import export, hglmm, instance, matching, pipeline, retrieval, timing, training
+    from benchmarks import edges, export, hglmm, instance, matching, pipeline, retrieval, timing, training
 
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
@@ -57,6 +57,7 @@ def main(argv):
         ),
         "hglmm": lambda: hglmm.measure(flags.rounds),
         "instance": instance.measure,
+        "edges": edges.measure,
         "export": lambda: export.measure(flags.experiments.split(","), flags.rounds),
     }
     tables = [timing.conditions(threads)]

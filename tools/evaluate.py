@@ -84,13 +84,13 @@ def _edge_maps(flags):
     names = ("max_distance", "thresholds", "nms", "ceval", "workers")
     settings = {name: getattr(flags, name) for name in names}
     result = edges.evaluate(maps, **settings, results_dir=output / "pictures")
-    about = {"system": flags.edge_maps, "data_set": flags.annotations, "split": "whole"}
-    report = Report(**about, **result._asdict(), **_this_call(begun))
+    title, data_set = (pathlib.Path(folder).resolve().name for folder in (flags.edge_maps, flags.annotations))
+    report = Report(title, data_set, "whole", **result._asdict(), **_this_call(begun))
     report.write(output / "report.json")
     print(report.table())
     curves = {"CEval" if "CEval" in key else "": curve for key, curve in report.details.items() if "curve" in key}
-    edge_pictures.precision_recall(output / "precision_recall.png", curves, flags.edge_maps)
-    edge_pictures.contact_sheet(output / "contact_sheet.png", list(itertools.islice(maps, 8)), flags.edge_maps)
+    edge_pictures.precision_recall(output / "precision_recall.png", curves, title)
+    edge_pictures.contact_sheet(output / "contact_sheet.png", list(itertools.islice(maps, 8)), title)
     print(
         "\n".join(f"written: {output / name}" for name in ("report.json", "precision_recall.png", "contact_sheet.png"))
     )

@@ -86,11 +86,12 @@ def _from_picture(path):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's own bound is a warning; ours is strict
             image = Image.open(path)
-        if image.width * image.height > MAX_PIXELS:
-            raise UserError(f"{path}: {image.width} x {image.height} pixels; at most {MAX_PIXELS:,} are read")
-        if image.mode not in _WHITE:
-            raise UserError(f"{path}: is {image.mode}, not grey; save the edge map as a grey PNG")
-        return (np.asarray(image) / _WHITE[image.mode]).astype(np.float32)
+        with image:
+            if image.width * image.height > MAX_PIXELS:
+                raise UserError(f"{path}: {image.width} x {image.height} pixels; at most {MAX_PIXELS:,} are read")
+            if image.mode not in _WHITE:
+                raise UserError(f"{path}: is {image.mode}, not grey; save the edge map as a grey PNG")
+            return (np.asarray(image) / _WHITE[image.mode]).astype(np.float32)
     except FileNotFoundError:
         raise UserError(f"{path}: missing; give an edge map as a grey PNG") from None
     except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError, EOFError) as error:

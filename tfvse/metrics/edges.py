@@ -9,26 +9,27 @@ The counts of a picture at one threshold are four whole numbers, in this order:
     marked     edge pixels
 
 recall = found / drawn, precision = right / marked, and everything else follows from sums of them over pictures. An edge
-pixel and a boundary pixel may be partners where they lie at most `max_distance` apart. Which of them are, decides an
-assignment for each annotator: as many pairs as possible and, among those, the least sum of distances. A pixel without a
-partner costs what the benchmark asks for it, a hundred times `max_distance`; distances are in hundredths of a pixel.
+pixel and a boundary pixel may be partners where they lie at most `max_distance` apart; which of them are, decides an
+assignment for each annotator: as many pairs as possible and, among those, the least sum of distances, in hundredths of
+a pixel.
 
-Unlike the benchmark, which gives every pixel six random partners of that cost and solves what is left (CSA++), the
-assignment here is the exact optimum, the same at every call. On the benchmark's own fixture, five pictures at five
-thresholds, this finds up to 3.6e-4 more recall than its MATLAB program wrote down and up to 5.4e-4 less precision; F
-differs by at most 3.5e-4 at a threshold, ODS by 0.9e-4, OIS by 0.4e-4, AP by 0.8e-4.
+The benchmark itself looks for the same assignment, but a pixel without a partner costs it a hundred maximum distances,
+and gets there over six random others; among equally good assignments it may take another. On the benchmark's own
+fixture, five pictures at five thresholds, this finds up to 3.6e-4 more recall than its MATLAB program wrote down and up
+to 5.4e-4 less precision; F differs by at most 3.5e-4 at a threshold, ODS by 1.2e-4, OIS by 0.7e-4, AP by 0.6e-4.
 """
 
 import numpy as np
 from scipy import sparse
-from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 from skimage import morphology
 
+from tfvse.metrics.assignment import largest_matching
+
 COUNTS = ("found", "drawn", "right", "marked")
-OUTLIER = 100  # what a pixel without a partner costs, in maximum distances
 PER_PIXEL = 100  # costs are whole numbers of this fraction of a pixel: their sums are exact, in any order
-_TINY = 1e-300  # instead of a zero below a fraction
+
 STEPS = 100  # between two thresholds, in the search for the best F
+_TINY = 1e-300  # instead of a zero below a fraction
 
 
 def thresholds(count):
@@ -65,7 +66,7 @@ def counts(edge_map, annotations, count=99, max_distance=0.0075, thin=True):
             continue
         before = edges
         marked = numbers[morphology.thin(edges) if thin else edges]
-        partners = [_match(cost[marked], OUTLIER * PER_PIXEL * reach) for cost in costs]
+        partners = [largest_matching(cost[marked])[0] for cost in costs]
         right = np.unique(np.concatenate([*partners, np.zeros(0, np.int64)]))
         result[row] = sum(map(len, partners)), drawn, len(right), len(marked)
     return result
@@ -93,24 +94,6 @@ def _costs(numbers, annotation, reach):
     weights = 1 + np.rint(PER_PIXEL * distances[down, right])
     shape = np.count_nonzero(numbers >= 0), len(y)
     return sparse.csr_array((weights[places], (rows[columns, places], columns)), shape)
-
-
-def _match(costs, outlier):
-    """The rows, int, that get a partner in the cheapest assignment; a row or a column without one costs `outlier`."""
-    rows = np.flatnonzero(np.diff(costs.indptr))
-    columns = np.unique(costs.indices)
-    costs = costs[rows][:, columns]
-    turned = len(columns) < len(rows)
-    if turned:  # the fewer have the fewer without a partner, and each of those makes the solver search far
-        costs = costs.T.tocsr()
-    size, others = costs.shape
-    if not size:
-        return rows
-    # Every row may also take a column of its own, for the price of being left over.
-    own = sparse.diags_array(np.full(size, 1 + np.rint(outlier)), format="csr")
-    left, right = min_weight_full_bipartite_matching(sparse.hstack([costs, own], format="csr"))
-    matched = right < others
-    return rows[right[matched] if turned else left[matched]]
 
 
 def scores(total):

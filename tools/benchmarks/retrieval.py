@@ -21,7 +21,7 @@ def measure(sizes, rounds):
         name = f"{images:,} pictures, {texts:,} texts"
         turns = rounds if images * texts < 10**7 else 1
         rows.append(timing.paired(f"{name}: time", ours, other, turns))
-        peaks = _peak(ours), _peak(other)
+        peaks = peak(ours), peak(other)
         rows.append(timing.Row(f"{name}: peak memory", *peaks, peaks[0] / peaks[1], "MiB"))
     return "Retrieval metrics", ("tfvse", "NumPy argsort"), rows
 
@@ -60,7 +60,7 @@ def _check(ours, plain):
         assert abs(ours[name] - value) <= 0.1, f"{name}: {ours[name]} and {value}"
 
 
-def _peak(function):
+def peak(function):
     """Most memory, MiB, that Python and NumPy held at once during `function()` beyond what was there before."""
     tracemalloc.start()
     function()
