@@ -9,8 +9,10 @@ import functools
 import hashlib
 import json
 import multiprocessing
+import os
 import pathlib
 import signal
+import threading
 import urllib.parse
 
 import numpy as np
@@ -43,9 +45,8 @@ def count_all(pictures, ways, workers=1, results_dir=None):
     if workers == 1:
         yield from map(measure, pictures)
         return
-    # A fresh interpreter for each: a fork beside TensorFlow's threads may hang. Ctrl-C is for this process alone.
-    start = {"mp_context": multiprocessing.get_context("spawn"), "initializer": signal.signal}
-    pool = concurrent.futures.ProcessPoolExecutor(workers, initargs=(signal.SIGINT, signal.SIG_IGN), **start)
+    # A fresh interpreter for each: a fork beside TensorFlow's threads may hang.
+    pool = concurrent.futures.ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _follow_parent)
     try:
         pending = collections.deque()
         for picture in pictures:
@@ -56,6 +57,17 @@ def count_all(pictures, ways, workers=1, results_dir=None):
             yield pending.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _follow_parent():
+    """Leaves Ctrl-C to the parent, and ends this process when the parent is killed."""
+
+    def wait():
+        multiprocessing.parent_process().join()
+        os._exit(1)
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def _measure(picture, ways, results_dir):
