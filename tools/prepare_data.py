@@ -24,7 +24,13 @@ class Flags(Settings):
         "", "coco: karpathy | karpathy_restval | first_5000; flowers102: trainval | official; cycle_gan: its name"
     )
     held_out: float = setting(
-        0.1, "folder, tweets, two_folders without splits: fraction for val and as much for test", low=0.0, high=0.4
+        0.1,
+        "folder, tweets, two_folders, class_folders without splits: fraction for val and as much for test",
+        low=0.0,
+        high=0.4,
+    )
+    train_per_class: int = setting(
+        0, "class_folders without splits: training pictures of a class, the rest is test; 0: as --held_out says", low=0
     )
     validation: int = setting(
         0, "cifar10, cifar100, cub200, flowers102: training pictures held out as val", low=0, high=25000
