@@ -116,6 +116,13 @@ def test_pictures_of_any_size_need_one_to_be_seen_at(split_folders, config):
         found.train_set()
 
 
+def test_empty_folders_are_told(tmp_path):
+    for name in "ab":
+        (tmp_path / "in" / name).mkdir(parents=True)
+    with pytest.raises(UserError, match="its 2 folders hold no pictures"):
+        prepare(tmp_path)
+
+
 def test_imagenet_in_folders(split_folders):
     found = prepare(split_folders, "imagenet")
     assert found["data_set"] == "imagenet" and counts(found) == {"train": 6, "val": 6}

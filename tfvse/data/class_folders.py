@@ -34,7 +34,10 @@ def prepare(flags, folder):
         classes, splits = _splits_in(root)
     else:
         classes = _classes_in(root)
-        splits = _draw(_pictures(root, root, classes), flags)
+        pictures = _pictures(root, root, classes)
+        if not pictures:
+            raise UserError(f"{root}: its {len(classes)} folders hold no pictures; check the layout")
+        splits = _draw(pictures, flags)
     written = write_pictures(folder, splits, classes, findings)
     return {"licence": "The user's own data.", "source": f"{len(classes):,} folders of pictures", **written}
 

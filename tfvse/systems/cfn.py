@@ -14,12 +14,14 @@ K = 192 elements before one linear classifier ("early fusion, late prediction").
     g^(f)     (eq. 2.3)   network.embed(images), the fused feature
     W^(f), b^(f)          network.fusion.kernel [K, S], network.fusion.bias [K]
     CNN-A … CFN-B         --backbone=A|B with --fusion=none|sum|convolution|locally_connected
+    future work (2.5)     --fusion_kernel=2|3 and --fusion=conditioned; see layers/fusion.py
 
 Where the chapter leaves a choice or is departed from:
 - Pooling pads below and to the right, as Caffe's rounding up does: 32 → 16 → 8, and the last average is over 8×8.
 - A side branch reads its pooling layer after dropout, since Caffe's dropout works in place on that layer's output; the
   last dropout is on the fused feature, right below the classifier, so that every variant is regularised alike.
 - The filter of convolution fusion starts at 1/3 like that of locally-connected fusion, and is also followed by ReLU.
+- --regularizer=disout, which the chapter does not know, takes the place of all dropout; see layers/disout.py.
 - Global contrast normalisation is that of the maxout paper (`layers/contrast.py`), without its ZCA whitening, which the
   chapter does not mention.
 - The initial weights are not described. Recipe and schedule are Network in Network's (Lin et al., 2014), so they are
