@@ -57,15 +57,12 @@ def test_wider_kernels_start_as_the_mean_too(cls, kernel_size, parameters):
 def test_conditioned_weights_by_hand():
     layer = _built(ConditionedFusion(), _side_outputs(1, 2, branches=2))
     dense = np.zeros((4, 2))
-    dense[0, 0], dense[3, 1] = 0.1, -0.5
+    dense[0, 0], dense[3, 1] = 10, -5
     layer.set_weights([np.array([[1.0, 2.0], [3.0, 4.0]]), np.zeros(2), dense, np.array([0.0, 1.0])])
-    # side outputs (10, 1) and (20, 2): changes 0.1·10 = 1 and −0.5·2 + 1 = 0
-    # element 0: (1 + 1)·10 + (2 + 0)·20 = 60; element 1: (3 + 1)·1 + (4 + 0)·2 = 12
-    sides = [np.float32([[10, 1]]), np.float32([[20, 2]])]
-    np.testing.assert_allclose(layer(sides), [[60, 12]], rtol=1e-6)
-    # (0, 0) and (0, 4): changes 0 and −0.5·4 + 1 = −1; element 1: (4 − 1)·4 = 12, of its own weights 16
-    together = [np.concatenate([sides[0], [[0, 0]]]), np.concatenate([sides[1], [[0, 4]]])]
-    np.testing.assert_allclose(layer([x.astype("float32") for x in together]), [[60, 12], [0, 12]], rtol=1e-6)
+    # side outputs (3, 0) and (0, 4), of length 5: changes 10·3/5 = 6 and −5·4/5 + 1 = −3
+    # element 0: (1 + 6)·3 + (2 − 3)·0 = 21; element 1: (3 + 6)·0 + (4 − 3)·4 = 4. Twice as long: the same weights.
+    sides = [np.float32([[3, 0], [6, 0]]), np.float32([[0, 4], [0, 8]])]
+    np.testing.assert_allclose(layer(sides), [[21, 4], [42, 8]], rtol=1e-6)
 
 
 def test_conditioned_weights_of_maps_depend_on_their_averages():
@@ -73,7 +70,8 @@ def test_conditioned_weights_of_maps_depend_on_their_averages():
     layer = _built(ConditionedFusion(activation="linear"), side_outputs)
     dense = RNG.normal(size=(10, 2))
     layer.set_weights([*layer.get_weights()[:2], dense, np.zeros(2)])
-    change = np.concatenate([side.mean((1, 2)) for side in side_outputs], 1) @ dense
+    pooled = np.concatenate([side.mean((1, 2)) for side in side_outputs], 1)
+    change = pooled / np.linalg.norm(pooled, axis=1, keepdims=True) @ dense
     expected = sum(side * (0.5 + change[:, s, None, None, None]) for s, side in enumerate(side_outputs))
     np.testing.assert_allclose(layer(side_outputs), expected, rtol=1e-4, atol=1e-5)
 

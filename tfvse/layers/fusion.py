@@ -95,11 +95,14 @@ class ConditionedFusion(LocallyConnectedFusion):
     """Locally-connected fusion whose weights also depend on the input (the dynamic filters of section 2.5).
 
         fused[i] = activation(Σ_s (kernel[i, s] + change[s]) · side_outputs[s][i] + bias[i])
-        change   = D · [side_outputs[1] … side_outputs[S]] + d        of each example; maps are averaged first
+        change   = D · z + d        of each example, z = [side_outputs[1] … side_outputs[S]] scaled to length 1
 
     The chapter names the idea only. Chosen here: one number for each example and branch, from one dense layer over all
-    side outputs, since weights for each element would take (S · K)² parameters instead of S · (S · K + 1). D and d
-    start at 0, so that training begins as locally-connected fusion does. The change of a branch goes to all its taps.
+    side outputs (maps are averaged first), since weights for each element would take (S · K)² parameters instead of
+    S · (S · K + 1). D and d start at 0, so that training begins as locally-connected fusion does. The change of a
+    branch goes to all its taps. Without the unit length a step moves `change` by the squared length of the side
+    outputs: CFN-11 then stayed at chance in 60 steps on drawn shapes (configs/smoke/cfn_imagenet.cfg, 83.3 % error); with
+    it the error was 27.5 %, of locally-connected fusion 25.8 % (one run each). `branch_weights` are the kernel's alone.
     """
 
     def build(self, input_shape):
@@ -109,7 +112,8 @@ class ConditionedFusion(LocallyConnectedFusion):
 
     def call(self, side_outputs):
         pooled = [ops.mean(side, axis=tuple(range(1, len(side.shape) - 1))) for side in map(_as_maps, side_outputs)]
-        change = ops.tile(self.dense(ops.concatenate(pooled, axis=-1)), (1, self.kernel_size))
+        whole = ops.normalize(ops.concatenate(pooled, axis=-1), axis=-1)
+        change = ops.tile(self.dense(whole), (1, self.kernel_size))
         places = (1,) * (len(side_outputs[0].shape) - 1)
         change = ops.reshape(change, (-1, *places, self.kernel_size * self.branches))
         return self.fuse(ops.stack(side_outputs, axis=-1), self.kernel + change)
