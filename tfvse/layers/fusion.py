@@ -101,8 +101,9 @@ class ConditionedFusion(LocallyConnectedFusion):
     side outputs (maps are averaged first), since weights for each element would take (S · K)² parameters instead of
     S · (S · K + 1). D and d start at 0, so that training begins as locally-connected fusion does. The change of a
     branch goes to all its taps. Without the unit length a step moves `change` by the squared length of the side
-    outputs: CFN-11 then stayed at chance in 60 steps on drawn shapes (configs/smoke/cfn_imagenet.cfg, 83.3 % error); with
-    it the error was 27.5 %, of locally-connected fusion 25.8 % (one run each). `branch_weights` are the kernel's alone.
+    outputs: CFN-11 then stayed at chance in 60 steps on drawn shapes (configs/smoke/cfn_imagenet.cfg, 83.3 % error);
+    with it the error was 27.5 %, of locally-connected fusion 25.8 % (one run each). `branch_weights` leave the change
+    out.
     """
 
     def build(self, input_shape):
