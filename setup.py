@@ -22,6 +22,7 @@ EXTRAS = {
     "tfds": ["tensorflow-datasets>=4.9.10,<5", "importlib_resources"],  # which 4.9.10 imports but does not name
     "serving": ["tensorflow-serving-api>=2.20,<2.22"],  # the real protocol of TensorFlow Serving
     "litert": ["ai-edge-litert>=2.1,<3"],
+    "transfer": ["scikit-learn>=1.5,<2"],  # the linear SVM of tools/transfer.py
     "jax": ["jax>=0.5,<1"],  # the second backend that networks and losses are tested on
     "benchmark": ["torch>=2.6,<3"],  # what a user would take instead
 }
@@ -31,6 +32,7 @@ EXTRAS["dev"] = [
     *EXTRAS["encoders"],
     *EXTRAS["hub"],
     *EXTRAS["litert"],
+    *EXTRAS["transfer"],
     *EXTRAS["jax"],
     "pytest>=8,<10",
     "pytest-xdist>=3.6,<4",

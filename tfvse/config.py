@@ -272,14 +272,12 @@ def _system_config(argv):
     if not name:
         raise UserError(f"--system: missing; give a flagfile from configs/, or one of {', '.join(systems.SYSTEMS)}")
     cls = systems.load(name).Config
-    return parse_flags(cls, argv, hint=lambda flag: _belongs_elsewhere(flag, cls))
+    return parse_flags(cls, argv, hint=_belongs_elsewhere)
 
 
-def _belongs_elsewhere(flag, cls):
+def _belongs_elsewhere(flag):
     from tfvse import systems
 
-    if nearest(flag, [f.name for f in dataclasses.fields(cls)]):
-        return ""
     owners = [n for n in systems.SYSTEMS if flag in {f.name for f in dataclasses.fields(systems.load(n).Config)}]
     return f" of this system; it belongs to --system={' or '.join(owners)}" if owners else ""
 

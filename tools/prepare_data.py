@@ -21,10 +21,18 @@ class Flags(Settings):
     skip_bad: bool = setting(False, "leave bad entries out, and say so in the manifest, instead of stopping")
     overwrite: bool = setting(False, "replace what is in --prepared_dir")
     variant: str = setting(
-        "", "coco: karpathy | karpathy_restval | first_5000; flowers102: trainval | official; cycle_gan: its name"
+        "",
+        "coco: karpathy | karpathy_restval | first_5000; flowers102, flowers102_pictures: trainval | official; "
+        "cycle_gan: its name",
     )
     held_out: float = setting(
-        0.1, "folder, tweets, two_folders without splits: fraction for val and as much for test", low=0.0, high=0.4
+        0.1,
+        "folder, tweets, two_folders, class_folders without splits: fraction for val and as much for test",
+        low=0.0,
+        high=0.4,
+    )
+    train_per_class: int = setting(
+        0, "class_folders without splits: training pictures of a class, the rest is test; 0: as --held_out says", low=0
     )
     validation: int = setting(
         0, "cifar10, cifar100, cub200, flowers102: training pictures held out as val", low=0, high=25000
@@ -47,13 +55,17 @@ def main(argv):
     fallback = pathlib.Path(os.environ.get("TFVSE_DATA", "")) / flags.data
     if not flags.data_dir and "TFVSE_DATA" in os.environ and fallback.is_dir():
         flags = dataclasses.replace(flags, data_dir=str(fallback))
-    settings = {name: value for name, value in dataclasses.asdict(flags).items() if name not in NOT_RECORDED}
+    settings = _recorded(flags)
     if not flags.overwrite and _already(prepared, settings):
         return
     with atomic_folder(prepared) as folder:
         entries = data.find(data.DATASETS[flags.data])(flags, folder)
         manifest.write(folder, {"data_set": flags.data, "settings": settings, **entries})
     print(manifest.summary(manifest.read(prepared), prepared))
+
+
+def _recorded(flags):
+    return {name: value for name, value in dataclasses.asdict(flags).items() if name not in NOT_RECORDED}
 
 
 def _already(prepared, settings):
@@ -63,7 +75,7 @@ def _already(prepared, settings):
     if not (prepared / manifest.FILE).exists():
         raise errors.UserError(f"--prepared_dir={prepared}: holds other files; give a new folder")
     found = manifest.read(prepared)
-    if found["settings"] != settings:
+    if _recorded(Flags()) | found["settings"] != settings:  # a flag that is newer than the data had its default
         raise errors.UserError(
             f"--prepared_dir={prepared}: holds {found['data_set']} prepared with other settings; pass --overwrite to "
             "replace it, or give another folder"

@@ -55,11 +55,12 @@ def weights(experiment, tmp_path_factory):
 @pytest.mark.parametrize("way", ["mirrored", "worker0", "worker1"])
 def test_weights_equal_those_of_one_device(weights, way):
     # Rounding differs between devices: what counts is how little against how far training has moved the weights. A loss
-    # that is scaled or shared out wrongly moves them by another half or double.
+    # that is scaled or shared out wrongly moves them by another half or double. Variances of pixels are large numbers:
+    # 1e-6 of their size is rounding too.
     assert weights[way].keys() == weights["single"].keys()
     bound = min(1e-5, 0.01 * movement(weights))
     for name, expected in weights["single"].items():
-        np.testing.assert_allclose(weights[way][name], expected, rtol=0, atol=bound, err_msg=name)
+        np.testing.assert_allclose(weights[way][name], expected, rtol=1e-6, atol=bound, err_msg=name)
 
 
 def movement(weights):

@@ -7,8 +7,9 @@ from tfvse.data import classification, pipeline, verification
 from tfvse.errors import UserError
 
 
-def load(config, augment=False):
-    return data.load(config("synthetic_classification", augment=augment))
+def load(config, augment=False, resize_to=0, crop=0, **settings):
+    name = settings.pop("name", "synthetic_classification")
+    return data.load(config(name, augment=augment, resize_to=resize_to, crop=crop, **settings))
 
 
 def first_batch(found, size=8):
@@ -18,47 +19,36 @@ def first_batch(found, size=8):
 def test_batches_hold_the_pictures_of_the_split(config):
     found = load(config)
     batch, train = first_batch(found), found.split("train")
+    images, labels = train.read(np.arange(len(train)))
     assert {name: batch[name].dtype for name in batch} == {"image": tf.float32, "label": tf.int64}
     for image, label in zip(batch["image"].numpy(), batch["label"].numpy(), strict=True):
-        rows = np.flatnonzero((train.images == image).all((1, 2, 3)))
-        assert label in train.labels[rows]
-    assert train.images.dtype == np.uint8 and train.images.shape == (600, 32, 32, 3)
-    assert set(train.labels) == set(range(len(found.classes)))
+        assert label in labels[np.flatnonzero((images == image).all((1, 2, 3)))]
+    assert images.dtype == np.float32 and images.shape == (600, 32, 32, 3)
+    assert set(labels) == set(range(len(found.classes)))
+
+
+def test_batches_of_a_split_are_the_split(config):
+    split = load(config).split("val")
+    batches = list(split.batches(50))
+    assert [len(labels) for _, labels in batches] == [50, 50, 20]
+    for whole, parts in zip(split.read(np.arange(120)), zip(*batches, strict=True), strict=True):
+        np.testing.assert_array_equal(whole, np.concatenate(parts))
+
+
+def test_pictures_are_scaled_and_cut(config):
+    found, plain = load(config, resize_to=40, crop=36), load(config)
+    assert found.element_spec["image"].shape == (None, 36, 36, 3)
+    picture = plain.split("val").read([3])[0][0]
+    expected = tf.image.resize(picture, (40, 40), antialias=True)[2:38, 2:38]
+    np.testing.assert_allclose(found.split("val").read([3])[0][0], expected, atol=1e-4)
+    np.testing.assert_allclose(plain.split("val", found.view).read([3])[0][0], expected, atol=1e-4)
+    assert first_batch(found)["image"].shape == (8, 36, 36, 3)
 
 
 def test_augmented_batches_are_reproducible_and_differ_from_plain_ones(config):
     first, again, plain = (first_batch(load(config, augment))["image"] for augment in (True, True, False))
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, plain)
-
-
-def shifted(images, *noise):
-    return classification.shift_and_flip(tf.constant(images), tf.constant([noise] * len(images), tf.float32)).numpy()
-
-
-def test_shift_and_flip_by_hand():
-    image = np.arange(5 * 5 * 3, dtype=np.float32).reshape(1, 5, 5, 3)
-    # 0.5 · 9 = 4.5 → start 4, the picture's own corner; 0.4: not mirrored.
-    np.testing.assert_allclose(shifted(image, 0.5, 0.5, 0.4), image, atol=1e-4)
-    np.testing.assert_allclose(shifted(image, 0.5, 0.5, 0.6), image[:, :, ::-1], atol=1e-4)
-    # 0.99 · 9 = 8.91 → start 8: four rows further down in the padded picture; the mean, 37, comes in below.
-    moved = shifted(image, 0.99, 0.5, 0.4)
-    np.testing.assert_allclose(moved[0, 0], image[0, 4], atol=1e-4)
-    np.testing.assert_allclose(moved[0, 1:], 37, atol=1e-4)
-
-
-def test_the_border_vanishes_under_contrast_normalisation():
-    image = np.random.default_rng(0).uniform(0, 255, (1, 6, 6, 3)).astype(np.float32)
-    moved = shifted(image, 0.0, 0.5, 0.0)
-    np.testing.assert_allclose(moved[0, :4].mean(), image.mean(), rtol=1e-5)
-
-
-def test_every_shift_is_possible():
-    images = np.zeros((500, 4, 4, 3), np.float32)
-    images[:, 0, 0] = 160
-    noise = tf.constant(pipeline.noise(0, 0, 500))
-    found = classification.shift_and_flip(tf.constant(images), noise).numpy()[..., 0] > 50
-    assert found.any(0).all()  # the bright corner has been everywhere
 
 
 def write(folder, splits, classes=("a", "b")):

@@ -1,5 +1,7 @@
 """Pascal Sentence, Flowers-102 and CUB-200-2011 in their official layouts, a few pictures each."""
 
+import shutil
+
 import numpy as np
 import pytest
 import scipy.io
@@ -208,3 +210,14 @@ def test_pascal_sentence_without_classes(tmp_path):
         (tmp_path / name).mkdir()
     with pytest.raises(UserError, match="must hold a folder of pictures for each class"):
         making.prepare("pascal_sentence", tmp_path / "out", data_dir=tmp_path)
+
+
+def test_pictures_of_flowers_and_birds_need_no_captions(flowers102, cub200, tmp_path, read):
+    for root in (flowers102, cub200):
+        shutil.rmtree(root / "text_c10")
+    found = making.prepare("flowers102_pictures", tmp_path / "a", data_dir=flowers102)
+    assert found["kind"] == "classification" and found["splits"] == {"train": {"examples": 4}, "test": {"examples": 4}}
+    assert read(tmp_path / "a", "train/examples", "label") == [1, 0, 1, 0]  # of flowers 8, 1, 2 and 3
+    found = making.prepare("cub200_pictures", tmp_path / "b", data_dir=cub200)
+    assert found["splits"] == {"train": {"examples": 9}, "test": {"examples": 3}}
+    assert read(tmp_path / "b", "test/examples", "label") == [1, 2, 0]

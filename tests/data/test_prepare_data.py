@@ -4,7 +4,7 @@ import pytest
 
 from tests.data import making
 from tfvse import errors
-from tfvse.data import records
+from tfvse.data import manifest, records
 from tfvse.errors import UserError
 from tools import prepare_data
 
@@ -17,6 +17,14 @@ def test_preparing_again_does_nothing(tmp_path, capsys):
     making.prepare(NAME, tmp_path / "out")
     assert "already prepared" in capsys.readouterr().out
     assert (tmp_path / "out" / "manifest.json").stat().st_mtime_ns == before
+
+
+def test_a_flag_newer_than_the_data_changes_nothing(tmp_path, capsys):
+    found = making.prepare(NAME, tmp_path / "out")
+    del found["settings"]["train_per_class"]
+    manifest.write(tmp_path / "out", found)
+    making.prepare(NAME, tmp_path / "out")
+    assert "already prepared" in capsys.readouterr().out
 
 
 def test_other_settings_need_a_word(tmp_path):

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfvse.data.decode import decode_picture
 from tfvse.data.text import Vocabulary
 from tfvse.export import graph, saved_model
 from tfvse.export.litert import LiteRTModel
@@ -24,6 +25,12 @@ def picture(seed, height=20, width=30, jpeg=False):
     """Bytes of a picture of seeded noise, PNG or JPEG."""
     pixels = tf.constant(np.random.default_rng(seed).integers(0, 256, (height, width, 3)), tf.uint8)
     return (tf.io.encode_jpeg(pixels, quality=95) if jpeg else tf.io.encode_png(pixels)).numpy()
+
+
+def _resized(pictures):
+    """float32 [B, SIDE, SIDE, 3] of encoded pictures, string [B]."""
+    small = lambda encoded: tf.image.resize(decode_picture(encoded), (SIDE, SIDE), antialias=True)  # noqa: E731
+    return tf.ensure_shape(graph.map_pictures(small, pictures), [None, SIDE, SIDE, 3])
 
 
 class Gallery:
@@ -57,7 +64,7 @@ class FakeSystem:
         return Gallery()
 
     def embed_image(self, image):
-        return tf.math.l2_normalize(self.image(graph.resized(image, SIDE, SIDE) / 255.0), axis=-1)
+        return tf.math.l2_normalize(self.image(_resized(image) / 255.0), axis=-1)
 
     def embed_text(self, text):
         return tf.math.l2_normalize(self.text(self.vocabulary.lookup(text, 5)), axis=-1)

@@ -34,6 +34,19 @@ def test_nan_is_refused():
         classification.predictions([[0.0, np.nan]])
 
 
+def test_among_the_first_guesses_by_hand():
+    # One class above the true one, which ties with two others: three places, of which k - 1 are within the first k.
+    scores = [[3.0, 1, 1, 1, 0]]
+    found = [classification.within_top(scores, [2], k)[0] for k in (1, 2, 3, 4, 5)]
+    np.testing.assert_allclose(found, [0, 1 / 3, 2 / 3, 1, 1])
+
+
+def test_one_guess_is_the_prediction():
+    np.testing.assert_array_equal(classification.within_top(SCORES, LABELS, 1), [1, 1, 0, 1])
+    with pytest.raises(ValueError, match="NaN"):
+        classification.within_top([[0.0, np.nan]], [0], 1)
+
+
 @settings(deadline=None)
 @given(st.integers(0, 10**6))
 def test_without_ties_it_is_the_argmax(seed):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.metrics import oracles
 from tests.metrics.strategies import tied_queries
 from tfvse.metrics.ranks import rank_positives
-from tfvse.metrics.recall import first_rank, median_rank, recall_at_k
+from tfvse.metrics.recall import first_rank, hits_at_k, median_rank, recall_at_k
 
 
 def ranks_of(scores, positives):
@@ -81,3 +81,13 @@ def test_median_rank_without_ties_is_the_median(seed, queries):
 def test_median_rank_of_equal_scores():
     # One positive among ten equal scores: its rank is uniform on 1..10.
     assert median_rank(ranks_of(np.zeros(10), [4])) == 5.5
+
+
+def test_hits_by_hand():
+    # Positives 0.9 (first) and 0.5, which ties with one negative for places 3 and 4; two places of four are certain.
+    ranks = ranks_of([0.9, 0.7, 0.5, 0.5, 0.1], [0, 2])
+    np.testing.assert_allclose([hits_at_k(ranks, k)[0] for k in (1, 2, 3, 4)], [1, 1, 1.5, 2])
+
+
+def test_unused_places_are_no_hits():
+    assert hits_at_k(ranks_of([0.9, 0.7], [1, -1]), 4) == [1]

@@ -1,6 +1,6 @@
 """Caltech-UCSD Birds-200-2011 (Wah et al. 2011) with the ten captions of each picture by Reed et al. 2016."""
 
-from tfvse.data import captioned, labelled, verification
+from tfvse.data import captioned, classification, labelled, verification
 from tfvse.errors import UserError
 
 LAYOUT = """
@@ -12,13 +12,36 @@ CUB-200-2011 is expected in this layout (https://www.vision.caltech.edu/datasets
 """
 LICENCE = "Pictures under their owners' terms on Flickr; for non-commercial research."
 _LISTS = ("classes.txt", "images.txt", "image_class_labels.txt", "train_test_split.txt")
+_FILES = tuple(f"CUB_200_2011/{name}" for name in (*_LISTS, "images"))
+SOURCE = "CUB-200-2011, Wah et al. 2011"
 
 
 def prepare(flags, folder):
     """Official splits: 5,994 training and 5,794 test pictures; --validation holds some of the first out as val."""
-    needed = [f"CUB_200_2011/{name}" for name in (*_LISTS, "images")]
-    root = verification.require(flags.data_dir, (*needed, "text_c10"), LAYOUT)
+    root = verification.require(flags.data_dir, (*_FILES, "text_c10"), LAYOUT)
     findings = verification.Findings(flags.skip_bad)
+    classes, pictures = _pictures(root)
+    splits = {split: [] for split in pictures}
+    for split, entries in pictures.items():
+        for entry in entries:
+            sentences = (root / "text_c10" / entry.id).with_suffix(".txt")
+            splits[split] += labelled.read(entry.id, entry.picture, sentences, entry.label, findings)
+    if flags.validation:
+        splits["train"], splits["val"] = labelled.hold_out(splits["train"], flags.validation, flags.seed)
+    source = f"{SOURCE}, captions of Reed et al. 2016, official splits"
+    return {"licence": LICENCE, "source": source, **captioned.write(folder, splits, findings, classes)}
+
+
+def prepare_pictures(flags, folder):
+    """The pictures and their classes alone; no captions are needed."""
+    root = verification.require(flags.data_dir, _FILES, LAYOUT)
+    classes, splits = _pictures(root)
+    written = classification.write_pictures(folder, splits, classes, verification.Findings(flags.skip_bad))
+    return {"licence": LICENCE, "source": f"{SOURCE}, official splits", **written}
+
+
+def _pictures(root):
+    """(names of the classes, split → `LabelledPicture`s)."""
     names, pictures, class_of, is_train = (_read(root / "CUB_200_2011" / name) for name in _LISTS)
     numbers = {key: number for number, key in enumerate(names)}
     splits = {"train": [], "test": []}
@@ -30,12 +53,9 @@ def prepare(flags, folder):
                 f"{root / 'CUB_200_2011'}: picture {key} of images.txt has no class or no 0 or 1 in the other lists; "
                 "unpack them again"
             ) from None
-        sentences = (root / "text_c10" / name).with_suffix(".txt")
-        splits[split] += labelled.read(name, root / "CUB_200_2011" / "images" / name, sentences, label, findings)
-    if flags.validation:
-        splits["train"], splits["val"] = labelled.hold_out(splits["train"], flags.validation, flags.seed)
-    source = "CUB-200-2011, Wah et al. 2011, captions of Reed et al. 2016, official splits"
-    return {"licence": LICENCE, "source": source, **captioned.write(folder, splits, findings, tuple(names.values()))}
+        path = root / "CUB_200_2011" / "images" / name
+        splits[split].append(classification.LabelledPicture(name, path, label))
+    return tuple(names.values()), splits
 
 
 def _read(path):

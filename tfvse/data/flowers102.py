@@ -7,7 +7,7 @@ Splits (--variant):
 
 import scipy.io
 
-from tfvse.data import captioned, labelled, verification
+from tfvse.data import captioned, classification, labelled, verification
 from tfvse.errors import UserError
 
 LAYOUT = """
@@ -19,6 +19,8 @@ Flowers-102 is expected in this layout (https://www.robots.ox.ac.uk/~vgg/data/fl
 """
 VARIANTS = ("trainval", "official")
 LICENCE = "Pictures under their owners' terms; for non-commercial research."
+SOURCE = "Oxford Flowers-102, Nilsback and Zisserman 2008"
+_FILES = ("jpg", "imagelabels.mat", "setid.mat")
 _SETS = {"train": "trnid", "val": "valid", "test": "tstid"}
 
 
@@ -27,20 +29,27 @@ def prepare(flags, folder):
     variant = verification.variant(flags, VARIANTS)
     if flags.validation and variant == "official":
         raise UserError(f"--validation={flags.validation}: --variant=official has a val of its own; leave one out")
-    root = verification.require(flags.data_dir, ("jpg", "imagelabels.mat", "setid.mat", "text_c10"), LAYOUT)
+    root = verification.require(flags.data_dir, (*_FILES, "text_c10"), LAYOUT)
     findings = verification.Findings(flags.skip_bad)
-    numbers = _read(root / "imagelabels.mat", "labels")
-    classes = tuple(f"class_{number:05d}" for number in range(1, max(numbers) + 1))
-    splits = {
-        split: _entries(root, numbers, _read(root / "setid.mat", name), classes, findings)
-        for split, name in _SETS.items()
-    }
-    if variant == "trainval":
-        splits["train"] += splits.pop("val")
+    classes, pictures = _pictures(root, variant)
+    splits = {split: [] for split in pictures}
+    for split, entries in pictures.items():
+        for entry in entries:
+            sentences = (root / "text_c10" / classes[entry.label] / entry.id).with_suffix(".txt")
+            splits[split] += labelled.read(entry.id, entry.picture, sentences, entry.label, findings)
     if flags.validation:
         splits["train"], splits["val"] = labelled.hold_out(splits["train"], flags.validation, flags.seed)
-    source = f"Oxford Flowers-102, Nilsback and Zisserman 2008, captions of Reed et al. 2016, splits: {variant}"
+    source = f"{SOURCE}, captions of Reed et al. 2016, splits: {variant}"
     return {"licence": LICENCE, "source": source, **captioned.write(folder, splits, findings, classes)}
+
+
+def prepare_pictures(flags, folder):
+    """The pictures and their classes alone; no captions are needed."""
+    variant = verification.variant(flags, VARIANTS)
+    root = verification.require(flags.data_dir, _FILES, LAYOUT)
+    classes, splits = _pictures(root, variant)
+    written = classification.write_pictures(folder, splits, classes, verification.Findings(flags.skip_bad))
+    return {"licence": LICENCE, "source": f"{SOURCE}, splits: {variant}", **written}
 
 
 def _read(path, name):
@@ -51,13 +60,22 @@ def _read(path, name):
         raise UserError(f"{path}: does not hold the numbers {name} ({error}); download it again") from None
 
 
-def _entries(root, numbers, rows, classes, findings):
+def _pictures(root, variant):
+    """(names of the classes, split → `LabelledPicture`s)."""
+    numbers = _read(root / "imagelabels.mat", "labels")
+    classes = tuple(f"class_{number:05d}" for number in range(1, max(numbers) + 1))
+    splits = {split: _entries(root, numbers, _read(root / "setid.mat", name)) for split, name in _SETS.items()}
+    if variant == "trainval":
+        splits["train"] += splits.pop("val")
+    return classes, splits
+
+
+def _entries(root, numbers, rows):
     """The pictures of one split; `rows` count the pictures from 1, `numbers` the classes."""
     found = []
     for row in rows:
         if not 1 <= row <= len(numbers):
             raise UserError(f"{root / 'setid.mat'}: names picture {row} of {len(numbers)}; download both .mat again")
-        name, label = f"image_{row:05d}", numbers[row - 1] - 1
-        sentences = root / "text_c10" / classes[label] / f"{name}.txt"
-        found += labelled.read(f"{name}.jpg", root / "jpg" / f"{name}.jpg", sentences, label, findings)
+        name = f"image_{row:05d}.jpg"
+        found.append(classification.LabelledPicture(name, root / "jpg" / name, numbers[row - 1] - 1))
     return found

@@ -10,56 +10,66 @@ from tfvse.metrics import classification as metrics_lib
 from tfvse.metrics.average_precision import average_precision
 
 BATCH = 500
+PICTURES = 100  # classified at once; a network keeps large maps of each
+TOP = 5
+MAX_CONFUSION = 200  # classes; a matrix of ImageNet's thousand would fill the report
 
 
-def evaluate(predict, images, labels, classes, *, bootstrap_samples=1000, seed=0):
+def evaluate(predict, split, classes, *, bootstrap_samples=1000, seed=0):
     """Classifies a split.
 
     Args:
-      predict: callable uint8 [B, H, W, 3] → float [B, C] scores, larger is likelier.
-      images: uint8 [N, H, W, 3].
-      labels: int [N] true classes.
+      predict: callable float32 [B, H, W, 3] → float [B, C] scores, larger is likelier.
+      split: `tfvse.data.classification.ClassificationSplit`, gone through in batches.
       classes: C names.
       bootstrap_samples: redraws of the examples for the 95 % interval; 0 leaves it out.
       seed: of the bootstrap.
 
     Returns:
-      Result with the metrics `error_rate` and `mean_class_error_rate` in percent, and its details: the confusion matrix
-      (rows: true class, columns: predicted; expected counts where scores tie) and the error rate of every class.
+      Result with the metrics `error_rate` and `mean_class_error_rate` and, of more than five classes,
+      `top5_error_rate`, in percent, and its details: the error rate of every class and, of up to 200, the confusion
+      matrix (rows: true class, columns: predicted; expected counts where scores tie).
 
     Raises:
       UserError: scores are NaN, or the split is empty.
     """
-    if not len(images):
+    if not len(split):
         raise UserError("the split holds no pictures; prepare the data again or choose another --split")
-    scores = np.concatenate([np.asarray(predict(images[i : i + BATCH])) for i in range(0, len(images), BATCH)])
-    if np.isnan(scores).any():
-        raise UserError("the class scores hold NaN; the run has diverged: take an earlier checkpoint")
-    predicted = metrics_lib.predictions(scores)
-    confusion = metrics_lib.confusion_matrix(predicted, labels)
-    wrong = 1.0 - predicted[np.arange(len(labels)), labels]
+    confusion, right, among_five = np.zeros((len(classes),) * 2), [], []
+    for pictures, labels in split.batches(PICTURES):
+        scores = np.asarray(predict(pictures))
+        if np.isnan(scores).any():
+            raise UserError("the class scores hold NaN; the run has diverged: take an earlier checkpoint")
+        predicted = metrics_lib.predictions(scores)
+        confusion += metrics_lib.confusion_matrix(predicted, labels)
+        right.append(predicted[np.arange(len(labels)), labels])
+        among_five.append(metrics_lib.within_top(scores, labels, TOP))
+    wrong = {"error_rate": 1.0 - np.concatenate(right)}
+    if len(classes) > TOP:
+        wrong["top5_error_rate"] = 1.0 - np.concatenate(among_five)
     by_class = 100 * metrics_lib.class_error_rates(confusion)
-    metrics = {
-        "error_rate": 100 * float(metrics_lib.error_rate(confusion)),
-        "mean_class_error_rate": float(np.nanmean(by_class)),
-    }
+    metrics = {name: 100 * float(values.mean()) for name, values in wrong.items()}
+    metrics["mean_class_error_rate"] = float(np.nanmean(by_class))
     protocol = {
-        "examples": len(labels),
+        "examples": len(split),
         "classes": len(classes),
-        "views": "one, whole picture",
+        "views": split.view.words,
         "ties": "expectation under random order",
         "units": "percent",
     }
     intervals = {}
     if bootstrap_samples:
-        draws = bootstrap.replicates(100 * wrong[:, None], np.arange(len(wrong)), bootstrap_samples, seed)
-        intervals["error_rate"] = tuple(map(float, bootstrap.interval(draws)[:, 0]))
+        draws = bootstrap.replicates(
+            100 * np.stack(list(wrong.values()), axis=1), np.arange(len(split)), bootstrap_samples, seed
+        )
+        intervals = {
+            name: tuple(map(float, ends)) for name, ends in zip(wrong, bootstrap.interval(draws).T, strict=True)
+        }
         protocol["intervals"] = f"95 % percentile bootstrap over examples, {bootstrap_samples} redraws, seed {seed}"
-    details = {
-        "classes": list(classes),
-        "confusion": confusion.round(4).tolist(),
-        "class_error_rate": {classes[i]: float(by_class[i]) for i in np.flatnonzero(np.isfinite(by_class))},
-    }
+    seen = np.flatnonzero(np.isfinite(by_class))
+    details = {"classes": list(classes), "class_error_rate": {classes[i]: float(by_class[i]) for i in seen}}
+    if len(classes) <= MAX_CONFUSION:
+        details["confusion"] = confusion.round(4).tolist()
     return Result(metrics, protocol, intervals, details)
 
 

@@ -24,20 +24,6 @@ def map_pictures(function, pictures, dtype=tf.float32):
     return tf.map_fn(function, pictures, fn_output_signature=dtype, parallel_iterations=1)
 
 
-def resized(pictures, height, width):
-    """Decodes pictures and resizes them with antialiasing, whatever their aspect.
-
-    Args:
-      pictures: string [B], bytes of JPEG or PNG files.
-
-    Returns:
-      float32 [B, height, width, 3], 0 to 255.
-    """
-    size = (height, width)
-    pixels = map_pictures(lambda picture: tf.image.resize(decode_picture(picture), size, antialias=True), pictures)
-    return tf.ensure_shape(pixels, [None, height, width, 3])
-
-
 def encode_png(picture):
     """float32 [H, W, 3] in -1 to 1 → string scalar, the bytes of an 8-bit PNG file."""
     levels = tf.round(tf.clip_by_value((picture + 1.0) * 127.5, 0.0, 255.0))

@@ -13,7 +13,7 @@ _LIMITS = {
     ),
     "classification": (
         "Every picture gets one of the classes above, also when it shows none of them.",
-        "Pictures are resized to the training size whatever their aspect.",
+        "Pictures are resized to the training size whatever their aspect; with --crop the network sees the middle.",
         "Probabilities are not calibrated.",
     ),
     "translation": (

@@ -20,6 +20,28 @@ def predictions(scores):
     return best / best.sum(axis=1, keepdims=True)
 
 
+def within_top(scores, labels, k):
+    """float64 [N], the chance that the true class is among the `k` highest scores.
+
+    With `above` classes that score higher than the true one and t that score the same, itself included, the places of
+    the t in the ranking are drawn at random: min(max(k - above, 0), t) / t.
+
+    Args:
+      scores: float [N, C] logits or probabilities.
+      labels: int [N] true classes.
+      k: number of guesses.
+
+    Raises:
+      ValueError: a score is NaN.
+    """
+    scores = np.asarray(scores)
+    if np.isnan(scores).any():
+        raise ValueError("class scores hold NaN")
+    own = np.take_along_axis(scores, np.asarray(labels)[:, None], axis=1)
+    above, tied = np.sum(scores > own, axis=1), np.sum(scores == own, axis=1)
+    return np.clip(k - above, 0, tied) / tied
+
+
 def confusion_matrix(predicted, labels):
     """float64 [C, C], the number of examples of the class of the row that were taken for the class of the column.
 

@@ -23,6 +23,15 @@ def recall_at_k(ranks, k):
     return 1.0 - missed
 
 
+def hits_at_k(ranks, k):
+    """float64 [Q], the expected number of positives among the query's first `k` items, of tied ones their share.
+
+    With k = 4 and groups of four pictures its mean over queries is the N-S score (Nister and Stewenius, CVPR 2006).
+    """
+    inside = np.clip(k - ranks.above, 0, ranks.tied)
+    return np.sum(np.where(ranks.above < ranks.gallery, inside / np.maximum(ranks.tied, 1), 0.0), axis=1)
+
+
 def first_rank(ranks):
     """float64 [Q], the expected rank of the query's first positive; 1 is best."""
     above, tied, hits = _first(ranks)

@@ -9,6 +9,7 @@ SYSTEMS = {
     "a3vse": "tfvse.systems.a3vse:A3VSE",
     "adversarial": "tfvse.systems.adversarial:Adversarial",
     "cfn": "tfvse.systems.cfn:CFN",
+    "cfn_imagenet": "tfvse.systems.cfn_imagenet:CFNImageNet",
     "cnn_lstm": "tfvse.systems.cnn_lstm:CNNLSTM",
     "cyclegan": "tfvse.systems.cyclegan:CycleGAN",
     "cyclematch": "tfvse.systems.cyclematch:CycleMatch",

@@ -14,12 +14,14 @@ K = 192 elements before one linear classifier ("early fusion, late prediction").
     g^(f)     (eq. 2.3)   network.embed(images), the fused feature
     W^(f), b^(f)          network.fusion.kernel [K, S], network.fusion.bias [K]
     CNN-A … CFN-B         --backbone=A|B with --fusion=none|sum|convolution|locally_connected
+    future work (2.5)     --fusion_kernel=2|3 and --fusion=conditioned; see layers/fusion.py
 
 Where the chapter leaves a choice or is departed from:
 - Pooling pads below and to the right, as Caffe's rounding up does: 32 → 16 → 8, and the last average is over 8×8.
 - A side branch reads its pooling layer after dropout, since Caffe's dropout works in place on that layer's output; the
   last dropout is on the fused feature, right below the classifier, so that every variant is regularised alike.
 - The filter of convolution fusion starts at 1/3 like that of locally-connected fusion, and is also followed by ReLU.
+- --regularizer=disout, which the chapter does not know, takes the place of all dropout; see layers/disout.py.
 - Global contrast normalisation is that of the maxout paper (`layers/contrast.py`), without its ZCA whitening, which the
   chapter does not mention.
 - The initial weights are not described. Recipe and schedule are Network in Network's (Lin et al., 2014), so they are
@@ -36,16 +38,14 @@ pad-4 crops and mirroring):
 """
 
 import dataclasses
-import json
 
 import keras
-import numpy as np
-from keras import layers, ops
+from keras import layers
 
 from tfvse.config import setting
 from tfvse.layers.contrast import GlobalContrastNormalization
-from tfvse.layers.fusion import FUSIONS
-from tfvse.systems.base import Optimizer, Stage
+from tfvse.layers.disout import REGULARIZERS
+from tfvse.layers.fusion import make_fusion
 from tfvse.systems.classification import ClassificationConfig, ClassificationSystem
 
 CHANNELS = 192  # of every 1×1 convolution, K
@@ -81,17 +81,11 @@ class Config(ClassificationConfig):
     batch_size: int = setting(100, "global batch size, over all replicas", low=1)
     backbone: str = setting("A", "column of table 2.1", choices=tuple(BACKBONES))
     first_channels: int = setting(0, "filters of the first block; 0: as in table 2.1. 192 for B on CIFAR-100", low=0)
-    fusion: str = setting("locally_connected", "none: the plain CNN", choices=("none", *FUSIONS))
-    dropout: float = setting(0.5, "fraction dropped after both poolings and below the classifier", low=0.0, high=0.99)
-    learning_rate: float = setting(0.1, "of SGD, at the start", low=0.0)
     schedule: str = setting(
         "step", "step: tenfold lower at --drop_at; linear: falls to 0 from --decay_from on", choices=("step", "linear")
     )
     drop_at: int = setting(100_000, "step at which the learning rate is divided by 10", low=1)
     decay_from: float = setting(0.5, "fraction of the steps before the rate begins to fall", low=0.0, high=1.0)
-    momentum: float = setting(0.9, "of SGD", low=0.0, high=0.999)
-    weight_decay: float = setting(1e-4, "L2 penalty on weights, not on biases", low=0.0)
-    clip_norm: float = setting(0.0, "bound of the gradient's norm; 0: none", low=0.0)
 
 
 class FusionNetwork(keras.Model):
@@ -100,8 +94,8 @@ class FusionNetwork(keras.Model):
     Float [B, H, W, 3] pictures of 0…255 to float32 logits [B, classes].
     """
 
-    def __init__(self, backbone, fusion, classes, first_channels=0, dropout=0.5, **kwargs):
-        """Args: `Backbone`; "none" or a name of `FUSIONS`; number of classes; the rest as in `Config`."""
+    def __init__(self, backbone, fusion, classes, first_channels=0, dropout=0.5, regularize=layers.Dropout, **kwargs):
+        """Args: `Backbone`; module of `layers/fusion.py` or None; classes; two as in `Config`; one of REGULARIZERS."""
         super().__init__(**kwargs)
         channels = (first_channels or backbone.channels[0], *backbone.channels[1:])
         self.normalization = GlobalContrastNormalization()
@@ -110,12 +104,12 @@ class FusionNetwork(keras.Model):
             for filters in channels
         ]
         self.pools = [layers.MaxPooling2D(3, 2, padding="same"), layers.AveragePooling2D(3, 2, padding="same")]
-        self.pool_dropouts = [layers.Dropout(dropout) for _ in self.pools]
-        branches = 1 if fusion == "none" else len(self.blocks)
+        self.pool_dropouts = [regularize(dropout) for _ in self.pools]
+        branches = len(self.blocks) if fusion else 1
         self.side_convolutions = [_convolution(CHANNELS, 1) for _ in range(branches)]
         self.average = layers.GlobalAveragePooling2D()
-        self.fusion = FUSIONS[fusion](dtype="float32") if fusion != "none" else None
-        self.dropout = layers.Dropout(dropout, dtype="float32")
+        self.fusion = fusion
+        self.dropout = regularize(dropout, dtype="float32")
         self.head = layers.Dense(classes, kernel_initializer=_gaussian(), dtype="float32")
 
     def feature_maps(self, images, training=False):
@@ -147,81 +141,12 @@ class CFN(ClassificationSystem):
 
     def make_classifier(self, data):
         config = self.config
-        return FusionNetwork(
-            BACKBONES[config.backbone], config.fusion, len(data.classes), config.first_channels, config.dropout
-        )
+        fusion, regularize = make_fusion(config.fusion, config.fusion_kernel), REGULARIZERS[config.regularizer]
+        classes, backbone = len(data.classes), BACKBONES[config.backbone]
+        return FusionNetwork(backbone, fusion, classes, config.first_channels, config.dropout, regularize)
 
     def stages(self):
         """One stage of SGD over the whole classifier."""
         config = self.config
-        optimizer = Optimizer(
-            "sgd",
-            config.learning_rate,
-            momentum=config.momentum,
-            weight_decay=config.weight_decay,
-            clip_norm=config.clip_norm,
-            schedule=config.schedule,
-            boundaries=(config.drop_at,),
-            decay_from=config.decay_from,
-        )
-        return (
-            Stage("train", {"main": ("classifier",)}, {"main": optimizer}, steps=config.steps, epochs=config.epochs),
-        )
-
-    def train_step(self, batch):
-        return super().train_step(batch) | self.branch_weights()
-
-    def branch_weights(self):
-        """Float32 scalars for the log: mean and deviation of the weights that fusion gives to each side output."""
-        fusion = self.networks["classifier"].fusion
-        if not hasattr(fusion, "branch_weights"):
-            return {}
-        named = zip(("weight", "deviation"), fusion.branch_weights(), strict=True)
-        return {f"fusion/side {s + 1}/{name}": values[s] for name, values in named for s in range(values.shape[0])}
-
-    def plots(self, data, split, run_dir):
-        """Also figure 2.1, feature maps of ten pictures, and figure 2.8, branch weights over the run."""
-        from tfvse.evaluation import pictures
-
-        part = data.split(split)
-        first_of_class = np.sort(np.unique(part.labels, return_index=True)[1])[:10]
-        images = part.images[first_of_class]
-        maps = self.networks["classifier"].feature_maps(images.astype("float32"))
-        strongest = strongest_maps([ops.convert_to_numpy(ops.cast(side, "float32")) for side in maps])
-        written = super().plots(data, split, run_dir)
-        written.append(pictures.feature_maps(run_dir / "feature_maps.png", images, strongest, "Strongest feature maps"))
-        weights = logged_branch_weights(run_dir / "log.jsonl")
-        if weights:
-            written.append(pictures.branch_weights(run_dir / "branch_weights.png", weights, "Weights of side outputs"))
-        return written
-
-
-def strongest_maps(maps, count=4):
-    """The maps with the largest spatial mean, picture by picture (figure 2.1).
-
-    Args:
-      maps: for each side branch np.float32 [N, h, w, K].
-      count: maps of each branch.
-
-    Returns:
-      {"side 1, 1st": float32 [N, h, w, 1], …}, strongest first.
-    """
-    found = {}
-    for side, activations in enumerate(maps, 1):
-        order = np.argsort(-activations.mean((1, 2)), axis=1, kind="stable")[:, :count]
-        chosen = np.take_along_axis(activations, order[:, None, None, :], axis=3)
-        found |= {f"side {side}, no. {rank + 1}": chosen[..., rank : rank + 1] for rank in range(count)}
-    return found
-
-
-def logged_branch_weights(log):
-    """{"side 1": [(step, mean, deviation), …], …} from a training log (pathlib.Path); {} where there are none."""
-    weights = {}
-    for line in log.read_text(encoding="utf-8").splitlines() if log.exists() else ():
-        if "fusion/" not in line or not line.endswith("}"):  # the last line of a killed run may be cut short
-            continue
-        record = json.loads(line)
-        for name in [key.split("/")[1] for key in record if key.startswith("fusion/") and key.endswith("/weight")]:
-            point = (record["step"], record[f"fusion/{name}/weight"], record[f"fusion/{name}/deviation"])
-            weights.setdefault(name, []).append(point)
-    return weights
+        schedule = {"boundaries": (config.drop_at,), "decay_from": config.decay_from}
+        return self.stage_of(config.sgd(schedule=config.schedule, **schedule))

@@ -1,0 +1,196 @@
+"""CFN-11 and CFN-19 for ImageNet, and the networks that they are compared with: CNN, DSN and ResNet of the same depth.
+
+Paper: Y. Liu, Y. Guo, M. S. Lew. On the exploration of convolutional fusion networks for visual recognition. MMM 2017;
+chapter 2 of Y. Liu's thesis, section 2.4.2 and figures 2.9 to 2.11. `cfn.py` has the method itself and CIFAR.
+
+    paper                                       here
+    CNN-11, DSN-11, ResNet-11, CFN-11, …        --model=cnn|dsn|resnet|cfn with --depth=11|19
+    S = 4, K                                    the stages of convolutions, CHANNELS
+    side branches (figure 2.9)                  network.side_convolutions, on all poolings but the first
+    g^(f), 1024-d                               network.embed(images)
+    intermediate predictions (figure 2.10)      network.predictions(images), their losses "side 1" to "side 3"
+    residual connections (figure 2.11)          network.shortcuts, around each pair of convolutions
+
+The text gives layers, channels (64 to 1024), S and parameters, and the figures are drawings, so the networks are built
+to these numbers. Four residual connections around pairs of convolutions, one convolution before them, one 1×1
+convolution and the classifier make eleven layers. Of the poolings that the stages begin with, the last three have side
+branches. Widths that double, 64, 128, 256 and 512, come to both numbers of the paper (trainable parameters, 1,000
+classes):
+
+    CNN-11                6,283,304             (paper ~6.3 M)    CNN-19          12,554,024
+    CFN-11 adds             470,016             (paper ~0.5 M)    CFN-19 adds        470,016
+    DSN-11 adds           3,539,896                               ResNet-11 adds     173,824
+
+CNN-19 has four convolutions in a stage. The first convolution is 7×7 with stride 2 and the poolings are 3×3 with stride
+2, as in GoogLeNet: 224 → 112 → 56 → 28 → 14 → 7.
+
+Where the chapter leaves a choice or is departed from:
+- "Weights and biases following GoogLeNet": Glorot's uniform weights. Batch normalisation follows every convolution, the
+  linear ones of residual connections too; its offset is the bias. Its running mean keeps 0.9 of the past.
+- The mean picture is that of the central crops of up to 5,000 training pictures, evenly spaced; pixels are not scaled.
+- Test pictures are seen once, by their central crop. The chapter does not say how.
+- DSN's side branches end in a 1×1 convolution, average pooling and a classifier each; the losses are added up with
+  weight 1 (--side_weight), as equation 2.13 of the chapter adds them.
+- ResNet-11 keeps the main branch of CNN-11. ReLU follows the addition. Residual connections begin behind the pooling.
+- Dropout is not mentioned; --dropout, here 0, is that of the feature right below the classifier.
+
+Numbers to reach (table 2.4; error rate in percent on the 50,000 validation pictures, after 200,000 steps of 64):
+
+              CNN-11   DSN-11   ResNet-11   CFN-11   CNN-19   CFN-19
+    top-1     43.11    42.24    43.02       41.96    36.99    35.47
+    top-5     19.91    19.24    19.85       19.09    14.74    13.93
+
+Nothing of this has been run on ImageNet.
+"""
+
+import dataclasses
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from tfvse.config import setting
+from tfvse.errors import UserError
+from tfvse.layers.disout import REGULARIZERS
+from tfvse.layers.fusion import make_fusion
+from tfvse.layers.normalization import batch_normalization
+from tfvse.layers.pixel_mean import PixelMean
+from tfvse.losses.classification import softmax_cross_entropy
+from tfvse.systems.classification import ClassificationConfig, ClassificationSystem
+
+WIDTHS = (64, 128, 256, 512)  # filters of the four stages
+CHANNELS = 1024  # of every 1×1 convolution before an average, K
+PAIRS = {11: 1, 19: 2}  # depth → pairs of convolutions in a stage
+MEAN_PICTURES = 5_000
+_AT_ONCE = 100
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(ClassificationConfig):
+    """CFN at the size of ImageNet, and the CNN, DSN and ResNet of its comparison."""
+
+    system: str = setting("cfn_imagenet", "the method", choices=("cfn_imagenet",))
+    data: str = setting("imagenet", "the data set: a name in tfvse.data.DATASETS")
+    batch_size: int = setting(64, "global batch size, over all replicas", low=1)
+    model: str = setting("cfn", "figures 2.9 to 2.11; cnn: the plain one", choices=("cnn", "cfn", "dsn", "resnet"))
+    depth: int = setting(11, "layers with weights from picture to classes", choices=tuple(PAIRS))
+    augment: bool = setting(True, "train on random crops, half of them mirrored")
+    resize_to: int = setting(256, "height and width that pictures are scaled to", low=16)
+    crop: int = setting(224, "height and width of the part that the network sees", low=16)
+    dropout: float = setting(0.0, "fraction of the feature that --regularizer disturbs", low=0.0, high=0.99)
+    learning_rate: float = setting(0.01, "of SGD, at the start", low=0.0)
+    drop_at: int = setting(100_000, "step at which the learning rate is divided by 10", low=1)
+    drop_again_at: int = setting(150_000, "step at which it is divided by 10 once more", low=1)
+    side_weight: float = setting(1.0, "dsn: weight of the loss of each side branch", low=0.0)
+
+    def check(self):
+        super().check()
+        if self.model == "cfn" and self.fusion == "none":
+            raise UserError("--fusion=none: --model=cfn needs a fusion module; for the plain network write --model=cnn")
+
+
+def _normalized_convolution(filters, kernel, strides=1):
+    convolution = layers.Conv2D(filters, kernel, strides, padding="same", use_bias=False)
+    return keras.Sequential([convolution, batch_normalization(momentum=0.9)])
+
+
+class Network(keras.Model):
+    """The convolutional network of `depth` layers and what `model` adds to it.
+
+    Float [B, H, W, 3] pictures of 0…255 to float32 logits [B, classes]; H and W are those of the first call.
+    """
+
+    def __init__(self, model, depth, classes, fusion=None, dropout=0.0, regularize=layers.Dropout, **kwargs):
+        """Args: as in `Config`; module of `layers/fusion.py`, for "cfn"; `dropout`; a class of REGULARIZERS."""
+        super().__init__(**kwargs)
+        self.pixel_mean = PixelMean()
+        self.stem = _normalized_convolution(WIDTHS[0], 7, 2)
+        self.pools = [layers.MaxPooling2D(3, 2, padding="same") for _ in WIDTHS]
+        self.pairs = [
+            [[_normalized_convolution(width, 3), _normalized_convolution(width, 3)] for _ in range(PAIRS[depth])]
+            for width in WIDTHS
+        ]
+        # The first stage keeps the channels of the stem, and needs no convolution around it.
+        linear = [layers.Identity(), *(_normalized_convolution(width, 1) for width in WIDTHS[1:])]
+        self.shortcuts = linear if model == "resnet" else None
+        branches = len(WIDTHS) if model in ("cfn", "dsn") else 1
+        self.side_convolutions = [_normalized_convolution(CHANNELS, 1) for _ in range(branches)]
+        self.average = layers.GlobalAveragePooling2D()
+        self.fusion = fusion
+        self.dropout = regularize(dropout, dtype="float32")
+        self.heads = [layers.Dense(classes, dtype="float32") for _ in range(branches if model == "dsn" else 1)]
+
+    def _stage(self, number, hidden, training):
+        for place, (first, second) in enumerate(self.pairs[number]):
+            inner = second(ops.relu(first(hidden, training=training)), training=training)
+            if self.shortcuts:
+                inner = inner + (hidden if place else self.shortcuts[number](hidden, training=training))
+            hidden = ops.relu(inner)
+        return hidden
+
+    def feature_maps(self, images, training=False):
+        """What each branch averages, lowest first: float [B, h, w, K], h = H/8, H/16, H/32, H/32; else the main one."""
+        hidden = ops.relu(self.stem(self.pixel_mean(images), training=training))
+        outputs = []
+        for number, pool in enumerate(self.pools):
+            hidden = pool(hidden)
+            outputs.append(hidden)
+            hidden = self._stage(number, hidden, training)
+        outputs = [*outputs[1:], hidden][-len(self.side_convolutions) :]
+        sides = zip(self.side_convolutions, outputs, strict=True)
+        return [ops.relu(side(output, training=training)) for side, output in sides]
+
+    def side_outputs(self, images, training=False):
+        """The average of every branch's maps, float [B, K] each, the main branch last."""
+        return [self.average(maps) for maps in self.feature_maps(images, training)]
+
+    def embed(self, images, training=False):
+        """The fused feature, float [B, K]; of the other models the main branch's average-pooled feature."""
+        side_outputs = self.side_outputs(images, training)
+        return side_outputs[-1] if self.fusion is None else self.fusion(side_outputs)
+
+    def predictions(self, images, training=False):
+        """Logits, float32 [B, classes]: of every branch of "dsn", the main branch last, else one."""
+        sides = self.side_outputs(images, training)
+        features = sides if self.fusion is None else [self.fusion(sides)]
+        features = [self.dropout(feature, training=training) for feature in features]
+        return [head(feature) for head, feature in zip(self.heads, features, strict=True)]
+
+    def call(self, images, training=False):
+        return self.predictions(images, training)[-1]
+
+
+class CFNImageNet(ClassificationSystem):
+    """Trains a `Network` in one stage of SGD whose rate falls twice."""
+
+    Config = Config
+
+    def make_classifier(self, data):
+        config = self.config
+        fusion = make_fusion(config.fusion, config.fusion_kernel) if config.model == "cfn" else None
+        regularize = REGULARIZERS[config.regularizer]
+        return Network(config.model, config.depth, len(data.classes), fusion, config.dropout, regularize)
+
+    def build(self, data):
+        super().build(data)
+        self.networks["classifier"].pixel_mean.mean.assign(mean_picture(data.split("train")))
+
+    def stages(self):
+        config = self.config
+        optimizer = config.sgd(schedule="step", boundaries=(config.drop_at, config.drop_again_at))
+        sides = range(1, len(self.networks["classifier"].heads))
+        return self.stage_of(optimizer, **{f"side {number}": config.side_weight for number in sides})
+
+    def losses(self, batch):
+        if self.config.model != "dsn":
+            return super().losses(batch)
+        logits = self.networks["classifier"].predictions(batch["image"], training=True)
+        found = [ops.mean(softmax_cross_entropy(one, batch["label"])) for one in logits]
+        return {f"side {number}": loss for number, loss in enumerate(found[:-1], 1)} | {"cross_entropy": found[-1]}
+
+
+def mean_picture(split):
+    """Mean of up to 5,000 pictures of a `ClassificationSplit`, evenly spaced: np.float32 [H, W, 3]."""
+    rows = np.unique(np.linspace(0, len(split) - 1, MEAN_PICTURES).astype(int))
+    parts = (split.read(rows[i : i + _AT_ONCE])[0] for i in range(0, len(rows), _AT_ONCE))
+    return (sum(part.sum(axis=0, dtype=np.float64) for part in parts) / len(rows)).astype("float32")
