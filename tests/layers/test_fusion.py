@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from tfvse.layers.fusion import FUSIONS, ConditionedFusion, ConvolutionFusion, LocallyConnectedFusion
+from tfvse.layers.fusion import FUSIONS, ConditionedFusion, ConvolutionFusion, GridFusion, LocallyConnectedFusion
 
 RNG = np.random.default_rng(0)
 
@@ -125,3 +125,13 @@ def test_fusion_made_from_its_config_is_the_same(cls):
     again = _built(cls.from_config(layer.get_config()), side_outputs)
     np.testing.assert_array_equal(again(side_outputs), layer(side_outputs))
     assert again.activation is keras.activations.tanh
+
+
+def test_weights_of_a_grid_follow_the_picture_to_another_size():
+    grid = GridFusion(activation=None)
+    grid([np.zeros((1, 2, 2, 1), "float32")] * 2)
+    grid.kernel.assign(np.arange(8.0).reshape(2, 2, 1, 2))
+    sides = [np.full((1, 4, 4, 1), value, "float32") for value in (1.0, 10.0)]
+    # Corners keep their weights: 0 · 1 + 1 · 10 and 6 · 1 + 7 · 10; between the left ones lies ¾ · 10 + ¼ · 54.
+    fused = np.array(grid(sides))[0, :, :, 0]
+    np.testing.assert_allclose([fused[0, 0], fused[3, 3], fused[1, 0]], [10, 76, 21], rtol=1e-6)

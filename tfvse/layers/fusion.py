@@ -8,6 +8,8 @@ shape and returns [batch, *field]; `field` is (K,) for a vector of K channels an
 import keras
 from keras import ops
 
+from tfvse.layers.upsampling import resize
+
 
 class LocallyConnectedFusion(keras.layers.Layer):
     """Weights of its own for every element of the field (figure 2.5c, eq. 2.3): prod(field) · (S + 1) parameters.
@@ -82,6 +84,27 @@ class LocallyConnectedFusion(keras.layers.Layer):
     def get_config(self):
         own = {"activation": keras.activations.serialize(self.activation), "kernel_size": self.kernel_size}
         return super().get_config() | own
+
+
+class GridFusion(LocallyConnectedFusion):
+    """Locally-connected fusion of maps, [B, H, W, C] each, that also takes other sizes than it was built for.
+
+    The kernel [H, W, C, S] is a picture of weights (eqs. 2.7, 2.8 and 2.10): at another size it is resized bilinearly,
+    as is the bias, so that the weights of a place in the field stay with that place in the field.
+    """
+
+    def call(self, side_outputs):
+        kernel, bias = self.kernel, self.bias
+        if side_outputs[0].shape[1:3] != kernel.shape[:2]:  # or unknown before it runs
+            size = ops.shape(side_outputs[0])[1:3]
+            kernel, bias = self._at(kernel, size), self._at(bias[..., None], size)[..., 0]
+        return self.activation(ops.sum(ops.stack(side_outputs, axis=-1) * kernel, axis=-1) + bias)
+
+    def _at(self, weights, size):
+        """Weights [H, W, C, n] → [*size, C, n]."""
+        channels = tuple(weights.shape[2:])
+        flat = ops.reshape(weights, (1, *weights.shape[:2], channels[0] * channels[1]))
+        return ops.reshape(resize(flat, size), (*size, *channels))
 
 
 class ConvolutionFusion(LocallyConnectedFusion):

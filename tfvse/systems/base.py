@@ -100,6 +100,12 @@ class System:
         """Creates `self.networks`, every one built with the shapes of `data.element_spec`."""
         raise NotImplementedError
 
+    def start(self):
+        """Called once before the first step of a new run: weights that training starts from are loaded here.
+
+        A run that goes on, an evaluation and an export take all weights from a checkpoint instead.
+        """
+
     def stages(self):
         """The recipe: a tuple of `Stage`."""
         raise NotImplementedError

@@ -92,6 +92,9 @@ class Trainer:
             self._check_data(restored)
             self.state = dict(restored)
             print(f"going on from step {self.state['step']} in {self.run_dir}")
+        else:
+            with self.strategy.scope():
+                self.system.start()
         if self.chief:
             trim_log(self.run_dir, self.state["step"])
             self.writer = tf.summary.create_file_writer(str(self.run_dir / "tensorboard"))
