@@ -15,6 +15,7 @@ SIGNATURES = {
     "matching": {"encode_image", "encode_text", "search", "search_by_image"},
     "classification": {"classify", "embed"},
     "translation": {"translate_a_to_b", "translate_b_to_a"},
+    "segmentation": {"predict"},
 }
 
 

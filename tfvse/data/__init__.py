@@ -31,14 +31,18 @@ DATASETS = {
     "two_folders": "tfvse.data.two_folders:prepare",
     "facades": "tfvse.data.two_folders:prepare_side_by_side",
     "cycle_gan": "tfvse.data.two_folders:prepare_tfds",
+    "camvid": "tfvse.data.camvid:prepare",
+    "voc2012": "tfvse.data.voc:prepare",
     "synthetic_matching": "tfvse.data.synthetic:prepare_matching",
     "synthetic_classification": "tfvse.data.synthetic:prepare_classification",
     "synthetic_translation": "tfvse.data.synthetic:prepare_translation",
+    "synthetic_segmentation": "tfvse.data.synthetic:prepare_segmentation",
 }
 KINDS = {
     "matching": "tfvse.data.matching:MatchingData",
     "classification": "tfvse.data.classification:ClassificationData",
     "translation": "tfvse.data.translation:TranslationData",
+    "segmentation": "tfvse.data.segmentation:SegmentationData",
 }
 
 
@@ -56,7 +60,7 @@ def load(config, kind=None):
       kind: the kind that the caller needs, or None for any.
 
     Returns:
-      `MatchingData`, `ClassificationData` or `TranslationData`.
+      `MatchingData`, `ClassificationData`, `TranslationData` or `SegmentationData`.
 
     Raises:
       UserError: nothing is prepared there, or it is another data set or of another kind.

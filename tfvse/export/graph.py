@@ -30,6 +30,16 @@ def encode_png(picture):
     return tf.io.encode_png(tf.cast(levels, tf.uint8))
 
 
+def decode_bounded(picture):
+    """uint8 [H, W, 3] of a string scalar, a JPEG or PNG of at most `MAX_TRANSLATED_PIXELS` pixels."""
+    pixels = decode_picture(picture)
+    size = tf.shape(pixels)
+    sentence = f"pixels are too many for the networks; the most is {MAX_TRANSLATED_PIXELS}."
+    check = tf.debugging.Assert(size[0] * size[1] <= MAX_TRANSLATED_PIXELS, [size[0], "by", size[1], sentence])
+    with tf.control_dependencies([check] if check is not None else []):
+        return tf.identity(pixels)
+
+
 def translate(network, pictures):
     """Runs a generator on pictures of any height and width, one at a time.
 
@@ -42,12 +52,7 @@ def translate(network, pictures):
     """
 
     def one(picture):
-        pixels = decode_picture(picture)
-        size = tf.shape(pixels)
-        sentence = f"pixels are too many to translate; the most is {MAX_TRANSLATED_PIXELS}."
-        check = tf.debugging.Assert(size[0] * size[1] <= MAX_TRANSLATED_PIXELS, [size[0], "by", size[1], sentence])
-        with tf.control_dependencies([check] if check is not None else []):
-            scaled = tf.cast(pixels, tf.float32) / 127.5 - 1.0
+        scaled = tf.cast(decode_bounded(picture), tf.float32) / 127.5 - 1.0
         return encode_png(network(scaled[tf.newaxis])[0])
 
     return map_pictures(one, pictures, tf.string)

@@ -14,6 +14,7 @@ SYSTEMS = {
     "cyclegan": "tfvse.systems.cyclegan:CycleGAN",
     "cyclematch": "tfvse.systems.cyclematch:CycleMatch",
     "dual_path": "tfvse.systems.dual_path:DualPath",
+    "fcfn": "tfvse.systems.fcfn:FCFN",
     "mmc_net": "tfvse.systems.mmc_net:MMCNet",
     "rrf_net": "tfvse.systems.rrf_net:RRFNet",
 }
