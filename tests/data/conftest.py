@@ -50,6 +50,9 @@ def read():
         from tfvse.data import records
 
         found = records.Part(folder, manifest.read(folder), part).all(field).tolist()
-        return [value.decode() if isinstance(value, bytes) and field != "picture" else value for value in found]
+        return [
+            value.decode() if isinstance(value, bytes) and field not in ("picture", "labels") else value
+            for value in found
+        ]
 
     return values
