@@ -23,7 +23,7 @@ class Flags(Settings):
     variant: str = setting(
         "",
         "coco: karpathy | karpathy_restval | first_5000; flowers102, flowers102_pictures: trainval | official; "
-        "cycle_gan: its name",
+        "cycle_gan: its name; voc2012: merged | official",
     )
     held_out: float = setting(
         0.1,

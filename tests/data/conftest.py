@@ -12,9 +12,9 @@ from tfvse.data import manifest
 
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory):
-    """The three synthetic data sets, each in a folder of its name; the matching one with "fake" features."""
+    """The synthetic data sets, each in a folder of its name; the matching one with "fake" features."""
     root = tmp_path_factory.mktemp("prepared")
-    for kind in ("matching", "classification", "translation"):
+    for kind in ("matching", "classification", "translation", "segmentation"):
         making.prepare(f"synthetic_{kind}", root / f"synthetic_{kind}")
     making.add_features(root / "synthetic_matching", "image", "fake", 3)
     return root
@@ -50,9 +50,7 @@ def read():
         from tfvse.data import records
 
         found = records.Part(folder, manifest.read(folder), part).all(field).tolist()
-        return [
-            value.decode() if isinstance(value, bytes) and field not in ("picture", "labels") else value
-            for value in found
-        ]
+        is_text = field not in ("picture", "labels")
+        return [value.decode() if isinstance(value, bytes) and is_text else value for value in found]
 
     return values

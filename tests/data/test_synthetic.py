@@ -5,7 +5,7 @@ from tests.data import making
 from tfvse.data import manifest, synthetic
 
 
-@pytest.mark.parametrize("kind", ["matching", "classification", "translation"])
+@pytest.mark.parametrize("kind", ["matching", "classification", "translation", "segmentation"])
 def test_the_same_seed_draws_the_same(kind, prepared, tmp_path):
     name = f"synthetic_{kind}"
     first = manifest.read(prepared / name)["parts"]
