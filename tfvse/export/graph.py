@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from tfvse.data.decode import decode_picture
 
-MAX_TRANSLATED_PIXELS = 2048 * 2048  # a generator's first feature map is then 1 GB
+MAX_NETWORK_PIXELS = 2048 * 2048  # a generator's first feature map is then 1 GB
 
 
 def map_pictures(function, pictures, dtype=tf.float32):
@@ -30,24 +30,33 @@ def encode_png(picture):
     return tf.io.encode_png(tf.cast(levels, tf.uint8))
 
 
+def decode_bounded(picture):
+    """string scalar, bytes of a JPEG or PNG of at most `MAX_NETWORK_PIXELS` → uint8 [H, W, 3].
+
+    Raises:
+      tf.errors.InvalidArgumentError: it has more pixels than a network takes whole, or see `decode_picture`.
+    """
+    pixels = decode_picture(picture)
+    size = tf.shape(pixels)
+    sentence = f"pixels are too many for the network; the most is {MAX_NETWORK_PIXELS}."
+    check = tf.debugging.Assert(size[0] * size[1] <= MAX_NETWORK_PIXELS, [size[0], "by", size[1], sentence])
+    with tf.control_dependencies([check] if check is not None else []):
+        return tf.identity(pixels)
+
+
 def translate(network, pictures):
     """Runs a generator on pictures of any height and width, one at a time.
 
     Args:
       network: float32 [1, H, W, 3] in -1 to 1 → the same.
-      pictures: string [B], bytes of JPEG or PNG files of at most `MAX_TRANSLATED_PIXELS` pixels each.
+      pictures: string [B], bytes of JPEG or PNG files of at most `MAX_NETWORK_PIXELS` pixels each.
 
     Returns:
       string [B], bytes of PNG files.
     """
 
     def one(picture):
-        pixels = decode_picture(picture)
-        size = tf.shape(pixels)
-        sentence = f"pixels are too many to translate; the most is {MAX_TRANSLATED_PIXELS}."
-        check = tf.debugging.Assert(size[0] * size[1] <= MAX_TRANSLATED_PIXELS, [size[0], "by", size[1], sentence])
-        with tf.control_dependencies([check] if check is not None else []):
-            scaled = tf.cast(pixels, tf.float32) / 127.5 - 1.0
+        scaled = tf.cast(decode_bounded(picture), tf.float32) / 127.5 - 1.0
         return encode_png(network(scaled[tf.newaxis])[0])
 
     return map_pictures(one, pictures, tf.string)
