@@ -16,6 +16,7 @@ SIGNATURES = {
     "classification": {"classify", "embed"},
     "edges": {"predict"},
     "translation": {"translate_a_to_b", "translate_b_to_a"},
+    "segmentation": {"predict"},
 }
 
 

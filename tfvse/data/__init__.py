@@ -35,16 +35,20 @@ DATASETS = {
     "two_folders": "tfvse.data.two_folders:prepare",
     "facades": "tfvse.data.two_folders:prepare_side_by_side",
     "cycle_gan": "tfvse.data.two_folders:prepare_tfds",
+    "camvid": "tfvse.data.camvid:prepare",
+    "voc2012": "tfvse.data.voc:prepare",
     "synthetic_matching": "tfvse.data.synthetic:prepare_matching",
     "synthetic_classification": "tfvse.data.synthetic:prepare_classification",
     "synthetic_edges": "tfvse.data.synthetic:prepare_edges",
     "synthetic_translation": "tfvse.data.synthetic:prepare_translation",
+    "synthetic_segmentation": "tfvse.data.synthetic:prepare_segmentation",
 }
 KINDS = {
     "matching": "tfvse.data.matching:MatchingData",
     "classification": "tfvse.data.classification:ClassificationData",
     "translation": "tfvse.data.translation:TranslationData",
     "edges": "tfvse.data.edges:EdgeData",
+    "segmentation": "tfvse.data.segmentation:SegmentationData",
 }
 
 

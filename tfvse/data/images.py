@@ -9,6 +9,7 @@ import io
 import pathlib
 import warnings
 
+import numpy as np
 import tensorflow as tf
 from PIL import Image, ImageOps, UnidentifiedImageError
 
@@ -54,6 +55,25 @@ def verify(picture):
     except tf.errors.OpError:
         raise BadPicture("unreadable: damaged or cut off") from None
     return data
+
+
+def read_labels(picture):
+    """The numbers of a label map: of a palette picture its indices, not its colours.
+
+    Args:
+      picture: pathlib.Path of a grey or palette PNG of 8 bits, or its bytes.
+
+    Returns:
+      uint8 [H, W].
+
+    Raises:
+      BadPicture: as `read`, or another kind of picture.
+    """
+    with _open(_bytes(picture)) as image:
+        if image.format != "PNG" or image.mode not in ("L", "P"):
+            raise BadPicture(f"not a label map: a {image.format} in {image.mode}, must be a grey or palette PNG")
+        _load(image)
+        return np.array(image)
 
 
 def encode_png(pixels):

@@ -4,14 +4,14 @@
 
     format      1
     data_set    name in tfvse.data.DATASETS
-    kind        "matching", "classification" or "translation"
+    kind        "matching", "classification", "translation" or "segmentation"
     licence     terms of use of the data
     source      where it came from
     settings    the flags it was prepared with
     splits      split → {what: count}
     parts       "<split>/<part>" → {"count", "fields", "shards": [{"file", "records", "bytes", "sha256"}]}
     left_out    what --skip_bad left out: sentences
-    ...         what the kind adds: "classes" (classification), "paired" (translation)
+    ...         what the kind adds: "classes" (classification, segmentation), "paired" (translation)
 """
 
 import hashlib

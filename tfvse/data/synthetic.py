@@ -5,7 +5,7 @@ import itertools
 
 import numpy as np
 
-from tfvse.data import captioned, classification, edges, images, translation, verification
+from tfvse.data import captioned, classification, edges, images, segmentation, translation, verification
 
 COLOURS = {
     "red": (220, 40, 40), "green": (40, 170, 60), "blue": (50, 80, 220), "yellow": (235, 205, 50),
@@ -30,11 +30,18 @@ def draw(shape, colour, place, size, rng, background=245):
     Returns:
       uint8 [size, size, 3].
     """
+    inside = mask(shape, place, size)
+    pixels = np.where(inside[..., None], np.array(colour, float), float(background))
+    return np.clip(pixels + rng.normal(0, 6, pixels.shape), 0, 255).astype(np.uint8)
+
+
+def mask(shape, place, size):
+    """bool [size, size], the pixels of a shape; arguments as of `draw`."""
     rows, columns = np.mgrid[:size, :size] / size
     y, x = rows - place[0], columns - place[1]
     radius = 0.22
     distance = np.hypot(y, x)
-    inside = {
+    return {
         "circle": distance < radius,
         "square": np.maximum(abs(y), abs(x)) < radius * 0.9,
         "diamond": abs(y) + abs(x) < radius * 1.2,
@@ -42,8 +49,6 @@ def draw(shape, colour, place, size, rng, background=245):
         "ring": (distance < radius) & (distance > radius * 0.55),
         "stripe": abs(y) < radius * 0.4,
     }[shape]
-    pixels = np.where(inside[..., None], np.array(colour, float), float(background))
-    return np.clip(pixels + rng.normal(0, 6, pixels.shape), 0, 255).astype(np.uint8)
 
 
 def prepare_matching(flags, folder):
@@ -94,8 +99,8 @@ def _scene(rng, size):
     picture, labels = np.full((size, size, 3), 245, np.uint8), np.zeros((size, size), np.uint8)
     places = rng.permutation(list(PLACES.values()))[: rng.integers(1, 4)]
     for number, place in enumerate(places, start=1):
-        drawn = draw(rng.choice(SHAPES), list(COLOURS.values())[rng.integers(len(COLOURS))], place, size, rng)
-        inside = np.abs(drawn.astype(int) - 245).max(axis=-1) > 40
+        shape, colour = rng.choice(SHAPES), list(COLOURS.values())[rng.integers(len(COLOURS))]
+        drawn, inside = draw(shape, colour, place, size, rng), mask(shape, place, size)
         picture, labels = np.where(inside[..., None], drawn, picture), np.where(inside, number, labels)
     return picture, labels.astype(np.uint8)
 
@@ -118,6 +123,28 @@ def prepare_translation(flags, folder):
             b.append(translation.Picture(name, images.encode_png(draw(shape, (30, 30, 30), place, 64, rng, 160))))
         splits[split] = a, b
     return {**SOURCE, **translation.write(folder, splits, True, verification.Findings(flags.skip_bad))}
+
+
+def prepare_segmentation(flags, folder):
+    """A shape on its ground, 56 high and 44 to 56 wide, the last column of its outline void; 60 / 12 / 12 pictures."""
+    rng = np.random.default_rng(flags.seed)
+    classes = ("ground", *SHAPES)
+    colours = [(245, 245, 245), *itertools.islice(COLOURS.values(), len(SHAPES))]
+    splits = {}
+    for split, count in {"train": 60, "val": 12, "test": 12}.items():
+        splits[split] = [_labelled_picture(f"{split}-{i:03d}", i % len(SHAPES), rng) for i in range(count)]
+    findings = verification.Findings(flags.skip_bad)
+    return {**SOURCE, **segmentation.write(folder, splits, classes, colours, findings)}
+
+
+def _labelled_picture(name, shape, rng):
+    place, width = rng.uniform(0.35, 0.65, 2), rng.integers(44, 57)
+    colour = list(COLOURS.values())[rng.integers(len(COLOURS))]
+    inside = mask(SHAPES[shape], place, 56)
+    labels = np.where(inside, shape + 1, 0).astype(np.uint8)
+    labels[inside & ~np.roll(inside, -1, axis=1)] = segmentation.VOID
+    files = (images.encode_png(pixels[:, :width]) for pixels in (draw(SHAPES[shape], colour, place, 56, rng), labels))
+    return segmentation.LabelledPixels(name, *files)
 
 
 def _any_picture(shape, size, rng):

@@ -21,6 +21,11 @@ _LIMITS = {
         "The output is invented: it is no measurement or evidence of anything.",
         "Trained at one size; other sizes run, their quality was not measured.",
     ),
+    "segmentation": (
+        "Every pixel gets one of the classes above, also where it shows none of them; there is no void.",
+        "Trained on patches of one size; the weights of a fusion are stretched over pictures of other sizes.",
+        "Numbers are of whole pictures of the data set's own sizes.",
+    ),
 }
 
 

@@ -14,6 +14,8 @@ from tfvse.errors import UserError
 
 TOLERANCE = 1e-5  # of floats, relative to the largest magnitude where that is above 1
 PICTURE_TOLERANCE = 1  # of 255 levels: a value half-way between two levels may be rounded either way
+LABEL_TOLERANCE = 1e-3  # of a label map's pixels: where two classes score the same, rounding decides
+LABEL_MAPS = ("class_map_bytes", "coloured_bytes")
 _SCRIPT = pathlib.Path(__file__).with_name("fresh_process.py")
 _MINUTES = 15
 
@@ -26,8 +28,8 @@ def verify(signatures, model_dir):
       model_dir: folder of the SavedModel.
 
     Returns:
-      name → largest difference (float): of floats relative to max(1, largest magnitude), of PNGs in 1/255 levels,
-      of whole numbers and texts 0.
+      name → largest difference (float): of floats relative to max(1, largest magnitude), of PNGs in 1/255 levels, of
+      label maps the part of the pixels that differ, of whole numbers and texts 0.
 
     Raises:
       UserError: a difference above the tolerance, or the model does not run without this package.
@@ -74,6 +76,8 @@ def _difference(name, key, expected, found):
         raise UserError(f"signature {name}: {key} has shape {got.shape} after export, {wanted.shape} before it")
     if np.issubdtype(wanted.dtype, np.floating):
         value, bound = _float_difference(wanted, got), TOLERANCE
+    elif key in LABEL_MAPS:
+        value, bound = _label_difference(wanted, got), LABEL_TOLERANCE
     elif key.endswith("_bytes"):
         value, bound = _picture_difference(wanted, got), PICTURE_TOLERANCE
     else:
@@ -88,10 +92,16 @@ def _float_difference(wanted, got):
 
 
 def _picture_difference(wanted, got):
-    def pixels(picture):
-        return tf.io.decode_png(picture).numpy().astype(np.int32)
+    return max((float(np.max(np.abs(_pixels(a) - _pixels(b)))) for a, b in zip(wanted, got, strict=True)), default=0.0)
 
-    return max((float(np.max(np.abs(pixels(a) - pixels(b)))) for a, b in zip(wanted, got, strict=True)), default=0.0)
+
+def _label_difference(wanted, got):
+    parts = [np.mean(np.any(_pixels(a) != _pixels(b), axis=-1)) for a, b in zip(wanted, got, strict=True)]
+    return float(max(parts, default=0.0))
+
+
+def _pixels(picture):
+    return tf.io.decode_png(picture).numpy().astype(np.int32)
 
 
 def _near_ties(expected, shape):
