@@ -40,6 +40,9 @@ class Flags(Settings):
     folder_a: str = setting("A", "two_folders: name of domain a's folder")
     folder_b: str = setting("B", "two_folders: name of domain b's folder")
     paired: bool = setting(False, "two_folders: pictures of the same name belong together")
+    edge_maps: str = setting(
+        "", "bsds500, nyud, coarse_edges, pascal_context: folder of another detector's edge maps, PNG or .mat"
+    )
     a_side: str = setting("left", "facades: the side that is domain a", choices=("left", "right"))
 
 

