@@ -10,16 +10,17 @@ eight times.
 
     paper                     here
     g^(1), g^(2) (eq. 2.7)    scores of pool4; scores of the top, upsampled twice
-    W^(f), b^(f) (eq. 2.7)    network.fusions[0].kernel [H/16, W/16, C, 2], .bias [H/16, W/16, C]
+    W^(f), b^(f) (eq. 2.7)    networks["fusion"].stages[0].kernel [H/16, W/16, C, 2], .bias [H/16, W/16, C]
     g'^(1), g'^(2) (eq. 2.8)  scores of pool3; the fused scores, upsampled twice
-    W'^(f), b'^(f) (eq. 2.8)  network.fusions[1].kernel [H/8, W/8, C, 2], .bias [H/8, W/8, C]
+    W'^(f), b'^(f) (eq. 2.8)  networks["fusion"].stages[1].kernel [H/8, W/8, C, 2], .bias [H/8, W/8, C]
     L            (eq. 2.9)    losses: "cross_entropy"
     FCN-8s, FCFN              --fusion=sum, --fusion=locally_connected
 
 Where the chapter leaves a choice or is departed from:
 - σ of eqs. 2.7 and 2.8 is the identity: what is fused are class scores, of which a softmax needs the negative ones too.
 - Weights of the fusions start at 1/2, as section 2.2.1 starts them at one over the number of branches; FCN-8s sums,
-  which is 1 and 1. They belong to places in the training patch, and are stretched to pictures of other sizes.
+  which is 1 and 1. They belong to places in the training patch, and are stretched to pictures of other sizes. The
+  gradient of one is that of a single place, so that at the common rate it hardly moves: hence --fusion_rate.
 - Eq. 2.9 sums over pixels. Here the sum is divided by the number of pixels of the patch, void ones too, so that a rate
   means the same at every size, and the parts of a batch weigh alike on every device. The chapter's rate of 1e-4 must
   belong to a mean as well: of a sum it would be that of this loss times 10⁵.
@@ -45,7 +46,7 @@ from tfvse.config import setting
 from tfvse.layers.fusion import GridFusion
 from tfvse.layers.upsampling import upsample
 from tfvse.losses.segmentation import pixel_cross_entropy
-from tfvse.systems.base import Signature
+from tfvse.systems.base import Signature, Stage
 from tfvse.systems.dense import DenseConfig, DensePredictor
 
 FUSIONS = {
@@ -66,40 +67,46 @@ class Config(DenseConfig):
     fusion: str = setting("locally_connected", "how scores are fused; sum: FCN-8s", choices=tuple(FUSIONS))
     head_channels: int = setting(4096, "channels of fc6 and fc7", low=1)
     head_kernel: int = setting(7, "height and width of fc6's kernel", low=1)
+    fusion_rate: float = setting(1.0, "learning rate of locally connected fusions, of --learning_rate", low=0.0)
     dropout: float = setting(0.5, "fraction of the outputs of fc6 and fc7 that it drops", low=0.0, high=0.99)
 
 
-class FullyConvolutionalNetwork(keras.Model):
-    """FCN-8s with any fusion.
+class ScoreNetwork(keras.Model):
+    """Float [B, H, W, 3] pictures of 0 … 255, of any size, to the class scores of three strides s = 32, 16 and 8.
 
-    Float [B, H, W, 3] pictures of 0 … 255, of any size, to float32 logits [B, H, W, classes].
+    Output: list of float32 [B, ⌈H/s⌉, ⌈W/s⌉, classes].
     """
 
-    def __init__(self, features, classes, fusion="sum", head_channels=4096, head_kernel=7, dropout=0.5, **kwargs):
-        """Args: a `VGG16Features`; number of classes; a name in FUSIONS; the rest as in `Config`."""
+    def __init__(self, features, classes, head_channels=4096, head_kernel=7, dropout=0.5, **kwargs):
+        """Args: a `VGG16Features`; number of classes; the rest as in `Config`."""
         super().__init__(**kwargs)
         self.features = features
         self.pool = layers.MaxPooling2D(2, padding="same")
-        self.head = [
-            layer
-            for name, kernel in (("fc6", head_kernel), ("fc7", 1))
-            for layer in (_convolution(head_channels, kernel, name), layers.Dropout(dropout))
+        self.convolutions = [
+            _convolution(head_channels, kernel, name) for name, kernel in (("fc6", head_kernel), ("fc7", 1))
         ]
+        self.dropouts = [layers.Dropout(dropout) for _ in self.convolutions]
         self.scorers = [_scorer(classes, name) for name in ("score_top", "score_pool4", "score_pool3")]
-        self.fusions = [FUSIONS[fusion]() for _ in range(2)]
-
-    def scores(self, pictures, training=False):
-        """Class scores at strides of 32, 16 and 8: float32 [B, ⌈H/s⌉, ⌈W/s⌉, classes] each."""
-        pool3, pool4, top = (self.pool(block) for block in self.features(pictures)[2:])
-        for layer in self.head:
-            top = layer(top, training=training) if isinstance(layer, layers.Dropout) else layer(top)
-        return [scorer(maps) for scorer, maps in zip(self.scorers, (top, pool4, pool3), strict=True)]
 
     def call(self, pictures, training=False):
-        fused, *finer_scores = self.scores(pictures, training)
-        for fusion, finer in zip(self.fusions, finer_scores, strict=True):
-            fused = fusion([finer, upsample(fused, finer)])
-        return upsample(fused, pictures)
+        pool3, pool4, top = (self.pool(block) for block in self.features(pictures)[2:])
+        for convolution, dropout in zip(self.convolutions, self.dropouts, strict=True):
+            top = dropout(convolution(top), training=training)
+        return [scorer(maps) for scorer, maps in zip(self.scorers, (top, pool4, pool3), strict=True)]
+
+
+class ScoreFusion(keras.Model):
+    """Two stages of one of `FUSIONS`: scores as `ScoreNetwork` gives them to float32 [B, ⌈H/8⌉, ⌈W/8⌉, classes]."""
+
+    def __init__(self, fusion, **kwargs):
+        super().__init__(**kwargs)
+        self.stages = [FUSIONS[fusion]() for _ in range(2)]
+
+    def call(self, scores):
+        fused, *finer_scores = scores
+        for stage, finer in zip(self.stages, finer_scores, strict=True):
+            fused = stage([finer, upsample(fused, finer)])
+        return fused
 
 
 def _convolution(channels, kernel, name):
@@ -111,22 +118,37 @@ def _scorer(classes, name):
 
 
 class FCFN(DensePredictor):
-    """Trains a `FullyConvolutionalNetwork` in one stage of SGD."""
+    """Owns the networks "scores" and "fusion", which it trains in one stage."""
 
     Config = Config
     data_kind = "segmentation"
     monitor = "mean_iou"
-    network = "segmenter"
 
     def build(self, data):
         config = self.config
         head = config.head_channels, config.head_kernel, config.dropout
-        network = FullyConvolutionalNetwork(self.vgg16_features(), len(data.classes), config.fusion, *head)
-        network(np.zeros((1, *data.element_spec["image"].shape[1:]), "float32"))
-        self.networks = {self.network: network}
+        scores, fusion = ScoreNetwork(self.vgg16_features(), len(data.classes), *head), ScoreFusion(config.fusion)
+        fusion(scores(np.zeros((1, *data.element_spec["image"].shape[1:]), "float32")))
+        self.networks = {"scores": scores, "fusion": fusion}
+
+    @property
+    def backbone(self):
+        return self.networks["scores"].features
+
+    def stages(self):
+        """One stage of SGD; fusions that have weights learn at a rate of their own."""
+        config = self.config
+        rates = {"scores": 1.0, "fusion": config.fusion_rate if config.fusion != "sum" else 0.0}
+        optimizers = {role: self.sgd(rate) for role, rate in rates.items() if rate}
+        trains = {role: (role,) for role in optimizers}
+        return (Stage("train", trains, optimizers, steps=config.steps, epochs=config.epochs),)
+
+    def logits(self, pictures, training=False):
+        """float32 [B, H, W, classes] of pictures float [B, H, W, 3] in 0 … 255, of any size."""
+        return upsample(self.networks["fusion"](self.networks["scores"](pictures, training=training)), pictures)
 
     def losses(self, batch):
-        logits = self.networks[self.network](batch["image"], training=True)
+        logits = self.logits(batch["image"], training=True)
         return {"cross_entropy": ops.mean(pixel_cross_entropy(logits, batch["labels"]))}
 
     @functools.cached_property
@@ -136,7 +158,7 @@ class FCFN(DensePredictor):
 
         @tf.function(input_signature=[tf.TensorSpec([None, None, 3], tf.uint8)])
         def labels(picture):
-            logits = self.networks[self.network](tf.cast(picture, tf.float32)[tf.newaxis], training=False)
+            logits = self.logits(tf.cast(picture, tf.float32)[tf.newaxis])
             return tf.cast(tf.argmax(logits[0], axis=-1), tf.uint8)
 
         return labels
@@ -154,8 +176,8 @@ class FCFN(DensePredictor):
         from tfvse.evaluation.report import Report
 
         result = self._measure(data, split, seed=self.config.seed)
-        weights = self.networks[self.network].trainable_weights
-        protocol = result.protocol | {"parameters": sum(int(np.prod(weight.shape)) for weight in weights)}
+        parameters = sum(network.count_params() for network in self.networks.values())
+        protocol = result.protocol | {"parameters": parameters}
         return Report.of(self, data, split, result._replace(protocol=protocol))
 
     def _examples(self, split):
@@ -205,11 +227,11 @@ class FCFN(DensePredictor):
         return {"predict": Signature(predict, {"image": ("string", (None,))}, example)}
 
     def litert_models(self, data):
-        """The network at training's size, float32 [1, S, S, 3] → logits, measured on pictures squeezed to that size."""
+        """The networks at the size of training, float32 [1, S, S, 3] → logits; measured on pictures squeezed to it."""
         from tfvse.export.litert import LiteRTModel
         from tfvse.metrics import segmentation as metrics
 
-        network, side = self.networks[self.network], self.config.patch_size
+        side = self.config.patch_size
         train, held_out = data.split("train"), data.split(self.config.monitor_split)
         pictures, labels = held_out.squeezed(_spread(len(held_out), MEASURED), side)
 
@@ -221,7 +243,7 @@ class FCFN(DensePredictor):
 
         return {
             "segmenter": LiteRTModel(
-                function=lambda picture: network(picture, training=False),
+                function=self.logits,
                 shape=(side, side, 3),
                 representative=train.squeezed(_spread(len(train), 50), side)[0],
                 metric=mean_iou,
