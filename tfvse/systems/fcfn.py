@@ -1,7 +1,8 @@
 """Fully convolutional fusion networks (FCFN) for semantic segmentation, and FCN-8s, which they are compared with.
 
-Paper: Y. Liu, Y. Guo, M. S. Lew. On the exploration of convolutional fusion networks for visual recognition. MMM 2017;
-chapter 2 of Y. Liu's thesis, sections 2.3.1 and 2.4.4. FCN-8s: Long, Shelhamer and Darrell, CVPR 2015.
+Paper: Y. Liu, Y. Guo, T. Georgiou, M. S. Lew. Fusion that matters: convolutional fusion networks for visual
+recognition. Multimedia Tools and Applications, 2018; chapter 2 of Y. Liu's thesis, sections 2.3.1 and 2.4.4. FCN-8s:
+J. Long, E. Shelhamer, T. Darrell, CVPR 2015.
 
 VGG-16's convolutions and its fully connected layers, made convolutions, score every class at a stride of 32; 1×1
 convolutions on pool4 and pool3 score them at strides of 16 and 8. Coarse scores are upsampled and fused with the finer
