@@ -122,3 +122,13 @@ def test_a_full_disk_is_one_sentence(tmp_path, monkeypatch):
     with pytest.raises(UserError, match=r"cannot be written \(No space left on device\)"):
         saved_model.export(Simple(lambda x: {"y": x}), fakes.DATA, None, tmp_path, "m")
     assert not any(tmp_path.iterdir())
+
+
+def test_a_label_map_may_differ_in_a_pixel_of_a_thousand():
+    labels = np.zeros((40, 50, 1), np.uint8)
+    few, many = labels.copy(), labels.copy()
+    few[0, :2], many[0, :3] = 7, 1
+    png = lambda pixels: {"class_map_bytes": np.array([tf.io.encode_png(pixels).numpy()], object)}  # noqa: E731
+    assert parity._difference("predict", "class_map_bytes", png(labels), png(few)) == 1e-3
+    with pytest.raises(UserError, match="class_map_bytes differs by 0.0015"):
+        parity._difference("predict", "class_map_bytes", png(labels), png(many))

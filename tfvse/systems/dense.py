@@ -39,9 +39,16 @@ class DenseConfig(RunConfig):
 
 
 class DensePredictor(System):
-    """Owns one network, `networks[self.network]`, that has `features`, a `VGG16Features`."""
+    """Members say where their `VGG16Features` is, in `backbone`, and how fast their networks learn, in `rates`."""
 
-    network = ""
+    @property
+    def backbone(self):
+        """The `VGG16Features`."""
+        raise NotImplementedError
+
+    def rates(self):
+        """Name of each network → its learning rate, of --learning_rate; 0: it does not learn."""
+        raise NotImplementedError
 
     def vgg16_features(self):
         """A new `VGG16Features` as the settings want it; its weights come in `start`."""
@@ -54,11 +61,6 @@ class DensePredictor(System):
             checkpoint.load_networks(self, self.config.start_from)
         else:
             vgg16.load(self.backbone, self.config.vgg16)
-
-    @property
-    def backbone(self):
-        """The `VGG16Features`."""
-        return self.networks[self.network].features
 
     def sgd(self, factor=1.0):
         """`Optimizer` of the settings, with `factor` times their rate."""
@@ -76,6 +78,8 @@ class DensePredictor(System):
         )
 
     def stages(self):
-        """One stage of SGD on the whole network."""
-        config, trains = self.config, {"main": (self.network,)}
-        return (Stage("train", trains, {"main": self.sgd()}, steps=config.steps, epochs=config.epochs),)
+        """One stage of SGD, in which every network has its own rate."""
+        config = self.config
+        optimizers = {name: self.sgd(rate) for name, rate in self.rates().items() if rate}
+        trains = {name: (name,) for name in optimizers}
+        return (Stage("train", trains, optimizers, steps=config.steps, epochs=config.epochs),)

@@ -47,7 +47,7 @@ from tfvse.config import setting
 from tfvse.layers.fusion import GridFusion
 from tfvse.layers.upsampling import upsample
 from tfvse.losses.segmentation import pixel_cross_entropy
-from tfvse.systems.base import Signature, Stage
+from tfvse.systems.base import Signature
 from tfvse.systems.dense import DenseConfig, DensePredictor
 
 FUSIONS = {
@@ -136,13 +136,8 @@ class FCFN(DensePredictor):
     def backbone(self):
         return self.networks["scores"].features
 
-    def stages(self):
-        """One stage of SGD; fusions that have weights learn at a rate of their own."""
-        config = self.config
-        rates = {"scores": 1.0, "fusion": config.fusion_rate if config.fusion != "sum" else 0.0}
-        optimizers = {role: self.sgd(rate) for role, rate in rates.items() if rate}
-        trains = {role: (role,) for role in optimizers}
-        return (Stage("train", trains, optimizers, steps=config.steps, epochs=config.epochs),)
+    def rates(self):
+        return {"scores": 1.0, "fusion": self.config.fusion_rate if self.config.fusion != "sum" else 0.0}
 
     def logits(self, pictures, training=False):
         """float32 [B, H, W, classes] of pictures float [B, H, W, 3] in 0 … 255, of any size."""
