@@ -2,6 +2,8 @@
 
 import dataclasses
 
+import numpy as np
+
 from tfvse.config import RunConfig, setting
 from tfvse.encoders import vgg16
 from tfvse.errors import UserError
@@ -83,3 +85,8 @@ class DensePredictor(System):
         optimizers = {name: self.sgd(rate) for name, rate in self.rates().items() if rate}
         trains = {name: (name,) for name in optimizers}
         return (Stage("train", trains, optimizers, steps=config.steps, epochs=config.epochs),)
+
+
+def spread(count, most):
+    """Rows of at most `most` of `count` examples, evenly spread: int [n]."""
+    return np.unique(np.linspace(0, count - 1, most).astype(int))

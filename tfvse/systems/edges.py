@@ -11,7 +11,7 @@ from tfvse.errors import UserError
 from tfvse.layers.fusion import ConvolutionFusion, GridFusion
 from tfvse.layers.upsampling import resize, upsample
 from tfvse.systems.base import Signature, Stage
-from tfvse.systems.dense import DenseConfig, DensePredictor
+from tfvse.systems.dense import DenseConfig, DensePredictor, spread
 
 SIDES = 5
 SHOWN = 6  # pictures of a contact sheet
@@ -175,7 +175,7 @@ class EdgeDetector(DensePredictor):
         from tfvse.evaluation.edge_pictures import dark
 
         predict, columns = self._predictor(), {"picture": [], "edge map": [], "annotators": []}
-        for row in np.unique(np.linspace(0, len(split) - 1, most).astype(int)):
+        for row in spread(len(split), most):
             _, picture, drawings = split.read(row)
             columns["picture"].append(picture)
             columns["edge map"].append(dark(predict(picture)))
@@ -207,9 +207,9 @@ class EdgeDetector(DensePredictor):
 
         side = self.config.patch_size
         train, last = data.split("train"), data.split(data.last_split)
-        held_out = [_middle(*last.read(row), side) for row in _few(last, 10)]
+        held_out = [_middle(*last.read(row), side) for row in spread(len(last), 10)]
         held_out = [(*found, drawings) for *found, drawings in held_out if any(d.any() for d in drawings)]
-        seen = np.stack([_middle(*train.read(row), side)[1] for row in _few(train, 50)]).astype("float32")
+        seen = np.stack([_middle(*train.read(row), side)[1] for row in spread(len(train), 50)]).astype("float32")
 
         def ods(run):
             maps = run(np.stack([picture for _, picture, _ in held_out]).astype("float32"))
@@ -237,10 +237,6 @@ def _scaled(side, scale):
     if scale == 1:
         return side
     return ops.maximum(ops.cast(ops.round(ops.cast(side, "float32") * scale), "int32"), 1)
-
-
-def _few(split, most):
-    return np.unique(np.linspace(0, len(split) - 1, most).astype(int))
 
 
 def _middle(name, picture, drawings, side):

@@ -48,7 +48,7 @@ from tfvse.layers.fusion import GridFusion
 from tfvse.layers.upsampling import upsample
 from tfvse.losses.segmentation import pixel_cross_entropy
 from tfvse.systems.base import Signature
-from tfvse.systems.dense import DenseConfig, DensePredictor
+from tfvse.systems.dense import DenseConfig, DensePredictor, spread
 
 FUSIONS = {
     "sum": lambda: layers.Add(dtype="float32"),
@@ -178,7 +178,7 @@ class FCFN(DensePredictor):
 
     def _examples(self, split):
         """(picture, labels, predicted labels) of at most `SHOWN` pictures, evenly spread over the split."""
-        shown = [split.read(row) for row in _spread(len(split), SHOWN)]
+        shown = [split.read(row) for row in spread(len(split), SHOWN)]
         return [(picture, labels, self.segment(picture)) for picture, labels in shown]
 
     def samples(self, data):
@@ -219,7 +219,7 @@ class FCFN(DensePredictor):
             return {"class_map_bytes": files[:, 0], "coloured_bytes": files[:, 1]}
 
         split = data.split(self.config.monitor_split)
-        example = {"image": np.array([split.encoded(row) for row in _spread(len(split), 2)], object)}
+        example = {"image": np.array([split.encoded(row) for row in spread(len(split), 2)], object)}
         return {"predict": Signature(predict, {"image": ("string", (None,))}, example)}
 
     def litert_models(self, data):
@@ -229,7 +229,7 @@ class FCFN(DensePredictor):
 
         side = self.config.patch_size
         train, held_out = data.split("train"), data.split(self.config.monitor_split)
-        pictures, labels = held_out.squeezed(_spread(len(held_out), MEASURED), side)
+        pictures, labels = held_out.squeezed(spread(len(held_out), MEASURED), side)
 
         def mean_iou(run):
             predicted = np.argmax(run(pictures), axis=-1)
@@ -241,12 +241,7 @@ class FCFN(DensePredictor):
             "segmenter": LiteRTModel(
                 function=self.logits,
                 shape=(side, side, 3),
-                representative=train.squeezed(_spread(len(train), 50), side)[0],
+                representative=train.squeezed(spread(len(train), 50), side)[0],
                 metric=mean_iou,
             )
         }
-
-
-def _spread(count, most):
-    """Rows of at most `most` of `count` examples, evenly spread."""
-    return np.unique(np.linspace(0, count - 1, most).astype(int))
