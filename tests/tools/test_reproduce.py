@@ -103,6 +103,25 @@ def test_an_ensemble_is_evaluated_from_the_runs_of_its_rows(monkeypatch, tmp_pat
     assert called[-1] == ("evaluate", [f"--run_dir={a}", f"--ensemble={b}"])
 
 
+def test_a_row_starts_from_the_run_of_another(monkeypatch, tmp_path):
+    first, second = {"name": "first", "train": ["--first"]}, {"name": "second", "start": "first", "train": ["--second"]}
+    table, trained = {**TABLE, "flagfile": "f", "rows": [second, first]}, []
+    monkeypatch.setattr(reproduce, "run_folder", lambda flags, argv: tmp_path / argv[1].lstrip("-"))
+
+    def tool(name, *argv):
+        trained.append([a for a in argv if a.startswith(("--start_from", "--run_dir"))])
+        return types.SimpleNamespace(returncode=0)
+
+    monkeypatch.setattr(reproduce, "_tool", tool)
+    assert reproduce._trained(reproduce.Flags(), table, second, 0) == (tmp_path / "second", None)
+    begun, then = (f"--run_dir={tmp_path / name}" for name in ("first", "second"))
+    assert trained == [[begun], [f"--start_from={tmp_path / 'first'}", then]]
+
+
+def test_small_numbers_have_the_decimals_that_a_table_asks_for():
+    assert reproduce._cell((0.70107, 0.0, 1, 0.78), 3) == "0.701 (0.78; -0.08)"
+
+
 def test_an_unknown_table_is_one_sentence(monkeypatch):
     monkeypatch.chdir(ROOT)
     with pytest.raises(UserError, match=r"--table=6.22: there are .*did you mean 6.2\?"):
@@ -117,4 +136,5 @@ def test_every_row_of_every_table_is_a_config(path, monkeypatch):
         argv = [f"--flagfile={row.get('flagfile', table['flagfile'])}", *row.get("train", []), *row.get("evaluate", [])]
         reproduce.configs.parse_experiment([*argv, "--run_dir=unused"])
         assert set(row.get("ensemble", [])) <= {other["name"] for other in table["rows"] if "ensemble" not in other}
+        assert row.get("start", row["name"]) in {other["name"] for other in table["rows"]}
         assert len(row.get("paper") or table["metrics"]) == len(table["metrics"])

@@ -42,7 +42,7 @@ def orientation(edge_map):
     by_xx = np.gradient(by_x, axis=1)
     by_yy, by_yx = np.gradient(by_y)
     # The toolbox takes the sign of -by_yx, which is 0 on a level line: an angle along it instead of across.
-    return np.mod(np.arctan(np.where(by_yx > 0, -by_yy, by_yy) / (by_xx + 1e-5)), np.pi)
+    return np.mod(np.arctan2(np.where(by_yx > 0, -by_yy, by_yy), by_xx + 1e-5), np.pi)
 
 
 def _triangle(picture, radius):
