@@ -114,7 +114,7 @@ def test_settings_that_do_not_fit_are_refused(settings, word):
 def test_the_exported_png_has_the_size_of_the_picture_and_its_probabilities(folder):
     system, data = make(folder)
     signature = system.signatures(data)["predict"]
-    first, second = signature.function(**signature.example)["edges"].numpy()
+    first, second = signature.function(**signature.example)["edges_bytes"].numpy()
     pixels = tf.io.decode_png(first).numpy()
     _, picture, _ = data.split("test").read(0)
     expected = 255 * system.probabilities(tf.cast(picture[None], tf.float32)).numpy()[0]

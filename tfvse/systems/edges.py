@@ -10,7 +10,7 @@ from tfvse.config import setting
 from tfvse.errors import UserError
 from tfvse.layers.fusion import ConvolutionFusion, GridFusion
 from tfvse.layers.upsampling import resize, upsample
-from tfvse.systems.base import Signature, Stage
+from tfvse.systems.base import Signature
 from tfvse.systems.dense import DenseConfig, DensePredictor, spread
 
 SIDES = 5
@@ -105,13 +105,9 @@ class EdgeDetector(DensePredictor):
     def backbone(self):
         return self.networks["features"]
 
-    def stages(self):
-        """One stage of SGD; side outputs and fusion learn slower, as in HED."""
-        config = self.config
-        roles = {"features": 1.0, "sides": config.side_rate, "fusion": config.fusion_rate}
-        optimizers = {role: self.sgd(rate) for role, rate in roles.items() if rate}
-        trains = {role: (role,) for role in optimizers}
-        return (Stage("train", trains, optimizers, steps=config.steps, epochs=config.epochs),)
+    def rates(self):
+        """Side outputs and fusion learn at rates of their own, as in HED."""
+        return {"features": 1.0, "sides": self.config.side_rate, "fusion": self.config.fusion_rate}
 
     def logits(self, pictures):
         """float32 [B, H, W, 3] in 0 … 255 → (five side outputs, the fused output), float32 [B, H, W] each."""
@@ -193,7 +189,7 @@ class EdgeDetector(DensePredictor):
             return tf.io.encode_png(tf.cast(tf.round(255.0 * edges), tf.uint8)[..., tf.newaxis])
 
         def predict(image):
-            return {"edges": map_pictures(one, image, tf.string)}
+            return {"edges_bytes": map_pictures(one, image, tf.string)}
 
         split = data.split(data.last_split)
         small = tf.io.encode_png(split.read(0)[1][:37, :53]).numpy()
