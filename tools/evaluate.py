@@ -2,7 +2,8 @@
 
 Writes `<run_dir>/report.json` and the system's pictures. Any setting of the run can be overridden, for example
 `--fusion=adaptive`; `--report` then names another file. `--ensemble=runs/b,runs/c` averages the similarities of further
-runs with those of this one.
+runs with those of this one. Counting edges takes long: every picture's counts are kept, and the same command goes on
+where it was killed.
 
 `--edge_maps=<folder> --annotations=<folder>` instead scores edge maps that any program wrote, PNG or .mat, against
 ground truth of BSDS500 or NYUD, and writes the report, the precision-recall curve and a contact sheet into `--output`;
@@ -64,6 +65,7 @@ def main(argv):
         others = [_load(other, folder, flags.checkpoint)[:2] for other, folder in others]
         report = ensemble.evaluate([(system, dataset), *others], flags.split)
     else:
+        system.kept_dir = run_dir / "pictures"
         report = system.evaluate(dataset, flags.split)
     report = dataclasses.replace(report, step=step, **_this_call(begun))
     report.write(run_dir / flags.report)

@@ -10,6 +10,7 @@ import tensorflow as tf
 from tests.data import making
 from tfvse import data as datasets
 from tfvse.errors import UserError
+from tfvse.evaluation import edge_counts
 from tfvse.systems import base
 from tfvse.systems.fcfn_edges import FCFNEdgesConfig
 from tfvse.systems.rds import RDSConfig
@@ -143,6 +144,14 @@ def test_evaluation_and_pictures(folder, tmp_path):
     assert {"ODS", "OIS", "AP", "R50"} <= report.metrics.keys() and report.protocol["pictures"] == 6
     assert all(path.stat().st_size > 1000 for path in system.plots(data, "val", tmp_path))
     assert system.samples(data)["edges"].shape == (3 * 64, 3 * 64, 3)
+
+
+def test_a_killed_evaluation_counts_no_picture_twice(folder, tmp_path, monkeypatch):
+    system, data = make(folder)
+    system.kept_dir = tmp_path
+    expected = system.evaluate(data, "val").metrics
+    monkeypatch.setattr(edge_counts, "suppress", lambda *_: pytest.fail("counted again"))
+    assert system.evaluate(data, "val").metrics == expected
 
 
 def test_published_weights_of_hed_find_their_place(folder, monkeypatch, tmp_path):

@@ -95,6 +95,7 @@ class System:
         self.optimizers = {}  # (stage name, role) → keras optimizer, made by `create_optimizers`
         self.stage = None
         self.step = None  # int64 scalar variable, the global step: the seed of everything stateless
+        self.kept_dir = None  # pathlib.Path, where a long evaluation keeps what it has counted; None: nowhere
 
     def build(self, data):
         """Creates `self.networks`, every one built with the shapes of `data.element_spec`."""

@@ -133,14 +133,15 @@ class EdgeDetector(DensePredictor):
         return lambda picture: function(tf.cast(picture[None], tf.float32)).numpy()[0]
 
     def evaluate(self, data, split):
-        """ODS, OIS, AP and R50 of the Berkeley benchmark; see `tfvse.evaluation.edges`."""
+        """ODS, OIS, AP and R50 of the Berkeley benchmark; see `tfvse.evaluation.edges`. Goes on in `kept_dir`."""
         from tfvse.evaluation import edges
         from tfvse.evaluation.report import Report
 
         config, predict = self.config, self._predictor()
         maps = _Predicted(data.split(split), predict)
         names = ("max_distance", "thresholds", "nms", "ceval", "workers", "seed")
-        result = edges.evaluate(maps, **{name: getattr(config, name) for name in names})
+        kept = self.kept_dir and self.kept_dir / split
+        result = edges.evaluate(maps, results_dir=kept, **{name: getattr(config, name) for name in names})
         self._found[split] = result
         protocol = {**result.protocol, "scales": config.scales}
         return Report.of(self, data, split, result._replace(protocol=protocol))
