@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
-from tfvse.data import images, manifest, records, verification
+from tfvse.data import images, manifest, pictures, records, verification
 from tfvse.data.pipeline import TrainSet
 from tfvse.data.views import View
 from tfvse.errors import UserError
@@ -49,7 +49,10 @@ def write(
         fields = {"image": {"dtype": "uint8", "shape": list(pixels.shape[1:])}, "label": "int64"}
         examples = ({"image": image, "label": label} for image, label in zip(pixels, labels, strict=True))
         parts[f"{split}/examples"] = records.write(folder / split / "examples", examples, fields, total=len(pixels))
-    return _entries(parts, classes, findings)
+    return {
+        "kind": "classification", "splits": {name.split("/")[0]: {"examples": p["count"]} for name, p in parts.items()},
+        "parts": parts, "classes": list(classes), "left_out": findings.left_out, "remarks": findings.remarks,
+    }  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,24 +84,12 @@ def write_pictures(
     Raises:
       UserError: something is wrong and may not be left out, or a split has no usable picture.
     """
-    bad = verification.check_pictures(splits, findings)
-    findings.settle()
-    parts = {}
-    for split, entries in splits.items():
-        kept = (entry for entry in entries if (split, entry.id) not in bad)
-        examples = ({"id": e.id.encode(), "picture": images.read(e.picture), "label": e.label} for e in kept)
-        part = records.write(folder / split / "examples", examples, PICTURE_FIELDS)
-        if not part["count"]:
-            raise UserError(f"the split {split} has no usable picture; check the layout")
-        parts[f"{split}/examples"] = part
-    return _entries(parts, classes, findings)
+    written = pictures.write(folder, splits, PICTURE_FIELDS, _record, findings)
+    return {"kind": "classification", **written, "classes": list(classes)}
 
 
-def _entries(parts, classes, findings):
-    return {
-        "kind": "classification", "splits": {name.split("/")[0]: {"examples": p["count"]} for name, p in parts.items()},
-        "parts": parts, "classes": list(classes), "left_out": findings.left_out, "remarks": findings.remarks,
-    }  # fmt: skip
+def _record(entry):
+    return {"id": entry.id.encode(), "picture": images.read(entry.picture), "label": entry.label}
 
 
 def _check(splits, classes, findings):

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 import numpy as np
 import tensorflow as tf
 
-from tfvse.data import images, manifest, patches, records, verification
+from tfvse.data import images, manifest, patches, pictures, records, verification
 from tfvse.data.decode import decode_picture
 from tfvse.data.edge_maps import read_edge_map
 from tfvse.data.pipeline import TrainSet
@@ -47,7 +47,7 @@ def write(folder: pathlib.Path, splits: Mapping[str, Iterable[EdgePicture]], fin
 
     Args:
       folder: where to.
-      splits: split → pictures, gone through twice.
+      splits: split → pictures, gone through three times.
       findings: with what the reader of the data set has already found.
 
     Returns:
@@ -56,24 +56,10 @@ def write(folder: pathlib.Path, splits: Mapping[str, Iterable[EdgePicture]], fin
     Raises:
       UserError: something is wrong and may not be left out, or a split has no usable picture.
     """
-    bad = verification.check_pictures(splits, findings)
-    for split, entries in splits.items():
-        for entry in entries:
-            problem = None if (split, entry.id) in bad else _problem(entry)
-            if problem:
-                findings.add("bad annotation", problem)
-                bad.add((split, entry.id))
-    findings.settle()
-    parts, counts = {}, {}
-    for split, entries in splits.items():
-        kept = [entry for entry in entries if (split, entry.id) not in bad]
-        if not kept:
-            raise UserError(f"the split {split} has no usable picture; check the layout")
-        part = records.write(folder / split / "examples", map(_record, kept), FIELDS, total=len(kept))
-        parts[f"{split}/examples"], counts[split] = part, {"examples": len(kept)}
     return {
-        "kind": "edges", "splits": counts, "parts": parts, "left_out": findings.left_out, "remarks": findings.remarks,
-    }  # fmt: skip
+        "kind": "edges",
+        **pictures.write(folder, splits, FIELDS, _record, findings, _problem, "annotation"),
+    }
 
 
 def _problem(entry):

@@ -6,6 +6,7 @@ of pixels that count for nothing.
 """
 
 import dataclasses
+import functools
 import io
 import pathlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,11 +15,10 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from tfvse.data import images, manifest, records, verification
+from tfvse.data import images, manifest, pictures, records, verification
 from tfvse.data.decode import decode_picture
 from tfvse.data.patches import random_patch, squeeze
 from tfvse.data.pipeline import TrainSet
-from tfvse.errors import UserError
 
 VOID = 255
 FIELDS = {"id": "bytes", "picture": "bytes", "labels": "bytes"}
@@ -57,26 +57,14 @@ def write(
     Raises:
       UserError: something is wrong and may not be left out, or a split has no usable picture.
     """
-    bad = verification.check_pictures(splits, findings)
-    for split, entries in splits.items():
-        for entry in entries:
-            problem = (split, entry.id) not in bad and _problem(entry, len(classes), void)
-            if problem:
-                findings.add("bad label map", problem)
-                bad.add((split, entry.id))
-    findings.settle()
-    parts = {}
-    for split, entries in splits.items():
-        kept = (entry for entry in entries if (split, entry.id) not in bad)
-        part = records.write(folder / split / "examples", (_record(entry, void) for entry in kept), FIELDS)
-        if not part["count"]:
-            raise UserError(f"the split {split} has no usable picture; check the layout")
-        parts[f"{split}/examples"] = part
+    record = functools.partial(_record, void=void)
+    problem = functools.partial(_problem, count=len(classes), void=void)
     return {
-        "kind": "segmentation", "splits": {name.split("/")[0]: {"examples": p["count"]} for name, p in parts.items()},
-        "parts": parts, "classes": list(classes), "colours": [list(map(int, colour)) for colour in colours],
-        "left_out": findings.left_out, "remarks": findings.remarks,
-    }  # fmt: skip
+        "kind": "segmentation",
+        **pictures.write(folder, splits, FIELDS, record, findings, problem, "label map"),
+        "classes": list(classes),
+        "colours": [list(map(int, colour)) for colour in colours],
+    }
 
 
 def _problem(entry, count, void):

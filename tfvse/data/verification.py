@@ -77,8 +77,8 @@ def check_pictures(splits, findings, what=""):
             try:
                 digest = hashlib.sha256(images.verify(entry.picture)).digest()
             except images.BadPicture as problem:
-                what = str(problem).split(":")[0]
-                findings.add(f"{what} picture", f"{_where(entry)}: picture {problem}")
+                kind = str(problem).split(":")[0]
+                findings.add(f"{kind} picture", f"{_where(entry)}: picture {problem}")
                 bad.add((split, entry.id))
                 continue
             if digest in split_of_bytes:
