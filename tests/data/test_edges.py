@@ -113,6 +113,13 @@ def test_an_annotation_of_another_size_is_refused(tmp_path):
     assert found["splits"] == {"train": {"examples": 1}}
 
 
+def test_a_picture_of_one_pixel_has_no_edges(tmp_path):
+    root = bsds500(tmp_path / "BSDS500")
+    Image.new("RGB", (1, 1)).save(root / "data" / "images" / "train" / "0.jpg")
+    with pytest.raises(UserError, match="0: the picture is 1 x 1 pixels; edges need at least 2 x 2"):
+        making.prepare("bsds500", tmp_path / "out", data_dir=root.parent)
+
+
 def test_an_empty_annotation_and_a_missing_one_are_named(tmp_path):
     root = bsds500(tmp_path / "BSDS500")
     annotations = root / "data" / "groundTruth" / "train"
@@ -124,17 +131,17 @@ def test_an_empty_annotation_and_a_missing_one_are_named(tmp_path):
         making.prepare("bsds500", tmp_path / "out", data_dir=root.parent)
 
 
-def test_grey_and_cmyk_pictures_and_one_of_one_pixel(tmp_path):
+def test_grey_and_cmyk_pictures_and_one_of_two_pixels_a_side(tmp_path):
     root = bsds500(tmp_path / "BSDS500", count=0)
     pictures, annotations = root / "data" / "images" / "train", root / "data" / "groundTruth" / "train"
-    for i, (mode, size) in enumerate([("L", (30, 20)), ("CMYK", (30, 20)), ("RGB", (1, 1))]):
+    for i, (mode, size) in enumerate([("L", (30, 20)), ("CMYK", (30, 20)), ("RGB", (2, 2))]):
         (pictures / f"{i}.jpg").write_bytes(making.encode(Image.new(mode, size, 7), "JPEG"))
         write_annotations(annotations / f"{i}.mat", [drawn((0, 0), shape=size[::-1])])
     making.prepare("bsds500", tmp_path / "out", data_dir=root.parent)
     data = load(tmp_path / "out")
-    assert [picture.shape for _, picture, _ in data.split("train")] == [(20, 30, 3), (20, 30, 3), (1, 1, 3)]
+    assert [picture.shape for _, picture, _ in data.split("train")] == [(20, 30, 3), (20, 30, 3), (2, 2, 3)]
     batch = data.train_set().fetch(tf.constant([[0], [1], [2]], tf.int64), tf.zeros([3, 8]))
-    assert batch["image"].shape == (3, 16, 16, 3) and batch["edges"][2].numpy().ravel()[:2].tolist() == [1, 2]
+    assert batch["image"].shape == (3, 16, 16, 3) and batch["edges"][2].numpy().ravel()[:3].tolist() == [1, 0, 2]
 
 
 def test_the_layout_of_nyud(tmp_path):

@@ -70,6 +70,8 @@ def _problem(entry):
     except UserError as error:
         return str(error)
     size = tuple(decode_picture(images.read(entry.picture)).shape[:2])
+    if min(size) < 2:
+        return "{}: the picture is {} x {} pixels; edges need at least 2 x 2".format(entry.id, *size[::-1])
     for what, shape in [("annotation", drawings[0].shape), ("edge map", size if strength is None else strength.shape)]:
         if shape != size:
             ours, theirs = ("{1} x {0}".format(*pixels) for pixels in (size, shape))

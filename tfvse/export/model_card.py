@@ -26,6 +26,11 @@ _LIMITS = {
         "Trained on patches of one size; the weights of a fusion are stretched over pictures of other sizes.",
         "Numbers are of whole pictures of the data set's own sizes.",
     ),
+    "edges": (
+        "Values rank pixels; as probabilities they are not calibrated, and a threshold must be chosen for a purpose.",
+        "Lines are several pixels wide: suppression of what is no maximum and thinning are left to the caller.",
+        "What counts as an edge is what the annotators of the data set drew, not every change of brightness.",
+    ),
 }
 
 
