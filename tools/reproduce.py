@@ -198,7 +198,7 @@ def orderings(table, measured):
         stated += [(a, b, "above 0", 1.0) for a, b in table.get("claims", []) if numbers[a] and numbers[b]]
         for first, second, said, sign in stated:
             difference, noise, word = _compared(numbers[first], numbers[second], sign)
-            ours = f"{difference:+.{decimals}f} ± {noise:.{decimals}f}"
+            ours = f"{difference:+.{decimals}f}" + ("" if noise is None else f" ± {noise:.{decimals}f}")
             lines.append(f"| {metric} | {first} vs {second} | {said} | {ours} | {word} |")
     return lines
 
@@ -206,8 +206,10 @@ def orderings(table, measured):
 def _compared(first, second, sign):
     """(our difference of two cells, its noise, whether it has the sign of the paper's)."""
     (a, da, na, _), (b, db, nb, _) = first, second
+    if min(na, nb) < 2:  # one seed says nothing about the noise
+        return a - b, None, "not decided"
     noise = (da**2 + db**2) ** 0.5
-    if min(na, nb) < 2 or abs(a - b) <= noise:  # one seed says nothing about the noise
+    if abs(a - b) <= noise:
         return a - b, noise, "not decided"
     return a - b, noise, "holds" if (a - b) * sign > 0 else "reversed"
 

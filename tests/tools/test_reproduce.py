@@ -57,6 +57,11 @@ def test_a_claim_without_numbers_is_checked_too():
     assert reproduce.orderings(table, measured) == ["| error | b vs a | above 0 | +3.00 ± 0.20 | holds |"]
 
 
+def test_one_seed_has_no_noise_to_show():
+    measured = reproduce.cells(TABLE, {"a": [report(12.0)], "b": [report(9.0)]})
+    assert "| +3.00 | not decided |" in reproduce.orderings(TABLE, measured)[0]
+
+
 def test_a_failed_cell_is_shown(tmp_path):
     flags = reproduce.Flags(table="0", seeds=1, output=str(tmp_path / "results"))
     text = reproduce.write(flags, TABLE, {"a": [report(11.0)], "b": ["error: no space"]})
