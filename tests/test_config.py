@@ -25,7 +25,9 @@ def parse(*argv, **kwargs):
 
 
 def test_values_take_the_type_of_their_field():
-    assert parse("--heat=200", "--nolight", "--salt", "2", "--mode=grill") == Oven(200, "grill", False, 2.0)
+    assert parse("--heat=200", "--nolight", "--salt", "2", "--mode=grill") == Oven(
+        200, "grill", False, 2.0
+    )
 
 
 @pytest.mark.parametrize(
@@ -68,11 +70,15 @@ def test_help_names_every_flag_with_its_limits(capsys):
         parse("--helpful")
     assert exit.value.code == 0
     text = capsys.readouterr().out
-    assert all(f"--{field.name}=" in text for field in dataclasses.fields(Oven)) and "0 … 300" in text
+    assert (
+        all(f"--{field.name}=" in text for field in dataclasses.fields(Oven)) and "0 … 300" in text
+    )
 
 
 def experiment(*argv):
-    return config.parse_experiment(["--system=cfn", "--data=cifar10", "--run_dir=r", "--steps=1", *argv])
+    return config.parse_experiment(
+        ["--system=cfn", "--data=cifar10", "--run_dir=r", "--steps=1", *argv]
+    )
 
 
 def test_an_experiment_is_read_in_two_steps():
@@ -84,8 +90,14 @@ def test_an_experiment_is_read_in_two_steps():
     "argv, sentence",
     [
         (["--system=cnf"], "--system=cnf: no such system; there are"),
-        (["--identity_weight=5"], "--identity_weight: no such flag of this system; it belongs to --system=cyclegan"),
-        (["--negatives=5"], "--negatives: no such flag of this system; it belongs to --system=a3vse or adversarial or"),
+        (
+            ["--identity_weight=5"],
+            "--identity_weight: no such flag of this system; it belongs to --system=cyclegan",
+        ),
+        (
+            ["--negatives=5"],
+            "--negatives: no such flag of this system; it belongs to --system=a3vse or adversarial or",
+        ),
         (["--bach_size=5"], "--bach_size: no such flag; did you mean batch_size?"),
         (["--epochs=1"], "--steps=1 --epochs=1: exactly one of them must be above 0"),
         (["--run_dir="], "--run_dir: missing"),

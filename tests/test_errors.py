@@ -20,9 +20,15 @@ def raising(error):
     "error, sentence",
     [
         (errors.UserError("--k=0: must be\nat least 1"), "error: --k=0: must be at least 1"),
-        (OSError(errno.ENOSPC, "full", "/runs/a"), "error: no space is left on the device at /runs/a; "),
+        (
+            OSError(errno.ENOSPC, "full", "/runs/a"),
+            "error: no space is left on the device at /runs/a; ",
+        ),
         (OSError(errno.EROFS, "ro", "/runs/a"), "error: the file system is read-only at /runs/a; "),
-        (tf.errors.ResourceExhaustedError(None, None, "x; No space left on device"), "error: no space is left on the"),
+        (
+            tf.errors.ResourceExhaustedError(None, None, "x; No space left on device"),
+            "error: no space is left on the",
+        ),
         (
             tf.errors.UnknownError(None, None, "UserError: shard 3 is damaged\nTraceback …"),
             "error: shard 3 is damaged\n",
@@ -53,7 +59,9 @@ def test_a_failed_write_leaves_what_was_there(tmp_path):
     with pytest.raises(ZeroDivisionError), atomic_write(path) as temporary:
         temporary.write_text("half")
         raise ZeroDivisionError
-    assert path.read_text() == '{\n  "a": 1\n}\n' and [p.name for p in tmp_path.iterdir()] == ["report.json"]
+    assert path.read_text() == '{\n  "a": 1\n}\n' and [p.name for p in tmp_path.iterdir()] == [
+        "report.json"
+    ]
 
 
 def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path):

@@ -29,7 +29,9 @@ def setting(default, help, *, choices=None, low=None, high=None):
       choices: allowed values, or None for any.
       low, high: inclusive bounds of a number, or None.
     """
-    return dataclasses.field(default=default, metadata={"help": help, "choices": choices, "low": low, "high": high})
+    return dataclasses.field(
+        default=default, metadata={"help": help, "choices": choices, "low": low, "high": high}
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,26 +60,42 @@ class RunConfig(Settings):
     system: str = setting("", "the method: a name in tfvse.systems.SYSTEMS")
     data: str = setting("", "the data set: a name in tfvse.data.DATASETS")
     prepared_dir: str = setting("", "folder written by tools/prepare_data.py; empty: data/<data>")
-    seed: int = setting(0, "seed of initial weights, data order, dropout and augmentation", low=0, high=2**31 - 1)
+    seed: int = setting(
+        0, "seed of initial weights, data order, dropout and augmentation", low=0, high=2**31 - 1
+    )
     batch_size: int = setting(32, "global batch size, over all replicas", low=1)
     steps: int = setting(0, "length of training in steps; 0: given by --epochs", low=0)
     epochs: int = setting(0, "length of training in epochs; 0: given by --steps", low=0)
     precision: str = setting(
-        "float32", "number format of the layers", choices=("float32", "mixed_float16", "mixed_bfloat16")
+        "float32",
+        "number format of the layers",
+        choices=("float32", "mixed_float16", "mixed_bfloat16"),
     )
     strategy: str = setting(
-        "single", "devices: one, all of this machine, or TF_CONFIG's", choices=("single", "mirrored", "multi_worker")
+        "single",
+        "devices: one, all of this machine, or TF_CONFIG's",
+        choices=("single", "mirrored", "multi_worker"),
     )
-    xla: bool = setting(False, "compile the training step with XLA (has no effect while --deterministic)")
+    xla: bool = setting(
+        False, "compile the training step with XLA (has no effect while --deterministic)"
+    )
     deterministic: bool = setting(True, "the same run twice gives the same bytes")
-    gradient_accumulation: int = setting(1, "batches whose gradients are averaged into one update", low=1)
+    gradient_accumulation: int = setting(
+        1, "batches whose gradients are averaged into one update", low=1
+    )
     log_every: int = setting(10, "steps between two lines of the log", low=1)
     checkpoint_every: int = setting(500, "steps between two checkpoints", low=1)
     keep_checkpoints: int = setting(3, "newest checkpoints that are kept", low=2)
-    evaluate_every: int = setting(0, "epochs between two evaluations on --monitor_split; 0: never", low=0)
+    evaluate_every: int = setting(
+        0, "epochs between two evaluations on --monitor_split; 0: never", low=0
+    )
     monitor_split: str = setting("val", "split that is evaluated during training")
-    early_stop: int = setting(0, "evaluations without a better result before training stops; 0: never", low=0)
-    sample_every: int = setting(0, "steps between two sample pictures in the run folder; 0: only at the end", low=0)
+    early_stop: int = setting(
+        0, "evaluations without a better result before training stops; 0: never", low=0
+    )
+    sample_every: int = setting(
+        0, "steps between two sample pictures in the run folder; 0: only at the end", low=0
+    )
 
     def check(self):
         if bool(self.steps) == bool(self.epochs):
@@ -119,7 +137,12 @@ def nearest(word, words):
     return f"; did you mean {match[0]}?" if match else ""
 
 
-_DEFINE = {int: flags.DEFINE_integer, float: flags.DEFINE_float, bool: flags.DEFINE_boolean, str: flags.DEFINE_string}
+_DEFINE = {
+    int: flags.DEFINE_integer,
+    float: flags.DEFINE_float,
+    bool: flags.DEFINE_boolean,
+    str: flags.DEFINE_string,
+}
 _KIND = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
 
 
@@ -134,7 +157,9 @@ def _expand(argv):
             "file such as configs/smoke/cyclematch.cfg"
         ) from None
     except UnicodeDecodeError:
-        raise UserError("--flagfile: it is not a text file; give a .cfg file with one --flag=value a line") from None
+        raise UserError(
+            "--flagfile: it is not a text file; give a .cfg file with one --flag=value a line"
+        ) from None
     except RecursionError:
         raise UserError("--flagfile: the files include each other without end") from None
 
@@ -164,7 +189,9 @@ def parse_flags(cls, argv, positional=None, hint=None):
         rest = values(["tool", *argv])[1:]
     except flags.UnrecognizedFlagError as error:
         more = hint(error.flagname) if hint else ""
-        raise UserError(f"--{error.flagname}: no such flag{more or nearest(error.flagname, fields)}") from None
+        raise UserError(
+            f"--{error.flagname}: no such flag{more or nearest(error.flagname, fields)}"
+        ) from None
     except flags.Error as error:
         raise UserError(_wrong_type(str(error), fields)) from None
     found = {name: values[name].value for name in fields}
@@ -191,7 +218,10 @@ def describe_flags(cls):
     blocks = [(cls.__doc__ or cls.__name__).strip().splitlines()[0]]
     for owner in (c for c in cls.__mro__ if dataclasses.is_dataclass(c)):
         inherited = {
-            f.name for base in owner.__mro__[1:] if dataclasses.is_dataclass(base) for f in dataclasses.fields(base)
+            f.name
+            for base in owner.__mro__[1:]
+            if dataclasses.is_dataclass(base)
+            for f in dataclasses.fields(base)
         }
         own = [f for f in dataclasses.fields(owner) if f.name not in inherited]
         if own:
@@ -228,7 +258,11 @@ def _flag_value(argv, name):
     for position, word in enumerate(argv):
         match = re.fullmatch(rf"--?{name}(?:=(.*))?", word, re.DOTALL)
         if match:
-            value = match.group(1) if match.group(1) is not None else "".join(argv[position + 1 : position + 2])
+            value = (
+                match.group(1)
+                if match.group(1) is not None
+                else "".join(argv[position + 1 : position + 2])
+            )
     return value
 
 
@@ -260,7 +294,9 @@ def parse_experiment(argv):
     run_dir = _flag_value(argv, "run_dir")
     config = _system_config(_without(argv, "run_dir"))
     if not run_dir:
-        raise UserError("--run_dir: missing; give the folder that the run should live in, such as --run_dir=runs/first")
+        raise UserError(
+            "--run_dir: missing; give the folder that the run should live in, such as --run_dir=runs/first"
+        )
     return config, pathlib.Path(run_dir)
 
 
@@ -270,7 +306,9 @@ def _system_config(argv):
     argv = _expand(argv)
     name = _flag_value(argv, "system")
     if not name:
-        raise UserError(f"--system: missing; give a flagfile from configs/, or one of {', '.join(systems.SYSTEMS)}")
+        raise UserError(
+            f"--system: missing; give a flagfile from configs/, or one of {', '.join(systems.SYSTEMS)}"
+        )
     cls = systems.load(name).Config
     return parse_flags(cls, argv, hint=_belongs_elsewhere)
 
@@ -278,7 +316,11 @@ def _system_config(argv):
 def _belongs_elsewhere(flag):
     from tfvse import systems
 
-    owners = [n for n in systems.SYSTEMS if flag in {f.name for f in dataclasses.fields(systems.load(n).Config)}]
+    owners = [
+        n
+        for n in systems.SYSTEMS
+        if flag in {f.name for f in dataclasses.fields(systems.load(n).Config)}
+    ]
     return f" of this system; it belongs to --system={' or '.join(owners)}" if owners else ""
 
 
@@ -300,7 +342,9 @@ def from_run_dir(run_dir, overrides=()):
     """
     path = pathlib.Path(run_dir) / FLAGFILE
     if not str(run_dir) or not os.path.isfile(path):
-        raise UserError(f"--run_dir={run_dir}: no {FLAGFILE} there; give the --run_dir of a run made by tools/train.py")
+        raise UserError(
+            f"--run_dir={run_dir}: no {FLAGFILE} there; give the --run_dir of a run made by tools/train.py"
+        )
     return _system_config([f"--flagfile={path}", *overrides])
 
 

@@ -28,15 +28,17 @@ def describe(error):
     """The one sentence for `error`, or None when it is a bug of ours that deserves its traceback."""
     if isinstance(error, UserError):
         return " ".join(str(error).split())
-    if "UserError: " in str(error):  # raised in Python that tf.data called: TensorFlow wraps it in an error of its own
+    if "UserError: " in str(
+        error
+    ):  # raised in Python that tf.data called: TensorFlow wraps it in an error of its own
         return str(error).split("UserError: ", 1)[1].splitlines()[0]
-    if type(error).__name__ == "ResourceExhaustedError" and "No space left" in str(error):  # TensorFlow's own writers
+    if type(error).__name__ == "ResourceExhaustedError" and "No space left" in str(
+        error
+    ):  # TensorFlow's own writers
         error = OSError(errno.ENOSPC, "")
     if isinstance(error, OSError) and error.errno in _DISK_REASONS:
         where = f" at {error.filename}" if error.filename else ""
-        return (
-            f"{_DISK_REASONS[error.errno]}{where}; choose another place or make room, then run the same command again"
-        )
+        return f"{_DISK_REASONS[error.errno]}{where}; choose another place or make room, then run the same command again"
     return None
 
 

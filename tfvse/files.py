@@ -31,7 +31,9 @@ def atomic_write(path):
     """
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
+    descriptor, name = tempfile.mkstemp(
+        prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent
+    )
     os.close(descriptor)
     temporary = pathlib.Path(name)
     try:
@@ -66,7 +68,9 @@ def atomic_folder(path):
         _sync(path.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-        with contextlib.suppress(OSError):  # where nothing came into being, no empty parents stay either
+        with contextlib.suppress(
+            OSError
+        ):  # where nothing came into being, no empty parents stay either
             for parent in new:
                 parent.rmdir()
 

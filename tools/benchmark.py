@@ -35,7 +35,9 @@ class Flags(Settings):
                     f"--only={self.only}: {name!r} must be one of {', '.join(PARTS)}{nearest(name, PARTS)}"
                 )
         for size in self.sizes.split(","):
-            if len(size.split("x")) != 2 or not all(number.isdecimal() and int(number) for number in size.split("x")):
+            if len(size.split("x")) != 2 or not all(
+                number.isdecimal() and int(number) for number in size.split("x")
+            ):
                 raise errors.UserError(f"--sizes={self.sizes}: must be like 1000x5000,5000x25000")
 
 
@@ -44,7 +46,17 @@ def main(argv):
     threads = flags.threads or len(os.sched_getaffinity(0))
 
     import tensorflow as tf
-    from benchmarks import edges, export, hglmm, instance, matching, pipeline, retrieval, timing, training
+    from benchmarks import (
+        edges,
+        export,
+        hglmm,
+        instance,
+        matching,
+        pipeline,
+        retrieval,
+        timing,
+        training,
+    )
 
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)

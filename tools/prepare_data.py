@@ -15,10 +15,16 @@ class Flags(Settings):
     """Flags of prepare_data."""
 
     data: str = setting("", f"data set: {', '.join(data.DATASETS)}")
-    data_dir: str = setting("", "folder that holds the downloaded data; empty: $TFVSE_DATA/<data>, where that exists")
+    data_dir: str = setting(
+        "", "folder that holds the downloaded data; empty: $TFVSE_DATA/<data>, where that exists"
+    )
     prepared_dir: str = setting("", "where to write; empty: data/<data>")
-    seed: int = setting(0, "seed of splits that are drawn here, by --held_out or --validation too", low=0)
-    skip_bad: bool = setting(False, "leave bad entries out, and say so in the manifest, instead of stopping")
+    seed: int = setting(
+        0, "seed of splits that are drawn here, by --held_out or --validation too", low=0
+    )
+    skip_bad: bool = setting(
+        False, "leave bad entries out, and say so in the manifest, instead of stopping"
+    )
     overwrite: bool = setting(False, "replace what is in --prepared_dir")
     variant: str = setting(
         "",
@@ -32,16 +38,22 @@ class Flags(Settings):
         high=0.4,
     )
     train_per_class: int = setting(
-        0, "class_folders without splits: training pictures of a class, the rest is test; 0: as --held_out says", low=0
+        0,
+        "class_folders without splits: training pictures of a class, the rest is test; 0: as --held_out says",
+        low=0,
     )
     validation: int = setting(
-        0, "cifar10, cifar100, cub200, flowers102: training pictures held out as val", low=0, high=25000
+        0,
+        "cifar10, cifar100, cub200, flowers102: training pictures held out as val",
+        low=0,
+        high=25000,
     )
     folder_a: str = setting("A", "two_folders: name of domain a's folder")
     folder_b: str = setting("B", "two_folders: name of domain b's folder")
     paired: bool = setting(False, "two_folders: pictures of the same name belong together")
     edge_maps: str = setting(
-        "", "bsds500, nyud, coarse_edges, pascal_context: folder of another detector's edge maps, PNG or .mat"
+        "",
+        "bsds500, nyud, coarse_edges, pascal_context: folder of another detector's edge maps, PNG or .mat",
     )
     a_side: str = setting("left", "facades: the side that is domain a", choices=("left", "right"))
 
@@ -68,7 +80,9 @@ def main(argv):
 
 
 def _recorded(flags):
-    return {name: value for name, value in dataclasses.asdict(flags).items() if name not in NOT_RECORDED}
+    return {
+        name: value for name, value in dataclasses.asdict(flags).items() if name not in NOT_RECORDED
+    }
 
 
 def _already(prepared, settings):
@@ -78,7 +92,9 @@ def _already(prepared, settings):
     if not (prepared / manifest.FILE).exists():
         raise errors.UserError(f"--prepared_dir={prepared}: holds other files; give a new folder")
     found = manifest.read(prepared)
-    if _recorded(Flags()) | found["settings"] != settings:  # a flag that is newer than the data had its default
+    if (
+        _recorded(Flags()) | found["settings"] != settings
+    ):  # a flag that is newer than the data had its default
         raise errors.UserError(
             f"--prepared_dir={prepared}: holds {found['data_set']} prepared with other settings; pass --overwrite to "
             "replace it, or give another folder"

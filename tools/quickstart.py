@@ -56,7 +56,9 @@ def _run(title, command, times):
     begun = time.time()
     code = subprocess.run([sys.executable, *shlex.split(command)]).returncode
     if code:
-        raise UserError(f"the step {title!r} ended with exit code {code}; mend what it says above and run this again")
+        raise UserError(
+            f"the step {title!r} ended with exit code {code}; mend what it says above and run this again"
+        )
     times[title] = time.time() - begun
 
 

@@ -40,7 +40,9 @@ class Flags(Settings):
 
     table: str = setting("", "a table: the name of a file in configs/tables, without .json")
     prepared_dir: str = setting("", "prepared data set; empty: what the table's config says")
-    split: str = setting("", "split to evaluate on; empty: the table's own (never the test split while tuning)")
+    split: str = setting(
+        "", "split to evaluate on; empty: the table's own (never the test split while tuning)"
+    )
     seeds: int = setting(3, "runs of every row, with the seeds 0, 1, …", low=1)
     runs_dir: str = setting("runs/reproduce", "folder of the runs")
     processes: int = setting(1, "runs that train at the same time", low=1)
@@ -75,7 +77,9 @@ def run_folder(flags, argv):
 
 
 def _tool(name, *argv):
-    return subprocess.run([sys.executable, f"tools/{name}.py", *argv], capture_output=True, text=True)
+    return subprocess.run(
+        [sys.executable, f"tools/{name}.py", *argv], capture_output=True, text=True
+    )
 
 
 def _report_of(flags, table, row, seed):
@@ -90,13 +94,25 @@ def _report_of(flags, table, row, seed):
         folders.append(folder)
     others = [f"--ensemble={','.join(map(str, folders[1:]))}"] if len(folders) > 1 else []
     evaluate = [*row.get("evaluate", []), *others]
-    report = folders[0] / f"report-{split}-{hashlib.sha256(' '.join(evaluate).encode()).hexdigest()[:6]}.json"
+    report = (
+        folders[0]
+        / f"report-{split}-{hashlib.sha256(' '.join(evaluate).encode()).hexdigest()[:6]}.json"
+    )
     if not report.is_file():
-        argv = [f"--run_dir={folders[0]}", f"--split={split}", f"--report={report.name}", "--noplots", *evaluate]
+        argv = [
+            f"--run_dir={folders[0]}",
+            f"--split={split}",
+            f"--report={report.name}",
+            "--noplots",
+            *evaluate,
+        ]
         done = _tool("evaluate", *argv, *_data(flags))
         if done.returncode:
             return _last_line(done)
-    return {**json.loads(report.read_text()), "run_dirs": {str(f): _train_seconds(f) for f in folders}}
+    return {
+        **json.loads(report.read_text()),
+        "run_dirs": {str(f): _train_seconds(f) for f in folders},
+    }
 
 
 def _trained(flags, table, row, seed):
@@ -151,7 +167,9 @@ def measure(flags, table):
         if _waits(row):
             waiting.append([(row, seed)])
         else:
-            by_training.setdefault((row.get("flagfile"), tuple(row.get("train", [])), seed), []).append((row, seed))
+            by_training.setdefault(
+                (row.get("flagfile"), tuple(row.get("train", [])), seed), []
+            ).append((row, seed))
     bar = tqdm(total=len(jobs), desc=f"table {flags.table}", unit="cell", dynamic_ncols=True)
 
     def work(group):
@@ -179,7 +197,12 @@ def cells(table, found):
             paper = row["paper"][place] if row.get("paper") else None
             if values:
                 deviation = statistics.stdev(values) if len(values) > 1 else 0.0
-                result[row["name"], metric] = (statistics.mean(values), deviation, len(values), paper)
+                result[row["name"], metric] = (
+                    statistics.mean(values),
+                    deviation,
+                    len(values),
+                    paper,
+                )
     return result
 
 
@@ -194,11 +217,19 @@ def orderings(table, measured):
         numbers = {row["name"]: measured.get((row["name"], metric)) for row in table["rows"]}
         known = [name for name, cell in numbers.items() if cell and cell[3] is not None]
         pairs = [(a, b, numbers[a][3] - numbers[b][3]) for a, b in itertools.combinations(known, 2)]
-        stated = [(first, second, f"{paper:+.{decimals}f}", paper) for first, second, paper in pairs if paper]
-        stated += [(a, b, "above 0", 1.0) for a, b in table.get("claims", []) if numbers[a] and numbers[b]]
+        stated = [
+            (first, second, f"{paper:+.{decimals}f}", paper)
+            for first, second, paper in pairs
+            if paper
+        ]
+        stated += [
+            (a, b, "above 0", 1.0) for a, b in table.get("claims", []) if numbers[a] and numbers[b]
+        ]
         for first, second, said, sign in stated:
             difference, noise, word = _compared(numbers[first], numbers[second], sign)
-            ours = f"{difference:+.{decimals}f}" + ("" if noise is None else f" ± {noise:.{decimals}f}")
+            ours = f"{difference:+.{decimals}f}" + (
+                "" if noise is None else f" ± {noise:.{decimals}f}"
+            )
             lines.append(f"| {metric} | {first} vs {second} | {said} | {ours} | {word} |")
     return lines
 
@@ -217,21 +248,38 @@ def _compared(first, second, sign):
 def markdown(flags, table, found, measured):
     """The table as Markdown: paper | ours ± deviation | difference, the orderings, and how it was made."""
     head = "| row | " + " | ".join(table["metrics"]) + " |"
-    lines = [f"## {table['title']}", "", table["note"], "", head, "|---" * (len(table["metrics"]) + 1) + "|"]
+    lines = [
+        f"## {table['title']}",
+        "",
+        table["note"],
+        "",
+        head,
+        "|---" * (len(table["metrics"]) + 1) + "|",
+    ]
     decimals = table.get("decimals", 2)
     for row in table["rows"]:
-        texts = [_cell(measured.get((row["name"], metric)), decimals) for metric in table["metrics"]]
+        texts = [
+            _cell(measured.get((row["name"], metric)), decimals) for metric in table["metrics"]
+        ]
         lines.append(f"| {row['name']} | " + " | ".join(texts) + " |")
     over = f"mean ± standard deviation over {flags.seeds} seeds" if flags.seeds > 1 else "one seed"
     lines += ["", f"Each cell: ours, {over} (paper's number; the difference)."]
     failures = [
-        f"- {name}, seed {seed}: {r}" for name, rs in found.items() for seed, r in enumerate(rs) if isinstance(r, str)
+        f"- {name}, seed {seed}: {r}"
+        for name, rs in found.items()
+        for seed, r in enumerate(rs)
+        if isinstance(r, str)
     ]
     if failures:
         lines += ["", "Failed:", *failures]
     order = orderings(table, measured)
     if order:
-        lines += ["", "| metric | rows | paper's difference | ours | ordering |", "|---|---|---|---|---|", *order]
+        lines += [
+            "",
+            "| metric | rows | paper's difference | ours | ordering |",
+            "|---|---|---|---|---|",
+            *order,
+        ]
     return "\n".join([*lines, "", *_provenance(flags, found)]) + "\n"
 
 
@@ -239,7 +287,9 @@ def _cell(value, decimals):
     if value is None:
         return "failed"
     mean, deviation, seeds, paper = value
-    ours = f"{mean:.{decimals}f} ± {deviation:.{decimals}f}" if seeds > 1 else f"{mean:.{decimals}f}"
+    ours = (
+        f"{mean:.{decimals}f} ± {deviation:.{decimals}f}" if seeds > 1 else f"{mean:.{decimals}f}"
+    )
     return ours + (f" ({paper:g}; {mean - paper:+.{decimals - 1}f})" if paper is not None else "")
 
 
@@ -247,7 +297,10 @@ def _provenance(flags, found):
     reports = [report for rs in found.values() for report in rs if isinstance(report, dict)]
     if not reports:
         return ["No run succeeded."]
-    one, seconds = reports[0], {folder: time for report in reports for folder, time in report["run_dirs"].items()}
+    one, seconds = (
+        reports[0],
+        {folder: time for report in reports for folder, time in report["run_dirs"].items()},
+    )
     return [
         f"Measured on {one['data_set']} ({one['split']} split, data {one['data_checksum'][:12]}) with "
         f"`{_command(flags)}`: {len(seconds)} runs, {sum(seconds.values()) / 60:.0f} minutes (wall) of training on "
@@ -270,10 +323,24 @@ def write(flags, table, found):
     folder = pathlib.Path(flags.output)
     with atomic_write(folder / f"{flags.table}.md") as temporary:
         temporary.write_text(text)
-    with atomic_write(folder / f"{flags.table}.csv") as temporary, open(temporary, "w", newline="") as file:
+    with (
+        atomic_write(folder / f"{flags.table}.csv") as temporary,
+        open(temporary, "w", newline="") as file,
+    ):
         writer = csv.writer(file)
         writer.writerow(
-            ["row", "metric", "seed", "ours", "paper", "difference", "train_seconds", "data", "hardware", "command"]
+            [
+                "row",
+                "metric",
+                "seed",
+                "ours",
+                "paper",
+                "difference",
+                "train_seconds",
+                "data",
+                "hardware",
+                "command",
+            ]
         )
         for row in table["rows"]:
             for seed, report in enumerate(found[row["name"]]):
@@ -287,7 +354,18 @@ def _csv_lines(flags, table, row, seed, report):
     papers = row.get("paper") or [None] * len(table["metrics"])
     for metric, paper in zip(table["metrics"], papers, strict=True):
         if isinstance(report, str):
-            yield [row["name"], metric, seed, "failed", paper, None, None, None, report, _command(flags)]
+            yield [
+                row["name"],
+                metric,
+                seed,
+                "failed",
+                paper,
+                None,
+                None,
+                None,
+                report,
+                _command(flags),
+            ]
             continue
         ours = report["metrics"][metric]
         difference = None if paper is None else _round(ours - paper)

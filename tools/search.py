@@ -23,7 +23,9 @@ class Flags(Settings):
 
     def check(self):
         if not self.model:
-            raise UserError("--model: missing; give an exported model's folder, such as --model=saved_models/emoji")
+            raise UserError(
+                "--model: missing; give an exported model's folder, such as --model=saved_models/emoji"
+            )
         if bool(self.text.strip()) == bool(self.image):
             raise UserError('give either a text, such as "a dog in the snow", or --image=<file>')
 
@@ -39,7 +41,9 @@ def main(argv):
     folder, k = pathlib.Path(flags.model), np.array(flags.k, np.int32)
     model = models.Model(folder.resolve().name, folder)
     if flags.text:
-        found = _run(model, "search", {"text": np.array([flags.text.encode()], object), "k": k}, flags.model)
+        found = _run(
+            model, "search", {"text": np.array([flags.text.encode()], object), "k": k}, flags.model
+        )
         ids = [i.decode() for i in found["ids"][0]]
         _table(("picture",), zip(found["scores"][0], ids, strict=True))
         thumbnails = _thumbnails(model.path, ids)
@@ -47,7 +51,12 @@ def main(argv):
         path = pictures.contact_sheet(flags.output, [query], [], title=model.name)
     else:
         picture = _read(flags.image)
-        found = _run(model, "search_by_image", {"image": np.array([picture], object), "k": k}, f"--image={flags.image}")
+        found = _run(
+            model,
+            "search_by_image",
+            {"image": np.array([picture], object), "k": k},
+            f"--image={flags.image}",
+        )
         texts, ids = ([value.decode() for value in found[key][0]] for key in ("texts", "ids"))
         _table(("text", "picture"), zip(found["scores"][0], texts, ids, strict=True))
         query = pictures.ImageQuery(_small(picture), texts, [False] * len(texts))
@@ -68,7 +77,9 @@ def _read(path):
     try:
         return pathlib.Path(path).read_bytes()
     except OSError as error:
-        raise UserError(f"--image={path}: cannot be read ({error.strerror}); give a JPEG or PNG file") from None
+        raise UserError(
+            f"--image={path}: cannot be read ({error.strerror}); give a JPEG or PNG file"
+        ) from None
 
 
 def _thumbnails(folder, ids):
@@ -80,7 +91,9 @@ def _thumbnails(folder, ids):
 
     grey = np.full((thumbnails.SIDE, thumbnails.SIDE, 3), 200, np.uint8)
     stored = thumbnails.read(folder, ids)
-    return [grey if jpeg is None else tf.io.decode_jpeg(jpeg, channels=3).numpy() for jpeg in stored]
+    return [
+        grey if jpeg is None else tf.io.decode_jpeg(jpeg, channels=3).numpy() for jpeg in stored
+    ]
 
 
 def _small(picture):
@@ -96,7 +109,9 @@ def _table(names, rows):
     cells += [(f"{rank:4}", f"{score:6.3f}", *rest) for rank, (score, *rest) in enumerate(rows, 1)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for line in cells:
-        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+        print(
+            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        )
 
 
 if __name__ == "__main__":

@@ -20,15 +20,21 @@ class Flags(Settings):
 
     model_dir: str = setting("", "folder of one exported model; its newest version is served")
     models_config: str = setting("", "models.config that lists several, instead of --model_dir")
-    host: str = setting("127.0.0.1", "address to listen on; anything else than loopback is open to your network")
+    host: str = setting(
+        "127.0.0.1", "address to listen on; anything else than loopback is open to your network"
+    )
     port: int = setting(8500, "of gRPC; 0: any free one", low=0, high=65535)
     rest_port: int = setting(8501, "of REST; 0: any free one", low=0, high=65535)
     max_request_mb: int = setting(32, "largest request, in megabytes", low=1, high=1024)
-    timeout: float = setting(30.0, "seconds to wait for a request's bytes or for a free place", low=0.1, high=3600.0)
+    timeout: float = setting(
+        30.0, "seconds to wait for a request's bytes or for a free place", low=0.1, high=3600.0
+    )
 
     def check(self):
         if bool(self.model_dir) == bool(self.models_config):
-            raise UserError("give either --model_dir=saved_models/<name> or --models_config=saved_models/models.config")
+            raise UserError(
+                "give either --model_dir=saved_models/<name> or --models_config=saved_models/models.config"
+            )
 
 
 def main(argv):
@@ -42,13 +48,22 @@ def main(argv):
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     folder = pathlib.Path(flags.model_dir)
-    folders = model_config.read(flags.models_config) if flags.models_config else {folder.resolve().name: folder}
+    folders = (
+        model_config.read(flags.models_config)
+        if flags.models_config
+        else {folder.resolve().name: folder}
+    )
     limits = Limits(request_bytes=flags.max_request_mb * 10**6, timeout=flags.timeout)
     server = Server(folders, flags.host, flags.port, flags.rest_port, limits)
     with server:
         for model in server.models:
-            print(f"serving {model.name}, version {model.version}: {', '.join(sorted(model.signature_defs))}")
-        print(f"gRPC {flags.host}:{server.grpc_port}, REST http://{flags.host}:{server.rest_port}", flush=True)
+            print(
+                f"serving {model.name}, version {model.version}: {', '.join(sorted(model.signature_defs))}"
+            )
+        print(
+            f"gRPC {flags.host}:{server.grpc_port}, REST http://{flags.host}:{server.rest_port}",
+            flush=True,
+        )
         stop.wait()
     print("stopped")
 

@@ -18,7 +18,8 @@ class Flags(RunFolder):
     """Measures a trained classifier's features on another data set."""
 
     data: str = setting(
-        "", "the other data set: class_folders, indoor67, flowers102_pictures, cifar100, holidays, ukb ..."
+        "",
+        "the other data set: class_folders, indoor67, flowers102_pictures, cifar100, holidays, ukb ...",
     )
     prepared_dir: str = setting("", "folder written by tools/prepare_data.py; empty: data/<data>")
     split: str = setting("test", "split of the other data set that is classified or searched")
@@ -26,7 +27,9 @@ class Flags(RunFolder):
 
     def check(self):
         if not self.data:
-            raise errors.UserError("--data: missing; name the data set that the features are measured on")
+            raise errors.UserError(
+                "--data: missing; name the data set that the features are measured on"
+            )
 
 
 def main(argv):
@@ -39,7 +42,10 @@ def main(argv):
     from tfvse.training import checkpoint
 
     begun, run_dir = time.time(), pathlib.Path(flags.run_dir)
-    other = data.load(dataclasses.replace(config, data=flags.data, prepared_dir=flags.prepared_dir), "classification")
+    other = data.load(
+        dataclasses.replace(config, data=flags.data, prepared_dir=flags.prepared_dir),
+        "classification",
+    )
     own = data.load(config, "classification")
     system = base.create(config, own, precision="float32")
     step = checkpoint.load_networks(system, run_dir, flags.checkpoint)["step"]

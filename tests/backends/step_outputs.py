@@ -40,7 +40,9 @@ def record(system, batch):
         return {**losses, "loss": sum(losses.values())}
 
     for name, network in system.networks.items():
-        network.call = lambda *args, name=name, call=network.call, **kwargs: note(name, call(*args, **kwargs))
+        network.call = lambda *args, name=name, call=network.call, **kwargs: note(
+            name, call(*args, **kwargs)
+        )
     system.minimize = minimize
     system.stage, system.step = system.stages()[0], tf.constant(0, tf.int64)
     system.train_step({name: keras.ops.convert_to_tensor(value) for name, value in batch.items()})
@@ -56,7 +58,9 @@ def main(inputs, outputs, *flags):
             given[kind][name] = value
     system = base.create(config, data.load(config))
     for name, network in system.networks.items():
-        network.set_weights([given["weight"][f"{name}/{number}"] for number in range(len(network.weights))])
+        network.set_weights(
+            [given["weight"][f"{name}/{number}"] for number in range(len(network.weights))]
+        )
     np.savez(outputs, backend=keras.backend.backend(), **record(system, given["batch"]))
 
 

@@ -13,13 +13,25 @@ from tests.conformance import experiments
 from tfvse.data import pipeline
 from tfvse.systems import base
 
-pytestmark = pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="JAX is not installed: pip install jax")
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("jax") is None, reason="JAX is not installed: pip install jax"
+)
 
 
 def run_on_jax(*arguments):
-    environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": "-1"}
+    environment = {
+        **os.environ,
+        "KERAS_BACKEND": "jax",
+        "JAX_PLATFORMS": "cpu",
+        "CUDA_VISIBLE_DEVICES": "-1",
+    }
     result = subprocess.run(
-        [sys.executable, *arguments], cwd=experiments.ROOT, env=environment, capture_output=True, text=True, timeout=600
+        [sys.executable, *arguments],
+        cwd=experiments.ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=600,
     )
     assert result.returncode == 0, result.stderr[-3000:]
 
@@ -32,10 +44,14 @@ def found(request, tmp_path_factory):
     no_dropout = experiments.without_dropout(experiment.config())
     config = experiment.config(*no_dropout)
     system = base.create(config, experiment.data)
-    batch = next(iter(pipeline.batches(experiment.data.train_set(), config.batch_size, config.seed, 0)))
+    batch = next(
+        iter(pipeline.batches(experiment.data.train_set(), config.batch_size, config.seed, 0))
+    )
     batch = {name: value.numpy() for name, value in batch.items()}
     arrays = {f"weight/{name}": value for name, value in experiments.weights(system).items()}
-    np.savez(folder / "given.npz", **arrays, **{f"batch/{name}": value for name, value in batch.items()})
+    np.savez(
+        folder / "given.npz", **arrays, **{f"batch/{name}": value for name, value in batch.items()}
+    )
     files = [str(folder / "given.npz"), str(folder / "jax.npz")]
     run_on_jax("-m", "tests.backends.step_outputs", *files, *experiment.flags(folder, *no_dropout))
     with np.load(files[1], allow_pickle=False) as stored:
@@ -46,13 +62,19 @@ def found(request, tmp_path_factory):
 
 @pytest.mark.parametrize("kind, tolerance", [("output", 1e-4), ("loss", 1e-5)])
 def test_networks_and_losses_agree(found, kind, tolerance):
-    on_tensorflow, on_jax = ({key: v for key, v in side.items() if key.startswith(kind)} for side in found)
+    on_tensorflow, on_jax = (
+        {key: v for key, v in side.items() if key.startswith(kind)} for side in found
+    )
     assert on_tensorflow and on_tensorflow.keys() == on_jax.keys()
     for key, expected in on_tensorflow.items():
-        np.testing.assert_allclose(on_jax[key], expected, rtol=tolerance, atol=tolerance, err_msg=key)
+        np.testing.assert_allclose(
+            on_jax[key], expected, rtol=tolerance, atol=tolerance, err_msg=key
+        )
 
 
 def test_systems_import_without_tensorflow():
     names = ", ".join(map(repr, experiments.SYSTEMS))
     block = "import sys; sys.modules['tensorflow'] = None"
-    run_on_jax("-c", f"{block}; from tfvse import systems; [systems.load(name) for name in ({names},)]")
+    run_on_jax(
+        "-c", f"{block}; from tfvse import systems; [systems.load(name) for name in ({names},)]"
+    )

@@ -19,6 +19,8 @@ def experiment(request, data_folder):
 @pytest.fixture(scope="session")
 def whole(experiment, tmp_path_factory):
     """`Watched` trainer of a run of three steps a stage that nothing has disturbed."""
-    trainer = experiment.trainer(tmp_path_factory.mktemp(experiment.system) / "run", cls=experiments.Watched)
+    trainer = experiment.trainer(
+        tmp_path_factory.mktemp(experiment.system) / "run", cls=experiments.Watched
+    )
     trainer.run()
     return trainer

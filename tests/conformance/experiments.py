@@ -50,12 +50,18 @@ class Experiment:
 def prepare(system, folder):
     """Prepares the data of a system's smoke run under `folder` with the tools, once; returns the `Experiment`."""
     config = Experiment(system, folder).config()
-    assert config.data.startswith("synthetic"), f"configs/smoke/{system}.cfg must run on synthetic data"
+    assert config.data.startswith("synthetic"), (
+        f"configs/smoke/{system}.cfg must run on synthetic data"
+    )
     prepared = folder / config.data
     if not prepared.exists():
         tool("prepare_data").main([f"--data={config.data}", f"--prepared_dir={prepared}"])
-    if hasattr(config, "image_encoder"):  # systems share the data, not always the encoder; what is there is left alone
-        tool("extract_features").main([f"--prepared_dir={prepared}", f"--image_encoder={config.image_encoder}"])
+    if hasattr(
+        config, "image_encoder"
+    ):  # systems share the data, not always the encoder; what is there is left alone
+        tool("extract_features").main(
+            [f"--prepared_dir={prepared}", f"--image_encoder={config.image_encoder}"]
+        )
     return Experiment(system, prepared)
 
 
@@ -70,12 +76,19 @@ class Watched(Trainer):
     def _run_stage(self, stage):
         before = networks(self.system), state(self.system)
         super()._run_stage(stage)
-        self.seen = [*getattr(self, "seen", []), (stage, before, (networks(self.system), state(self.system)))]
+        self.seen = [
+            *getattr(self, "seen", []),
+            (stage, before, (networks(self.system), state(self.system))),
+        ]
 
 
 def without_dropout(config):
     """Flags that turn every dropout of a config off."""
-    return [f"--{field.name}=0" for field in dataclasses.fields(config) if field.name.endswith("dropout")]
+    return [
+        f"--{field.name}=0"
+        for field in dataclasses.fields(config)
+        if field.name.endswith("dropout")
+    ]
 
 
 def create_with_sgd(config, dataset):
@@ -91,7 +104,10 @@ def create_with_sgd(config, dataset):
             return tuple(
                 dataclasses.replace(
                     stage,
-                    optimizers={r: Optimizer("sgd", SGD_RATE * o.learning_rate) for r, o in stage.optimizers.items()},
+                    optimizers={
+                        r: Optimizer("sgd", SGD_RATE * o.learning_rate)
+                        for r, o in stage.optimizers.items()
+                    },
                 )
                 for stage in super().stages()
             )
@@ -111,10 +127,16 @@ def weights(system):
 
 def networks(system):
     """Network name → bytes of its weights."""
-    return {name: b"".join(w.tobytes() for w in network.get_weights()) for name, network in system.networks.items()}
+    return {
+        name: b"".join(w.tobytes() for w in network.get_weights())
+        for name, network in system.networks.items()
+    }
 
 
 def state(system):
     """Name → bytes of everything that a checkpoint holds: networks, optimizers, seeds, pools, step."""
     items = system.checkpoint_items()
-    return {name: b"".join(np.asarray(v).tobytes() for v in variables) for name, variables in items.items()}
+    return {
+        name: b"".join(np.asarray(v).tobytes() for v in variables)
+        for name, variables in items.items()
+    }

@@ -21,7 +21,9 @@ from tfvse.training.trainer import Trainer
 
 
 def train(folder, name, strategy, flags):
-    config, run_dir = configs.parse_experiment([*flags, f"--strategy={strategy}", f"--run_dir={folder / name}"])
+    config, run_dir = configs.parse_experiment(
+        [*flags, f"--strategy={strategy}", f"--run_dir={folder / name}"]
+    )
     devices = distribution.make_strategy(strategy)
     trainer = Trainer(config, data.load(config), run_dir, experiments.create_with_sgd, devices)
     np.savez(folder / "initial.npz", **experiments.weights(trainer.system))

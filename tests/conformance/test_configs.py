@@ -38,12 +38,18 @@ def test_a_config_parses_and_names_what_exists(path, monkeypatch):
 def test_a_config_opens_with_its_command_and_what_it_costs(path):
     text = header(path)
     assert f"tools/train.py --flagfile={path}" in text
-    assert re.search(r"\b(hours?|h|minutes?|min|seconds?|s)\b", text), "say how long it takes, and on what"
+    assert re.search(r"\b(hours?|h|minutes?|min|seconds?|s)\b", text), (
+        "say how long it takes, and on what"
+    )
     if not path.startswith("configs/smoke/"):
-        assert re.search(r"\b([Tt]able|[Ss]ection|[Cc]hapter|[Ff]igure)\s+\d", text), "name the place in the paper"
+        assert re.search(r"\b([Tt]able|[Ss]ection|[Cc]hapter|[Ff]igure)\s+\d", text), (
+            "name the place in the paper"
+        )
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "configs" / "tables").glob("*.json")), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "configs" / "tables").glob("*.json")), ids=lambda path: path.name
+)
 def test_a_table_names_configs_that_exist(path):
     table = json.loads(path.read_text())
     for row in table["rows"]:

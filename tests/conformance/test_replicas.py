@@ -16,8 +16,16 @@ def run(folder, flags, environments):
     """Runs `tests.conformance.replicas` in one process for each of `environments`, at the same time."""
     command = [sys.executable, "-m", "tests.conformance.replicas", str(folder), *flags]
     quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1"}
-    options = {"cwd": experiments.ROOT, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
-    processes = [subprocess.Popen(command, env=quiet | environment, **options) for environment in environments]
+    options = {
+        "cwd": experiments.ROOT,
+        "stdout": subprocess.DEVNULL,
+        "stderr": subprocess.PIPE,
+        "text": True,
+    }
+    processes = [
+        subprocess.Popen(command, env=quiet | environment, **options)
+        for environment in environments
+    ]
     try:
         for process in processes:
             _, errors = process.communicate(timeout=600)
@@ -42,7 +50,10 @@ def weights(experiment, tmp_path_factory):
     config = experiment.config()
     flags = experiment.flags(folder, *experiments.SHORT, *experiments.without_dropout(config))
     workers = [f"127.0.0.1:{port}" for port in free_ports(2)]
-    tasks = [{"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}} for index in (0, 1)]
+    tasks = [
+        {"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}}
+        for index in (0, 1)
+    ]
     run(folder, flags, [{}])
     run(folder, flags, [{"TF_CONFIG": json.dumps(task)} for task in tasks])
     found = {}
@@ -60,12 +71,16 @@ def test_weights_equal_those_of_one_device(weights, way):
     assert weights[way].keys() == weights["single"].keys()
     bound = min(1e-5, 0.01 * movement(weights))
     for name, expected in weights["single"].items():
-        np.testing.assert_allclose(weights[way][name], expected, rtol=1e-6, atol=bound, err_msg=name)
+        np.testing.assert_allclose(
+            weights[way][name], expected, rtol=1e-6, atol=bound, err_msg=name
+        )
 
 
 def movement(weights):
     """The largest change of a weight by training on one device."""
-    return max(np.abs(weights["single"][name] - value).max() for name, value in weights["initial"].items())
+    return max(
+        np.abs(weights["single"][name] - value).max() for name, value in weights["initial"].items()
+    )
 
 
 def test_something_was_learnt(weights):

@@ -33,7 +33,11 @@ def no_constant(name):
 def test_the_report_holds_what_makes_numbers_comparable(experiment, whole):
     experiments.tool("evaluate").main([f"--run_dir={whole.run_dir}", "--split=val"])
     report = json.loads((whole.run_dir / "report.json").read_text(), parse_constant=no_constant)
-    assert {field.name for field in dataclasses.fields(Report)} | {"date", "versions", "hardware"} <= report.keys()
+    assert {field.name for field in dataclasses.fields(Report)} | {
+        "date",
+        "versions",
+        "hardware",
+    } <= report.keys()
     said = report["system"], report["split"], report["step"], report["data_checksum"]
     assert said == (experiment.system, "val", whole.state["step"], experiment.data.checksum)
     assert report["protocol"] and report["data_set"] == whole.config.data and report["command"]
@@ -45,17 +49,23 @@ def test_the_exported_model_agrees_at_two_picture_sizes(whole, tmp_path, monkeyp
     pictures = np.array([picture(48, 64), picture(37, 53)], object)
     signatures = {}
     for name, signature in whole.system.signatures(whole.data).items():
-        example = dict(signature.example) | ({"image": pictures} if "image" in signature.inputs else {})
+        example = dict(signature.example) | (
+            {"image": pictures} if "image" in signature.inputs else {}
+        )
         signatures[name] = dataclasses.replace(signature, example=example)
     assert signatures.keys() >= SIGNATURES[whole.system.data_kind]
     monkeypatch.setattr(whole.system, "signatures", lambda data: signatures)
-    path = saved_model.export(whole.system, whole.data, None, tmp_path, "model")  # raises where they differ too much
+    path = saved_model.export(
+        whole.system, whole.data, None, tmp_path, "model"
+    )  # raises where they differ too much
     card = (path / "MODEL_CARD.md").read_text()
     assert all(f"| `{name}` |" in card for name in signatures) and "## Limits\n\n- " in card
 
 
 def test_the_litert_model_agrees(whole, tmp_path):
     pytest.importorskip("ai_edge_litert")
-    for conversion in litert.convert_all(whole.system.litert_models(whole.data), ("float32",), tmp_path):
+    for conversion in litert.convert_all(
+        whole.system.litert_models(whole.data), ("float32",), tmp_path
+    ):
         assert conversion.difference < 1e-4
         assert conversion.litert == pytest.approx(conversion.keras, abs=1e-2)

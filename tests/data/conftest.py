@@ -37,7 +37,9 @@ def pictures():
 
     def make(count, size=8):
         rng = np.random.default_rng(count)
-        return [making.png(rng.integers(0, 256, (size, size, 3), dtype=np.uint8)) for _ in range(count)]
+        return [
+            making.png(rng.integers(0, 256, (size, size, 3), dtype=np.uint8)) for _ in range(count)
+        ]
 
     return make
 
@@ -51,6 +53,8 @@ def read():
 
         found = records.Part(folder, manifest.read(folder), part).all(field).tolist()
         is_text = field not in ("picture", "labels")
-        return [value.decode() if isinstance(value, bytes) and is_text else value for value in found]
+        return [
+            value.decode() if isinstance(value, bytes) and is_text else value for value in found
+        ]
 
     return values

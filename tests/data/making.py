@@ -30,12 +30,17 @@ def pixels(picture):
 
 def jpeg(seed=0, size=32):
     """A JPEG of noise."""
-    return encode(np.random.default_rng(seed).integers(0, 256, (size, size, 3), dtype=np.uint8), "JPEG")
+    return encode(
+        np.random.default_rng(seed).integers(0, 256, (size, size, 3), dtype=np.uint8), "JPEG"
+    )
 
 
 def prepare(name, folder, **flags):
     """Runs the tool, and returns the manifest."""
-    words = [f"--{flag}={str(value).lower() if isinstance(value, bool) else value}" for flag, value in flags.items()]
+    words = [
+        f"--{flag}={str(value).lower() if isinstance(value, bool) else value}"
+        for flag, value in flags.items()
+    ]
     prepare_data.main([f"--data={name}", f"--prepared_dir={folder}", *words])
     return manifest.read(folder)
 

@@ -31,7 +31,9 @@ def drawn(*places, shape=(4, 6)):
 @pytest.mark.parametrize("compressed", [False, True])
 def test_every_annotator_comes_back(tmp_path, compressed):
     pictures = [drawn((0, 1), (3, 5)), drawn(), drawn((2, 2))]
-    found = read_annotations(write_annotations(tmp_path / "a.mat", pictures, do_compression=compressed))
+    found = read_annotations(
+        write_annotations(tmp_path / "a.mat", pictures, do_compression=compressed)
+    )
     assert [picture.dtype for picture in found] == [np.bool_] * 3
     np.testing.assert_array_equal(found, pictures)
 
@@ -102,7 +104,9 @@ def test_too_large(tmp_path, monkeypatch):
         read_annotations(path)
     packed = zlib.compress(bytes(10_000))
     header = path.read_bytes()[:128]
-    path.write_bytes(header + (15).to_bytes(4, "little") + len(packed).to_bytes(4, "little") + packed)
+    path.write_bytes(
+        header + (15).to_bytes(4, "little") + len(packed).to_bytes(4, "little") + packed
+    )
     monkeypatch.setattr(mat, "MAX_UNPACKED_BYTES", 9_999)
     with pytest.raises(UserError, match="unpacked"):
         read_annotations(path)

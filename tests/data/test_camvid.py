@@ -21,7 +21,12 @@ def folder(tmp_path):
 def test_eleven_classes_and_void(folder, read):
     found = making.prepare("camvid", folder / "out", data_dir=folder / "in")
     assert found["splits"] == {"train": {"examples": 1}, "val": {"examples": 1}}
-    assert len(found["classes"]) == len(found["colours"]) == len({tuple(colour) for colour in found["colours"]}) == 11
+    assert (
+        len(found["classes"])
+        == len(found["colours"])
+        == len({tuple(colour) for colour in found["colours"]})
+        == 11
+    )
     (labels,) = read(folder / "out", "train/examples", "labels")
     assert making.pixels(labels)[..., 0].ravel().tolist() == [*range(11), 255, 0, 1, 2, 3]
 

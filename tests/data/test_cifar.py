@@ -18,7 +18,9 @@ def binary(rows, coarse=False):
     records = []
     for row in rows:
         labels = [7, LABELS[row]] if coarse else [LABELS[row]]
-        records.append(np.concatenate([np.array(labels, np.uint8), IMAGES[row].transpose(2, 0, 1).ravel()]))
+        records.append(
+            np.concatenate([np.array(labels, np.uint8), IMAGES[row].transpose(2, 0, 1).ravel()])
+        )
     return np.concatenate(records).tobytes()
 
 
@@ -65,10 +67,18 @@ def test_fine_labels_of_cifar100(cifar100, read):
 
 def test_validation_pictures_are_held_out_by_the_seed(cifar100, read):
     found = making.prepare("cifar100", cifar100 / "out", data_dir=cifar100, validation=3)
-    assert {split: count["examples"] for split, count in found["splits"].items()} == {"train": 7, "val": 3, "test": 2}
-    held, kept = (read(cifar100 / "out", f"{split}/examples", "label") for split in ("val", "train"))
+    assert {split: count["examples"] for split, count in found["splits"].items()} == {
+        "train": 7,
+        "val": 3,
+        "test": 2,
+    }
+    held, kept = (
+        read(cifar100 / "out", f"{split}/examples", "label") for split in ("val", "train")
+    )
     assert sorted(held + kept) == list(range(10))
-    making.prepare("cifar100", cifar100 / "out", data_dir=cifar100, validation=3, seed=1, overwrite=True)
+    making.prepare(
+        "cifar100", cifar100 / "out", data_dir=cifar100, validation=3, seed=1, overwrite=True
+    )
     assert read(cifar100 / "out", "val/examples", "label") != held
 
 
@@ -101,7 +111,9 @@ def test_an_empty_folder_shows_the_forms(tmp_path, capsys):
 def test_tensorflow_datasets(tmp_path, monkeypatch, read):
     def load_tfds(name, splits):
         rows = {"train": range(10), "test": range(10, 12)}
-        info = types.SimpleNamespace(features={"label": types.SimpleNamespace(names=list("abcdefghij"))})
+        info = types.SimpleNamespace(
+            features={"label": types.SimpleNamespace(names=list("abcdefghij"))}
+        )
         return info, {split: examples(rows[split]) for split in splits}
 
     def examples(rows):

@@ -55,7 +55,10 @@ def test_splits_with_folders(split_folders, read):
 
 def test_a_share_of_every_class_is_held_out(plain_folders, read):
     assert counts(prepare(plain_folders, held_out=0.2)) == {"val": 6, "test": 6, "train": 18}
-    labels = {split: read(plain_folders / "out", f"{split}/examples", "label") for split in ("train", "val", "test")}
+    labels = {
+        split: read(plain_folders / "out", f"{split}/examples", "label")
+        for split in ("train", "val", "test")
+    }
     assert {split: (found.count(0), found.count(1)) for split, found in labels.items()} == {
         "train": (6, 12),
         "val": (2, 4),
@@ -66,7 +69,9 @@ def test_a_share_of_every_class_is_held_out(plain_folders, read):
 def test_so_many_of_every_class_are_for_training(plain_folders, read):
     assert counts(prepare(plain_folders, train_per_class=4)) == {"test": 22, "train": 8}
     assert read(plain_folders / "out", "train/examples", "label") == [0] * 4 + [1] * 4
-    names = read(plain_folders / "out", "train/examples", "id") + read(plain_folders / "out", "test/examples", "id")
+    names = read(plain_folders / "out", "train/examples", "id") + read(
+        plain_folders / "out", "test/examples", "id"
+    )
     assert len(set(names)) == 30
 
 
@@ -102,7 +107,14 @@ def test_training_reads_pictures_of_any_size(split_folders, config):
     settings = {"augment": True, "resize_to": 12, "crop": 8}
     found = data.load(config("class_folders", split_folders / "out", **settings))
     batch = next(iter(pipeline.batches(found.train_set(), 6, 0, 0)))
-    assert batch["image"].shape == (6, 8, 8, 3) and sorted(batch["label"].numpy()) == [0, 0, 0, 1, 1, 1]
+    assert batch["image"].shape == (6, 8, 8, 3) and sorted(batch["label"].numpy()) == [
+        0,
+        0,
+        0,
+        1,
+        1,
+        1,
+    ]
     pictures, labels = found.split("val").read([0, 3])
     picture = making.pixels((split_folders / "in/val/dog/0.jpg").read_bytes())
     np.testing.assert_array_equal(pictures[1], found.view.central(found.view.scale(picture)))
@@ -111,7 +123,9 @@ def test_training_reads_pictures_of_any_size(split_folders, config):
 
 def test_pictures_of_any_size_need_one_to_be_seen_at(split_folders, config):
     prepare(split_folders)
-    found = data.load(config("class_folders", split_folders / "out", augment=False, resize_to=0, crop=0))
+    found = data.load(
+        config("class_folders", split_folders / "out", augment=False, resize_to=0, crop=0)
+    )
     with pytest.raises(UserError, match="holds pictures of any size; set --resize_to and --crop"):
         found.train_set()
 
@@ -137,8 +151,14 @@ def test_imagenet_without_its_validation_folder_shows_the_layout(tmp_path, capsy
 
 def test_imagenet_from_tensorflow_datasets(tmp_path, monkeypatch, read):
     def load_tfds(name, splits, skip_decoding):
-        assert (name, splits, skip_decoding) == ("imagenet2012", {"train": "train", "val": "validation"}, ("image",))
-        info = types.SimpleNamespace(features={"label": types.SimpleNamespace(names=["n01", "n02"])})
+        assert (name, splits, skip_decoding) == (
+            "imagenet2012",
+            {"train": "train", "val": "validation"},
+            ("image",),
+        )
+        info = types.SimpleNamespace(
+            features={"label": types.SimpleNamespace(names=["n01", "n02"])}
+        )
         return info, {"train": examples(4, 0), "val": examples(2, 10)}
 
     def examples(count, first):
@@ -163,7 +183,11 @@ def indoor67(tmp_path):
 
 def test_indoor67_follows_its_lists(indoor67, read):
     assert counts(prepare(indoor67, "indoor67")) == {"train": 3, "test": 1}
-    assert read(indoor67 / "out", "train/examples", "id") == ["bar/0.jpg", "attic/2.jpg", "attic/0.jpg"]
+    assert read(indoor67 / "out", "train/examples", "id") == [
+        "bar/0.jpg",
+        "attic/2.jpg",
+        "attic/0.jpg",
+    ]
     assert read(indoor67 / "out", "train/examples", "label") == [1, 0, 0]
 
 

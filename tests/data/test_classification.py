@@ -46,7 +46,9 @@ def test_pictures_are_scaled_and_cut(config):
 
 
 def test_augmented_batches_are_reproducible_and_differ_from_plain_ones(config):
-    first, again, plain = (first_batch(load(config, augment))["image"] for augment in (True, True, False))
+    first, again, plain = (
+        first_batch(load(config, augment))["image"] for augment in (True, True, False)
+    )
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, plain)
 
@@ -67,7 +69,11 @@ def test_leaks_are_remarked(tmp_path):
 
 @pytest.mark.parametrize(
     ("split", "sentence"),
-    [(arrays(2, label=2), "label outside"), ((arrays(2)[0], np.zeros(3)), "3 labels"), (arrays(0), "0 pictures")],
+    [
+        (arrays(2, label=2), "label outside"),
+        ((arrays(2)[0], np.zeros(3)), "3 labels"),
+        (arrays(0), "0 pictures"),
+    ],
 )
 def test_wrong_labels_are_refused(tmp_path, split, sentence):
     with pytest.raises(UserError, match=sentence):

@@ -14,7 +14,11 @@ SPLITS = ["train", "train", "restval", "val", "test", "test"]
 def root(tmp_path):
     """Six pictures: two of train2014, four of val2014; both kinds of annotation."""
     root = tmp_path / "coco"
-    entries, images, captions = [], {"train2014": [], "val2014": []}, {"train2014": [], "val2014": []}
+    entries, images, captions = (
+        [],
+        {"train2014": [], "val2014": []},
+        {"train2014": [], "val2014": []},
+    )
     for i, split in enumerate(SPLITS):
         part = "train2014" if split == "train" else "val2014"
         name = f"COCO_{part}_{i:012d}.jpg"
@@ -23,7 +27,9 @@ def root(tmp_path):
         sentences = [{"raw": f"caption {i} {j}"} for j in range(4 + i)]
         entries.append({"filepath": part, "filename": name, "split": split, "sentences": sentences})
         images[part].insert(0, {"id": i, "file_name": name})
-        captions[part] += [{"id": 10 * i + j, "image_id": i, "caption": s["raw"]} for j, s in enumerate(sentences)]
+        captions[part] += [
+            {"id": 10 * i + j, "image_id": i, "caption": s["raw"]} for j, s in enumerate(sentences)
+        ]
     (root / "dataset_coco.json").write_text(json.dumps({"images": entries}))
     (root / "annotations").mkdir()
     for part in images:
@@ -51,13 +57,17 @@ def test_the_official_annotations_alone(root, tmp_path, monkeypatch, read):
     monkeypatch.setattr(coco, "HELD_OUT", 2)
     found = making.prepare("coco", tmp_path / "out", data_dir=root, variant="first_5000")
     assert counts(found) == {"train": (2, 9), "val": (2, 6 + 7), "test": (2, 8 + 9)}
-    assert read(tmp_path / "out", "val/images", "id") == [f"COCO_val2014_{i:012d}.jpg" for i in (2, 3)]
+    assert read(tmp_path / "out", "val/images", "id") == [
+        f"COCO_val2014_{i:012d}.jpg" for i in (2, 3)
+    ]
     assert read(tmp_path / "out", "val/texts", "text")[:2] == ["caption 2 0", "caption 2 1"]
 
 
 def add_instances(root):
     """Three categories, numbered with gaps as COCO's; picture i shows category i + 1 twice, picture 5 also `cup`."""
-    categories = [{"id": number, "name": name} for number, name in ((90, "cup"), (1, "person"), (4, "dog"))]
+    categories = [
+        {"id": number, "name": name} for number, name in ((90, "cup"), (1, "person"), (4, "dog"))
+    ]
     shown = [(0, 1), (0, 1), (1, 4), (3, 90), (5, 90), (5, 4)]
     for part, pictures in (("train2014", (0, 1)), ("val2014", (2, 3, 4, 5))):
         annotations = [
@@ -77,7 +87,9 @@ def test_instances_give_labels(root, tmp_path, read, monkeypatch, variant):
     assert (found["classes"], found["single_label"]) == (["person", "dog", "cup"], False)
     labels = {}
     for split in ("train", "val", "test"):
-        names, shown = (read(tmp_path / "out", f"{split}/images", field) for field in ("id", "labels"))
+        names, shown = (
+            read(tmp_path / "out", f"{split}/images", field) for field in ("id", "labels")
+        )
         labels |= dict(zip(names, shown, strict=True))
     assert labels["COCO_train2014_000000000000.jpg"] == [1, 0, 0]
     assert labels["COCO_val2014_000000000003.jpg"] == [0, 0, 1]
@@ -127,12 +139,20 @@ def test_unknown_variants_are_refused(root, tmp_path):
 
 def test_tensorflow_datasets(tmp_path, monkeypatch):
     def load_tfds(name, splits, skip_decoding):
-        assert (name, splits["train"], skip_decoding) == ("coco_captions", "train+restval", ("image",))
+        assert (name, splits["train"], skip_decoding) == (
+            "coco_captions",
+            "train+restval",
+            ("image",),
+        )
         return None, {split: examples(i) for i, split in enumerate(splits)}
 
     def examples(seed):
         texts = [b"one", b"two"]
-        example = {"image": making.jpeg(seed), "image/filename": b"%d.jpg" % seed, "captions": {"text": texts}}
+        example = {
+            "image": making.jpeg(seed),
+            "image/filename": b"%d.jpg" % seed,
+            "captions": {"text": texts},
+        }
         return types.SimpleNamespace(as_numpy_iterator=lambda: iter([example]))
 
     monkeypatch.setattr(coco, "load_tfds", load_tfds)

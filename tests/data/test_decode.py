@@ -15,7 +15,12 @@ JPEG = tf.io.encode_jpeg(PIXELS).numpy()
 
 def png_header(width, height):
     """The beginning of a PNG file that claims this size."""
-    return b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + struct.pack(">II", width, height) + b"\x08\2\0\0\0" + b"\0" * 40
+    return (
+        b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
+        + struct.pack(">II", width, height)
+        + b"\x08\2\0\0\0"
+        + b"\0" * 40
+    )
 
 
 def jpeg_of(width, height):
@@ -26,7 +31,9 @@ def jpeg_of(width, height):
 
 @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
 def decode_all(pictures):
-    return tf.map_fn(decode_picture, pictures, fn_output_signature=tf.TensorSpec([None, None, 3], tf.uint8))
+    return tf.map_fn(
+        decode_picture, pictures, fn_output_signature=tf.TensorSpec([None, None, 3], tf.uint8)
+    )
 
 
 def test_png_is_exact():
@@ -40,7 +47,9 @@ def test_jpeg_is_close():
     assert np.abs(np.float32(picture) - PIXELS).mean() < 8
 
 
-@pytest.mark.parametrize(("channels", "dtype"), [(1, np.uint8), (2, np.uint8), (4, np.uint8), (3, np.uint16)])
+@pytest.mark.parametrize(
+    ("channels", "dtype"), [(1, np.uint8), (2, np.uint8), (4, np.uint8), (3, np.uint16)]
+)
 def test_every_kind_of_png_becomes_rgb(channels, dtype):
     picture = tf.io.encode_png(np.full([2, 3, channels], np.iinfo(dtype).max, dtype))
     np.testing.assert_array_equal(decode_picture(picture), np.full([2, 3, 3], 255))
@@ -67,4 +76,8 @@ def test_refused_before_or_while_decoding(data, sentence):
 
 
 def test_a_large_picture_that_is_allowed():
-    assert decode_picture(tf.io.encode_png(np.zeros([9000, 10, 3], np.uint8))).shape == (9000, 10, 3)
+    assert decode_picture(tf.io.encode_png(np.zeros([9000, 10, 3], np.uint8))).shape == (
+        9000,
+        10,
+        3,
+    )

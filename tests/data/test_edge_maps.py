@@ -19,11 +19,14 @@ def test_png_of_eight_and_sixteen_bits(tmp_path, values):
 
 
 @pytest.mark.parametrize(
-    ("values", "expected"), [(RAMP / 255, RAMP / 255), (RAMP, RAMP / 255), (RAMP > 99, RAMP > 99), (RAMP * 2.5, None)]
+    ("values", "expected"),
+    [(RAMP / 255, RAMP / 255), (RAMP, RAMP / 255), (RAMP > 99, RAMP > 99), (RAMP * 2.5, None)],
 )
 def test_matrix(tmp_path, values, expected):
     scipy.io.savemat(tmp_path / "a.mat", {"edge_nms": values})
-    np.testing.assert_allclose(read_edge_map(tmp_path / "a.mat"), values if expected is None else expected, atol=1e-4)
+    np.testing.assert_allclose(
+        read_edge_map(tmp_path / "a.mat"), values if expected is None else expected, atol=1e-4
+    )
 
 
 def folders(tmp_path, maps="ab", annotations="ab"):
@@ -46,7 +49,11 @@ def test_a_folder_can_be_read_twice(tmp_path):
 
 @pytest.mark.parametrize(
     ("maps", "annotations", "sentence"),
-    [("abc", "ab", "c: is in .*maps but not in .*truth"), ("a", "ab", "b: is in .*truth but"), ("", "a", "no .png")],
+    [
+        ("abc", "ab", "c: is in .*maps but not in .*truth"),
+        ("a", "ab", "b: is in .*truth but"),
+        ("", "a", "no .png"),
+    ],
 )
 def test_partners_are_asked_for(tmp_path, maps, annotations, sentence):
     with pytest.raises(UserError, match=sentence):

@@ -20,7 +20,10 @@ def bsds500(root, split="train", count=2, shape=SHAPE):
     pictures, annotations = root / "data" / "images" / split, root / "data" / "groundTruth" / split
     for folder in (pictures, annotations):
         folder.mkdir(parents=True, exist_ok=True)
-    row, column = (drawn(*places, shape=shape) for places in ([(5, x) for x in range(30)], [(y, 8) for y in range(20)]))
+    row, column = (
+        drawn(*places, shape=shape)
+        for places in ([(5, x) for x in range(30)], [(y, 8) for y in range(20)])
+    )
     for i in range(count):
         noise = np.random.default_rng([i, len(split)]).integers(0, 256, (*shape, 3), np.uint8)
         (pictures / f"{i}.jpg").write_bytes(making.encode(noise, "JPEG"))
@@ -29,8 +32,17 @@ def bsds500(root, split="train", count=2, shape=SHAPE):
 
 
 def load(folder, **settings):
-    defaults = {"resize_to": 0, "crop": 16, "patch_size": 16, "mirror": False, "consensus": 2, "dilation": 0}
-    config = types.SimpleNamespace(prepared_path=folder, **{**defaults, "relaxed": "none", **settings})
+    defaults = {
+        "resize_to": 0,
+        "crop": 16,
+        "patch_size": 16,
+        "mirror": False,
+        "consensus": 2,
+        "dilation": 0,
+    }
+    config = types.SimpleNamespace(
+        prepared_path=folder, **{**defaults, "relaxed": "none", **settings}
+    )
     return edges.EdgeData(config, manifest.read(folder))
 
 
@@ -51,10 +63,14 @@ def test_a_picture_comes_back_with_every_annotator(prepared):
     assert [int(drawing.sum()) for drawing in drawings] == [30, 49, 20]
 
 
-@pytest.mark.parametrize("least, pixels", [(1, {"row", "column"}), (2, {"row", "column"}), (3, set())])
+@pytest.mark.parametrize(
+    "least, pixels", [(1, {"row", "column"}), (2, {"row", "column"}), (3, set())]
+)
 def test_training_learns_what_enough_annotators_drew(prepared, least, pixels):
     truth = first_patch(load(prepared, consensus=least))["edges"]
-    assert {name for name, line in (("row", truth[5, 0]), ("column", truth[0, 8])) if line} == pixels
+    assert {
+        name for name, line in (("row", truth[5, 0]), ("column", truth[0, 8])) if line
+    } == pixels
 
 
 def test_fewer_annotators_than_asked_for_must_all_agree():
@@ -106,8 +122,12 @@ def test_edge_maps_must_have_been_prepared(prepared):
 
 def test_an_annotation_of_another_size_is_refused(tmp_path):
     root = bsds500(tmp_path / "BSDS500")
-    write_annotations(root / "data" / "groundTruth" / "train" / "1.mat", [drawn((1, 1), shape=(30, 20))])
-    with pytest.raises(UserError, match="1: the picture is 30 x 20 pixels and its annotation 20 x 30"):
+    write_annotations(
+        root / "data" / "groundTruth" / "train" / "1.mat", [drawn((1, 1), shape=(30, 20))]
+    )
+    with pytest.raises(
+        UserError, match="1: the picture is 30 x 20 pixels and its annotation 20 x 30"
+    ):
         making.prepare("bsds500", tmp_path / "out", data_dir=root.parent)
     found = making.prepare("bsds500", tmp_path / "out", data_dir=root.parent, skip_bad=True)
     assert found["splits"] == {"train": {"examples": 1}}
@@ -116,7 +136,9 @@ def test_an_annotation_of_another_size_is_refused(tmp_path):
 def test_a_picture_of_one_pixel_has_no_edges(tmp_path):
     root = bsds500(tmp_path / "BSDS500")
     Image.new("RGB", (1, 1)).save(root / "data" / "images" / "train" / "0.jpg")
-    with pytest.raises(UserError, match="0: the picture is 1 x 1 pixels; edges need at least 2 x 2"):
+    with pytest.raises(
+        UserError, match="0: the picture is 1 x 1 pixels; edges need at least 2 x 2"
+    ):
         making.prepare("bsds500", tmp_path / "out", data_dir=root.parent)
 
 
@@ -133,15 +155,24 @@ def test_an_empty_annotation_and_a_missing_one_are_named(tmp_path):
 
 def test_grey_and_cmyk_pictures_and_one_of_two_pixels_a_side(tmp_path):
     root = bsds500(tmp_path / "BSDS500", count=0)
-    pictures, annotations = root / "data" / "images" / "train", root / "data" / "groundTruth" / "train"
+    pictures, annotations = (
+        root / "data" / "images" / "train",
+        root / "data" / "groundTruth" / "train",
+    )
     for i, (mode, size) in enumerate([("L", (30, 20)), ("CMYK", (30, 20)), ("RGB", (2, 2))]):
         (pictures / f"{i}.jpg").write_bytes(making.encode(Image.new(mode, size, 7), "JPEG"))
         write_annotations(annotations / f"{i}.mat", [drawn((0, 0), shape=size[::-1])])
     making.prepare("bsds500", tmp_path / "out", data_dir=root.parent)
     data = load(tmp_path / "out")
-    assert [picture.shape for _, picture, _ in data.split("train")] == [(20, 30, 3), (20, 30, 3), (2, 2, 3)]
+    assert [picture.shape for _, picture, _ in data.split("train")] == [
+        (20, 30, 3),
+        (20, 30, 3),
+        (2, 2, 3),
+    ]
     batch = data.train_set().fetch(tf.constant([[0], [1], [2]], tf.int64), tf.zeros([3, 8]))
-    assert batch["image"].shape == (3, 16, 16, 3) and batch["edges"][2].numpy().ravel()[:3].tolist() == [1, 0, 2]
+    assert batch["image"].shape == (3, 16, 16, 3) and batch["edges"][2].numpy().ravel()[
+        :3
+    ].tolist() == [1, 0, 2]
 
 
 def test_the_layout_of_nyud(tmp_path):
@@ -150,7 +181,9 @@ def test_the_layout_of_nyud(tmp_path):
     target.mkdir(parents=True)
     (root / "data" / "images" / "test").rename(target / "images")
     (root / "data" / "groundTruth" / "test").rename(target / "groundTruth")
-    assert making.prepare("nyud", tmp_path / "out", data_dir=tmp_path / "nyud")["splits"] == {"test": {"examples": 2}}
+    assert making.prepare("nyud", tmp_path / "out", data_dir=tmp_path / "nyud")["splits"] == {
+        "test": {"examples": 2}
+    }
 
 
 def test_a_missing_layout_is_shown(tmp_path, capsys):
@@ -170,7 +203,9 @@ def test_coarse_edges_are_the_outlines_of_a_segmentation(tmp_path):
 
 def test_coarse_edges_need_a_segmentation(tmp_path):
     making.prepare("synthetic_edges", tmp_path / "lines")
-    with pytest.raises(UserError, match="holds a set for edges; coarse edges need one for segmentation"):
+    with pytest.raises(
+        UserError, match="holds a set for edges; coarse edges need one for segmentation"
+    ):
         making.prepare("coarse_edges", tmp_path / "out", data_dir=tmp_path / "lines")
 
 

@@ -8,7 +8,20 @@ from tfvse.errors import UserError
 
 
 def test_texts_by_hand():
-    words = ["dog_face", "animal", "friend", "nature", "woof", "puppy", "pet", ":d", "dog face", "bark", "tail", "fur"]
+    words = [
+        "dog_face",
+        "animal",
+        "friend",
+        "nature",
+        "woof",
+        "puppy",
+        "pet",
+        ":d",
+        "dog face",
+        "bark",
+        "tail",
+        "fur",
+    ]
     # Nine keywords make texts of five and four. The emoji package knows "dog" as another name; the name comes again.
     assert emoji.texts("🐶", words) == (
         "dog face",
@@ -82,8 +95,14 @@ def test_a_drawing_is_a_plain_png():
 def few(monkeypatch):
     """A part of the emoji, and small held-out splits."""
     words = emoji._words()
-    kept = [e for e in words if emoji.group(e) in {emoji.group(v) for v in "🐶🐱🍎🚗🏃🧑🤴⏰🎹🎲🏠☂🌙⭐🔥💧🦁🐸🍕🚲"}]
-    monkeypatch.setattr(emoji, "_words", lambda: {e: words[e] for e in [*kept, "👨‍🚀", "👩‍🚀", "🧑‍🚀"]})
+    kept = [
+        e
+        for e in words
+        if emoji.group(e) in {emoji.group(v) for v in "🐶🐱🍎🚗🏃🧑🤴⏰🎹🎲🏠☂🌙⭐🔥💧🦁🐸🍕🚲"}
+    ]
+    monkeypatch.setattr(
+        emoji, "_words", lambda: {e: words[e] for e in [*kept, "👨‍🚀", "👩‍🚀", "🧑‍🚀"]}
+    )
     monkeypatch.setattr(emoji, "HELD_OUT", 6)
 
 
@@ -94,7 +113,9 @@ def test_preparation(few, tmp_path, read, capsys):
     groups = []
     for split in ("train", "val", "test"):
         names = read(tmp_path / "out", f"{split}/images", "id")
-        groups.append({emoji.group("".join(chr(int(code, 16)) for code in name.split("-"))) for name in names})
+        groups.append(
+            {emoji.group("".join(chr(int(code, 16)) for code in name.split("-"))) for name in names}
+        )
     assert not (groups[0] & groups[1] | groups[0] & groups[2] | groups[1] & groups[2])
 
 
@@ -105,12 +126,16 @@ def test_the_split_is_the_same_each_time(few, tmp_path):
 
 def test_emoji_drawn_alike_are_one_picture():
     words = {"🅰️": ["a", "x", "y"], "🅱️": ["b", "x", "z"]}
-    splits = emoji._split(dict.fromkeys(words, b"same"), {e: [f"{w[0]} button", *w[1:]] for e, w in words.items()}, 0)
+    splits = emoji._split(
+        dict.fromkeys(words, b"same"), {e: [f"{w[0]} button", *w[1:]] for e, w in words.items()}, 0
+    )
     (only,) = sum(splits.values(), [])
     assert {"a button", "b button"} <= set(only.texts)
 
 
 def test_a_missing_package_is_one_sentence(monkeypatch, tmp_path):
     monkeypatch.setitem(emoji._PACKAGES, "no_such_module", "no-such-package")
-    with pytest.raises(UserError, match=r'no-such-package not installed; run: pip install "tfvse\[emoji\]"'):
+    with pytest.raises(
+        UserError, match=r'no-such-package not installed; run: pip install "tfvse\[emoji\]"'
+    ):
         making.prepare("emoji", tmp_path / "out")

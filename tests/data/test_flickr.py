@@ -5,7 +5,13 @@ import pytest
 from tests.data import making
 from tfvse.errors import UserError
 
-CAPTIONS = ["a.jpg#0\tA dog .", "a.jpg#1\tA brown dog runs .", "b.jpg#0\tTwo men .", "c.jpg#0\tA boat", "c.jpg#1\tSea"]
+CAPTIONS = [
+    "a.jpg#0\tA dog .",
+    "a.jpg#1\tA brown dog runs .",
+    "b.jpg#0\tTwo men .",
+    "c.jpg#0\tA boat",
+    "c.jpg#1\tSea",
+]
 
 
 @pytest.fixture
@@ -27,7 +33,10 @@ def test_official_layout(flickr8k, tmp_path, read):
     found = making.prepare("flickr8k", out, data_dir=flickr8k)
     assert found["splits"] == {"train": {"images": 2, "texts": 4}, "val": {"images": 1, "texts": 1}}
     assert read(out, "train/texts", "text") == ["A dog .", "A brown dog runs .", "A boat", "Sea"]
-    assert read(out, "train/images", "picture")[0] == (flickr8k / "Flicker8k_Dataset" / "a.jpg").read_bytes()
+    assert (
+        read(out, "train/images", "picture")[0]
+        == (flickr8k / "Flicker8k_Dataset" / "a.jpg").read_bytes()
+    )
     words = [line.split("\t")[0] for line in (out / "vocabulary.txt").read_text().splitlines()]
     assert "boat" in words and "men" not in words
 
@@ -49,7 +58,12 @@ def test_a_truncated_picture_is_named(flickr8k, tmp_path):
 @pytest.mark.parametrize(
     ("file", "old", "new", "sentence"),
     [
-        ("Flickr8k.token.txt", "b.jpg#0\t", "b.jpg#0 ", r"token.txt, line 3: must be name.jpg#0<TAB>caption"),
+        (
+            "Flickr8k.token.txt",
+            "b.jpg#0\t",
+            "b.jpg#0 ",
+            r"token.txt, line 3: must be name.jpg#0<TAB>caption",
+        ),
         ("Flickr8k.token.txt", "b.jpg#0", "x.jpg#0", "b.jpg: has no caption"),
         ("Flickr_8k.devImages.txt", "b.jpg", "d.jpg", "d.jpg: picture missing"),
         ("Flickr_8k.devImages.txt", "b.jpg", "b.jpg\nb.jpg", "b.jpg is listed 2 times"),
@@ -70,7 +84,11 @@ def test_the_layout_is_shown(tmp_path, capsys):
 
 def karpathy(names_and_splits):
     images = [
-        {"filename": name, "split": split, "sentences": [{"raw": f"caption {i}"} for i in range(number)]}
+        {
+            "filename": name,
+            "split": split,
+            "sentences": [{"raw": f"caption {i}"} for i in range(number)],
+        }
         for name, split, number in names_and_splits
     ]
     return json.dumps({"images": images})
@@ -89,7 +107,11 @@ def flickr30k(tmp_path):
 
 def test_karpathy_split_file(flickr30k, tmp_path, read):
     found = making.prepare("flickr30k", tmp_path / "out", data_dir=flickr30k)
-    assert {split: counts["texts"] for split, counts in found["splits"].items()} == {"train": 5, "val": 2, "test": 6}
+    assert {split: counts["texts"] for split, counts in found["splits"].items()} == {
+        "train": 5,
+        "val": 2,
+        "test": 6,
+    }
     assert read(tmp_path / "out", "test/images", "id") == ["2.jpg"]
 
 

@@ -31,7 +31,11 @@ def ids(read, tmp_path, split):
 
 def test_csv(own, tmp_path, read):
     found = prepare(own, tmp_path, held_out=0.25)
-    assert {split: count["images"] for split, count in found["splits"].items()} == {"train": 6, "val": 3, "test": 3}
+    assert {split: count["images"] for split, count in found["splits"].items()} == {
+        "train": 6,
+        "val": 3,
+        "test": 3,
+    }
     everything = sum((ids(read, tmp_path, split) for split in ("train", "val", "test")), [])
     assert sorted(everything) == sorted([*(f"{i}.jpg" for i in range(12) if i != 3), "more/3.jpg"])
     assert sum(count["texts"] for count in found["splits"].values()) == 4 * (1 + 2 + 3)
@@ -66,7 +70,9 @@ def test_the_same_bytes_stay_in_one_split(own, tmp_path, read):
             file.write(f"{i}b.jpg,again\n")
     prepare(own, tmp_path, held_out=0.3)
     copies = {"0.jpg", *(f"{i}b.jpg" for i in range(6))}
-    assert sorted(len(copies & set(ids(read, tmp_path, split))) for split in ("train", "val", "test"))[:2] == [0, 0]
+    assert sorted(
+        len(copies & set(ids(read, tmp_path, split))) for split in ("train", "val", "test")
+    )[:2] == [0, 0]
 
 
 def replace(own, old, new):
@@ -102,7 +108,11 @@ def test_a_picture_without_caption_is_named(own, tmp_path):
 
 @pytest.mark.parametrize(
     ("line", "sentence"),
-    [("{", "line 2: not JSON"), ('{"file": "a.jpg"}', 'line 2: has no text "caption"'), ("3", 'has no text "file"')],
+    [
+        ("{", "line 2: not JSON"),
+        ('{"file": "a.jpg"}', 'line 2: has no text "caption"'),
+        ("3", 'has no text "file"'),
+    ],
 )
 def test_faulty_json_lines_are_named(own, tmp_path, line, sentence):
     (own / "captions.csv").unlink()

@@ -21,10 +21,17 @@ def bomb(width, height):
     """A PNG of a hundred bytes that declares width x height pixels."""
 
     def chunk(kind, body):
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        return (
+            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        )
 
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(b""))
+        + chunk(b"IEND", b"")
+    )
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])
@@ -43,7 +50,9 @@ def test_other_formats_become_png(kind):
 
 
 def test_transparency_lies_on_white():
-    half = np.concatenate([RAMP, np.where(np.arange(16) < 8, 0, 255)[None, :, None].repeat(16, 0)], -1).astype(np.uint8)
+    half = np.concatenate(
+        [RAMP, np.where(np.arange(16) < 8, 0, 255)[None, :, None].repeat(16, 0)], -1
+    ).astype(np.uint8)
     found = pixels(images.read(making.png(half)))
     assert (found[:, :8] == 255).all()
     np.testing.assert_array_equal(found[:, 8:], RAMP[:, 8:])

@@ -26,7 +26,10 @@ def pascal_sentence(tmp_path):
         name = ("cat", "aeroplane")[i % 2]
         put(root / "dataset" / name / f"2008_{i:06d}.jpg", making.jpeg(i))
         sentences = "".join(f"Sentence {j} of a {name}. \n" for j in range(5))
-        put(root / "sentence" / name / (f"2008_{i:06d}txt" if i == 3 else f"2008_{i:06d}.txt"), sentences)
+        put(
+            root / "sentence" / name / (f"2008_{i:06d}txt" if i == 3 else f"2008_{i:06d}.txt"),
+            sentences,
+        )
     return root
 
 
@@ -41,7 +44,9 @@ def flowers102(tmp_path):
         texts = "".join(f"flower {i} with {j} petals\n" for j in range(10))
         put(root / "text_c10" / f"class_{label:05d}" / f"image_{i:05d}.txt", texts)
     scipy.io.savemat(root / "imagelabels.mat", {"labels": labels})
-    scipy.io.savemat(root / "setid.mat", {name: np.array(rows, np.uint16) for name, rows in sets.items()})
+    scipy.io.savemat(
+        root / "setid.mat", {name: np.array(rows, np.uint16) for name, rows in sets.items()}
+    )
     return root
 
 
@@ -59,7 +64,10 @@ def cub200(tmp_path):
     }
     for i, name in names.items():
         put(root / "CUB_200_2011" / "images" / name, making.jpeg(i))
-        put(root / "text_c10" / name.replace(".jpg", ".txt"), "\n".join(f"bird {i}, text {j}" for j in range(10)))
+        put(
+            root / "text_c10" / name.replace(".jpg", ".txt"),
+            "\n".join(f"bird {i}, text {j}" for j in range(10)),
+        )
     for name, lines in lists.items():
         put(root / "CUB_200_2011" / f"{name}.txt", "\n".join(lines) + "\n")
     return root
@@ -76,7 +84,10 @@ def labels(read, folder, split):
 def test_pascal_sentence_is_split_by_class(pascal_sentence, tmp_path, read):
     out = tmp_path / "out"
     found = making.prepare("pascal_sentence", out, data_dir=pascal_sentence)
-    assert images(found) == {"train": 16, "val": 2, "test": 2} and found["splits"]["train"]["texts"] == 16 * 5
+    assert (
+        images(found) == {"train": 16, "val": 2, "test": 2}
+        and found["splits"]["train"]["texts"] == 16 * 5
+    )
     assert (found["classes"], found["single_label"]) == (["aeroplane", "cat"], True)
     assert [sorted(labels(read, out, split)) for split in ("train", "val", "test")] == [
         [0] * 8 + [1] * 8,
@@ -97,7 +108,9 @@ def test_another_seed_splits_pascal_sentence_otherwise(pascal_sentence, tmp_path
 def test_flowers102_of_the_thesis(flowers102, tmp_path, read):
     found = making.prepare("flowers102", tmp_path / "out", data_dir=flowers102)
     assert images(found) == {"train": 4, "test": 4} and found["splits"]["test"]["texts"] == 40
-    assert read(tmp_path / "out", "train/images", "id") == [f"image_{i:05d}.jpg" for i in (8, 1, 2, 3)]
+    assert read(tmp_path / "out", "train/images", "id") == [
+        f"image_{i:05d}.jpg" for i in (8, 1, 2, 3)
+    ]
     assert labels(read, tmp_path / "out", "train") == [1, 0, 1, 0]
     assert found["classes"] == ["class_00001", "class_00002"]
 
@@ -107,7 +120,9 @@ def test_official_flowers102(flowers102, tmp_path, read):
     assert images(found) == {"train": 2, "val": 2, "test": 4}
     assert read(tmp_path / "out", "val/images", "id") == ["image_00002.jpg", "image_00003.jpg"]
     with pytest.raises(UserError, match="--validation=1: --variant=official has a val"):
-        making.prepare("flowers102", tmp_path / "b", data_dir=flowers102, variant="official", validation=1)
+        making.prepare(
+            "flowers102", tmp_path / "b", data_dir=flowers102, variant="official", validation=1
+        )
 
 
 def test_cub200(cub200, tmp_path, read):
@@ -130,7 +145,9 @@ def test_val_is_held_out_class_by_class(name, count, left, request, tmp_path, re
 
 
 def test_shares_of_classes_of_different_sizes():
-    entries = [Captioned(str(i), b"", ("a",), (int(i >= 30),)) for i in range(40)]  # thirty of one, ten of the other
+    entries = [
+        Captioned(str(i), b"", ("a",), (int(i >= 30),)) for i in range(40)
+    ]  # thirty of one, ten of the other
     kept, drawn = labelled.hold_out(entries, 8, seed=3)
     assert sorted(entry.labels[0] for entry in drawn) == [0] * 6 + [1] * 2
     assert sorted(int(e.id) for e in kept + drawn) == list(range(40))
@@ -157,7 +174,11 @@ def test_training_reads_the_classes(cub200, tmp_path, config):
             r"2008_000004.txt: must hold the captions of cat/2008_00000",
         ),
         ("pascal_sentence", "sentence", "sentence is missing there"),
-        ("flowers102", "text_c10/class_00002/image_00004.txt", "image_00004.txt: must hold the captions"),
+        (
+            "flowers102",
+            "text_c10/class_00002/image_00004.txt",
+            "image_00004.txt: must hold the captions",
+        ),
         ("flowers102", "jpg/image_00005.jpg", "image_00005.jpg: picture missing"),
         ("flowers102", "setid.mat", "setid.mat is missing there"),
         ("cub200", "text_c10/002.Auk/Bird_0001.txt", "Bird_0001.txt: must hold the captions"),
@@ -192,7 +213,12 @@ def test_faulty_matrices_of_flowers102(flowers102, tmp_path, file, content, sent
 @pytest.mark.parametrize(
     ("file", "old", "new", "sentence"),
     [
-        ("images.txt", "3 001", "3001", "images.txt, line 3: must be a number of its own and a word"),
+        (
+            "images.txt",
+            "3 001",
+            "3001",
+            "images.txt, line 3: must be a number of its own and a word",
+        ),
         ("images.txt", "3 001", "2 001", "images.txt, line 3: must be a number of its own"),
         ("image_class_labels.txt", "5 3", "5 7", "picture 5 of images.txt has no class"),
         ("train_test_split.txt", "5 1", "5 2", "picture 5 of images.txt has no class or no 0 or 1"),
@@ -216,8 +242,16 @@ def test_pictures_of_flowers_and_birds_need_no_captions(flowers102, cub200, tmp_
     for root in (flowers102, cub200):
         shutil.rmtree(root / "text_c10")
     found = making.prepare("flowers102_pictures", tmp_path / "a", data_dir=flowers102)
-    assert found["kind"] == "classification" and found["splits"] == {"train": {"examples": 4}, "test": {"examples": 4}}
-    assert read(tmp_path / "a", "train/examples", "label") == [1, 0, 1, 0]  # of flowers 8, 1, 2 and 3
+    assert found["kind"] == "classification" and found["splits"] == {
+        "train": {"examples": 4},
+        "test": {"examples": 4},
+    }
+    assert read(tmp_path / "a", "train/examples", "label") == [
+        1,
+        0,
+        1,
+        0,
+    ]  # of flowers 8, 1, 2 and 3
     found = making.prepare("cub200_pictures", tmp_path / "b", data_dir=cub200)
     assert found["splits"] == {"train": {"examples": 9}, "test": {"examples": 3}}
     assert read(tmp_path / "b", "test/examples", "label") == [1, 2, 0]

@@ -4,7 +4,9 @@ import numpy as np
 
 from tfvse.data import labels
 
-TEXTS = np.array(["A dog and a ball", "the dog runs", "Two dogs!", "a cat on the ball"])  # dog, ball 2; then once each
+TEXTS = np.array(
+    ["A dog and a ball", "the dog runs", "Two dogs!", "a cat on the ball"]
+)  # dog, ball 2; then once each
 
 
 def test_frequent_words_leave_stop_words_out():
@@ -20,4 +22,7 @@ def test_targets_are_the_words_of_any_text_of_a_picture():
 def test_words_are_found_by_the_rule_of_the_data_set():
     tweets = np.array(["#BigDog @you http://t.co/a", "dog @me"])
     assert labels.frequent_words(tweets, 9, "tweets") == ("dog", "big")
-    assert labels.targets(tweets, np.array([0, 1]), ("dog", "big"), "tweets").tolist() == [[1, 1], [1, 0]]
+    assert labels.targets(tweets, np.array([0, 1]), ("dog", "big"), "tweets").tolist() == [
+        [1, 1],
+        [1, 0],
+    ]

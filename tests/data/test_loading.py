@@ -13,7 +13,9 @@ def test_every_data_set_and_kind_can_be_imported():
 
 
 def test_the_kind_must_be_the_wanted_one(config):
-    with pytest.raises(UserError, match="is a data set for translation; this system learns matching"):
+    with pytest.raises(
+        UserError, match="is a data set for translation; this system learns matching"
+    ):
         data.load(config("synthetic_translation", load_size=8, crop_size=8), kind="matching")
 
 

@@ -43,7 +43,9 @@ def test_batches_follow_the_element_spec(loaded):
 
 def test_a_text_goes_with_the_features_of_its_picture(loaded):
     batch, train = first_batch(loaded), loaded.split("train")
-    np.testing.assert_array_equal(batch["image"][:, 0], batch["image_id"])  # the first number is the row
+    np.testing.assert_array_equal(
+        batch["image"][:, 0], batch["image_id"]
+    )  # the first number is the row
     tokens = train.text_inputs()
     for text, image_id in zip(batch["text"].numpy(), batch["image_id"].numpy(), strict=True):
         rows = np.flatnonzero((tokens == text).all(1))
@@ -63,7 +65,9 @@ def test_a_split_in_full(loaded):
     assert val.image_features().shape == (40, 3)
     assert val.text_inputs().shape == (len(val.texts), 6) and val.text_inputs().dtype == np.int32
     for text, row in zip(val.texts, val.image_of_text, strict=True):
-        assert text.split()[-1] in text and val.image_ids[row].split("-")[1] in text  # the shape is always told
+        assert (
+            text.split()[-1] in text and val.image_ids[row].split("-")[1] in text
+        )  # the shape is always told
     assert tf.io.decode_image(val.picture(3)).shape == (64, 64, 3)
     assert len(set(val.text_ids)) == len(val.texts)
 
@@ -76,7 +80,9 @@ def test_the_vocabulary_is_of_the_training_texts(loaded):
 def test_words_of_the_vectors_come_behind_those_of_training(config, loaded, tmp_path):
     path = tmp_path / "vectors.txt"
     path.write_text("red 1 2\nmaroon 3 4\nbeige 5 6\n")
-    longer = data.load(config(NAME, **{**SETTINGS, "word_vectors": str(path), "vector_words": 2})).vocabulary
+    longer = data.load(
+        config(NAME, **{**SETTINGS, "word_vectors": str(path), "vector_words": 2})
+    ).vocabulary
     assert longer.words == [*loaded.vocabulary.words, "maroon"] and longer.counts[-1] == 0
 
 
@@ -91,7 +97,9 @@ def test_labels_of_the_data_set(config):
 def test_labels_made_of_words(config):
     found = data.load(config(NAME, **SETTINGS, labels="words", label_words=5))
     batch, train = first_batch(found), found.split("train")
-    assert not found.single_label and found.element_spec["label"] == tf.TensorSpec([None, 5], tf.float32)
+    assert not found.single_label and found.element_spec["label"] == tf.TensorSpec(
+        [None, 5], tf.float32
+    )
     for label, image_id in zip(batch["label"].numpy(), batch["image_id"].numpy(), strict=True):
         said = " ".join(train.texts[train.image_of_text == image_id]).replace(":", "").split()
         assert label.tolist() == [float(word in said) for word in found.classes]
@@ -106,7 +114,9 @@ def test_without_classes_there_are_no_labels_of_the_set(loaded, config):
 def test_a_picture_has_any_number_of_labels(tmp_path, pictures, read):
     train = [Captioned(str(i), picture, ("a",), labels) for i, (picture, labels) in enumerate(zip(
         pictures(3), [(0, 2), (), (1,)], strict=True))]  # fmt: skip
-    entries = captioned.write(tmp_path, {"train": train}, verification.Findings(), ("x", "y", "z"), single_label=False)
+    entries = captioned.write(
+        tmp_path, {"train": train}, verification.Findings(), ("x", "y", "z"), single_label=False
+    )
     manifest.write(tmp_path, {"data_set": "x", **entries})
     assert (entries["classes"], entries["single_label"]) == (["x", "y", "z"], False)
     assert read(tmp_path, "train/images", "labels") == [[1, 0, 1], [0, 0, 0], [0, 1, 0]]
@@ -114,7 +124,11 @@ def test_a_picture_has_any_number_of_labels(tmp_path, pictures, read):
 
 def test_data_prepared_without_a_tokenizer_has_plain_words(loaded):
     old = {name: value for name, value in loaded.manifest.items() if name != "tokenizer"}
-    assert loaded.manifest["tokenizer"] == matching.MatchingData(loaded.config, old).tokenizer == "words"
+    assert (
+        loaded.manifest["tokenizer"]
+        == matching.MatchingData(loaded.config, old).tokenizer
+        == "words"
+    )
 
 
 def test_sentence_features_take_the_place_of_words(config, tmp_path, prepared):
@@ -125,7 +139,9 @@ def test_sentence_features_take_the_place_of_words(config, tmp_path, prepared):
     batch = first_batch(found)
     assert found.vocabulary is None and batch["text"].shape == (16, 5)
     owners = found.split("train").image_of_text
-    np.testing.assert_array_equal(owners[batch["text"][:, 0].numpy().astype(int)], batch["image_id"])
+    np.testing.assert_array_equal(
+        owners[batch["text"][:, 0].numpy().astype(int)], batch["image_id"]
+    )
 
 
 def test_large_sentence_vectors_stay_on_the_disk(config, tmp_path, prepared, monkeypatch):
@@ -190,12 +206,20 @@ def test_any_number_of_texts_per_picture(tmp_path, pictures, read):
 
 def test_a_bad_picture_takes_its_texts_along(tmp_path, pictures, read):
     good = Captioned("q", pictures(1)[0], ("fine",))
-    splits = {"train": [Captioned("p", b"broken", ("lost",)), good, dataclasses.replace(good, id="r", texts=())]}
+    splits = {
+        "train": [
+            Captioned("p", b"broken", ("lost",)),
+            good,
+            dataclasses.replace(good, id="r", texts=()),
+        ]
+    }
     with pytest.raises(UserError, match="p: picture unreadable"):
         write(tmp_path, splits)
     entries = write(tmp_path, splits, skip_bad=True)
     assert len(entries["left_out"]) == 2
-    assert read(tmp_path, "train/images", "id") == ["q"] and read(tmp_path, "train/texts", "text") == ["fine"]
+    assert read(tmp_path, "train/images", "id") == ["q"] and read(
+        tmp_path, "train/texts", "text"
+    ) == ["fine"]
 
 
 def test_repeated_captions_are_remarked(tmp_path, pictures):
@@ -209,4 +233,7 @@ def test_an_empty_split_is_refused(tmp_path, pictures):
 
 
 def test_feature_parts_are_file_names():
-    assert captioned.feature_part("val", "text", "hub:https://a/b") == "val/text_features.hub_https___a_b"
+    assert (
+        captioned.feature_part("val", "text", "hub:https://a/b")
+        == "val/text_features.hub_https___a_b"
+    )

@@ -14,15 +14,22 @@ sides = st.integers(1, 40)
 def place_map(height, width):
     """A picture whose red and green are row and column, and a map of the same numbers."""
     rows, columns = np.mgrid[:height, :width]
-    return np.stack([rows, columns, 0 * rows], -1).astype("float32"), np.stack([rows, columns], -1).astype("uint8")
+    return np.stack([rows, columns, 0 * rows], -1).astype("float32"), np.stack(
+        [rows, columns], -1
+    ).astype("uint8")
 
 
 @settings(deadline=None, max_examples=30)
 @given(
-    st.integers(1, 40), st.integers(1, 40), st.integers(1, 30), st.lists(st.floats(0, 0.999), min_size=3, max_size=3)
+    st.integers(1, 40),
+    st.integers(1, 40),
+    st.integers(1, 30),
+    st.lists(st.floats(0, 0.999), min_size=3, max_size=3),
 )
 def test_every_pixel_keeps_its_label(height, width, size, noise):
-    picture, maps = random_patch(*map(tf.constant, place_map(height, width)), size, 255, tf.constant(noise))
+    picture, maps = random_patch(
+        *map(tf.constant, place_map(height, width)), size, 255, tf.constant(noise)
+    )
     assert picture.shape == (size, size, 3) and maps.shape == (size, size, 2)
     inside = maps.numpy()[..., 0] != 255
     assert inside.sum() == min(height, size) * min(width, size)
@@ -31,7 +38,10 @@ def test_every_pixel_keeps_its_label(height, width, size, noise):
 
 def test_half_of_the_patches_are_mirrored():
     picture, maps = map(tf.constant, place_map(4, 4))
-    same, mirrored = (random_patch(picture, maps, 4, 255, tf.constant([0.0, 0.0, n]))[1].numpy() for n in (0.4, 0.6))
+    same, mirrored = (
+        random_patch(picture, maps, 4, 255, tf.constant([0.0, 0.0, n]))[1].numpy()
+        for n in (0.4, 0.6)
+    )
     assert (mirrored == same[:, ::-1]).all() and (same == maps.numpy()).all()
 
 

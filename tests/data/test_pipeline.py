@@ -11,8 +11,13 @@ SIZES = st.tuples(st.integers(5, 40), st.integers(1, 40))
 
 
 def train_set(*sizes):
-    spec = {"indices": tf.TensorSpec([None, len(sizes)], tf.int64), "noise": tf.TensorSpec([None, 8])}
-    return pipeline.TrainSet(sizes, lambda indices, noise: {"indices": indices, "noise": noise}, spec)
+    spec = {
+        "indices": tf.TensorSpec([None, len(sizes)], tf.int64),
+        "noise": tf.TensorSpec([None, 8]),
+    }
+    return pipeline.TrainSet(
+        sizes, lambda indices, noise: {"indices": indices, "noise": noise}, spec
+    )
 
 
 def take(count, *sizes, **options):
@@ -46,7 +51,9 @@ def test_a_worker_gets_only_its_own_replicas():
 @given(SIZES, st.integers(1, 5), st.integers(0, 3))
 def test_an_epoch_visits_every_item_at_most_once(sizes, batch_size, epoch):
     steps = pipeline.steps_per_epoch(max(sizes), batch_size)
-    seen = np.concatenate([pipeline.order(sizes, batch_size, 0, epoch * steps + s) for s in range(steps)])
+    seen = np.concatenate(
+        [pipeline.order(sizes, batch_size, 0, epoch * steps + s) for s in range(steps)]
+    )
     largest = int(np.argmax(sizes))
     assert len(set(seen[:, largest])) == steps * batch_size
     for column, size in enumerate(sizes):
@@ -85,11 +92,14 @@ def test_batches_are_the_same_in_deterministic_mode():
     options = tf.data.Options()
     options.deterministic = True
     dataset = pipeline.batches(train_set(11), 4, 3, 0).with_options(options).take(5)
-    assert [(b["indices"].tolist(), b["noise"].tolist()) for b in dataset.as_numpy_iterator()] == take(5, 11)
+    assert [
+        (b["indices"].tolist(), b["noise"].tolist()) for b in dataset.as_numpy_iterator()
+    ] == take(5, 11)
 
 
 @pytest.mark.parametrize(
-    ("options", "sentence"), [({"batch_size": 12}, "use at most 11"), ({"replicas": 3}, "multiple of the number")]
+    ("options", "sentence"),
+    [({"batch_size": 12}, "use at most 11"), ({"replicas": 3}, "multiple of the number")],
 )
 def test_impossible_batches_are_refused(options, sentence):
     with pytest.raises(UserError, match=sentence):

@@ -8,11 +8,15 @@ from tfvse.data import pixels
 from tfvse.encoders.image import create
 
 # Every pixel of this picture tells its place: red the row, green the column.
-PICTURE = np.stack([*np.meshgrid(np.arange(60), np.arange(80), indexing="ij"), np.zeros((60, 80))], -1).astype(np.uint8)
+PICTURE = np.stack(
+    [*np.meshgrid(np.arange(60), np.arange(80), indexing="ij"), np.zeros((60, 80))], -1
+).astype(np.uint8)
 
 
 def crop(*noise):
-    found = pixels.crop_and_mirror(tf.constant(PICTURE), tf.constant([*noise, *[0.0] * (8 - len(noise))], tf.float32))
+    found = pixels.crop_and_mirror(
+        tf.constant(PICTURE), tf.constant([*noise, *[0.0] * (8 - len(noise))], tf.float32)
+    )
     return found.numpy()
 
 
@@ -35,7 +39,12 @@ def eight():
 @pytest.mark.parametrize(
     ("noise", "shape"),
     # 0.8 of either side; the whole; 0.8 of the height and, 3 / 4 as wide, 0.6 of the width; the same the other way.
-    [((0.0, 0.5), (48, 64)), ((1.0, 0.5), (60, 80)), ((0.0, 0.0), (48, 48)), ((0.0, 1.0), (36, 64))],
+    [
+        ((0.0, 0.5), (48, 64)),
+        ((1.0, 0.5), (60, 80)),
+        ((0.0, 0.0), (48, 48)),
+        ((0.0, 1.0), (36, 64)),
+    ],
 )
 def test_size_of_a_crop(noise, shape):
     assert crop(*noise).shape == (*shape, 3)

@@ -64,7 +64,9 @@ def test_a_full_disk_leaves_the_old_data_and_nothing_else(tmp_path, monkeypatch,
 def test_data_is_looked_for_under_tfvse_data(tmp_path, monkeypatch):
     (tmp_path / "cifar100").mkdir()
     monkeypatch.setenv("TFVSE_DATA", str(tmp_path))
-    with pytest.raises(UserError, match=f"--data_dir={tmp_path / 'cifar100'}: train.bin is missing"):
+    with pytest.raises(
+        UserError, match=f"--data_dir={tmp_path / 'cifar100'}: train.bin is missing"
+    ):
         making.prepare("cifar100", tmp_path / "out")
 
 

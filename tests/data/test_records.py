@@ -15,7 +15,11 @@ FIELDS = {"name": "bytes", "row": "int64", "array": {"dtype": "float32", "shape"
 
 def examples(count):
     return [
-        {"name": b"n%d" % i, "row": i, "array": np.full((2, 3), i, np.float32) + np.arange(3, dtype=np.float32)}
+        {
+            "name": b"n%d" % i,
+            "row": i,
+            "array": np.full((2, 3), i, np.float32) + np.arange(3, dtype=np.float32),
+        }
         for i in range(count)
     ]
 
@@ -36,7 +40,9 @@ def test_values_come_back_in_any_order(tmp_path):
 @given(st.lists(st.binary(max_size=50), min_size=1, max_size=20), st.integers(1, 200))
 def test_any_bytes_come_back_whatever_the_shards(tmp_path_factory, values, shard_bytes):
     folder = tmp_path_factory.mktemp("part")
-    entry = records.write(folder / "s" / "p", [{"v": v} for v in values], {"v": "bytes"}, shard_bytes=shard_bytes)
+    entry = records.write(
+        folder / "s" / "p", [{"v": v} for v in values], {"v": "bytes"}, shard_bytes=shard_bytes
+    )
     found = records.Part(folder, {"parts": {"s/p": entry}}, "s/p")
     assert len(found) == len(values)
     assert found.all("v", chunk=7).tolist() == values

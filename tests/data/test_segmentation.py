@@ -128,5 +128,8 @@ def test_drawn_shapes_have_their_masks(tmp_path, config):
     found = data.load(config(NAME, tmp_path / "out", resize_to=0, patch_size=40, mirror=True))
     for pixels, maps in found.split("val"):
         shape = (maps != 0) & (maps != VOID)
-        assert pixels.shape[:2] == maps.shape and pixels[maps == 0].min() > 200 > pixels[shape].min(axis=-1).max()
+        assert (
+            pixels.shape[:2] == maps.shape
+            and pixels[maps == 0].min() > 200 > pixels[shape].min(axis=-1).max()
+        )
     assert batch(found, 4)["image"].shape == (4, 40, 40, 3)

@@ -11,7 +11,13 @@ from tfvse import data
 from tfvse.data import captioned, manifest, matching, pipeline, records
 from tfvse.errors import UserError
 
-SPARSE = {**SETTINGS, "image_encoder": "regions", "annotated_percent": 25.0, "sentences": 1, "semantics": "regional"}
+SPARSE = {
+    **SETTINGS,
+    "image_encoder": "regions",
+    "annotated_percent": 25.0,
+    "sentences": 1,
+    "semantics": "regional",
+}
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +51,9 @@ def test_batches_follow_the_element_spec(sparse):
 
 def test_both_streams_are_whole_and_apart(sparse):
     train_set = sparse.train_set()
-    assert train_set.sizes == sparse.sizes == (40, 120)  # a quarter of 160 pictures with one sentence each
+    assert (
+        train_set.sizes == sparse.sizes == (40, 120)
+    )  # a quarter of 160 pictures with one sentence each
     batch = next(iter(pipeline.batches(train_set, 120, 0, 0)))
     known, others = set(batch["image_id"].numpy()), set(batch["other_id"].numpy())
     assert len(known) == 40 and known | others == set(range(160)) and not known & others
@@ -56,22 +64,32 @@ def test_words_go_with_the_regions_of_their_picture(sparse):
     for stream in ("", "other_"):
         rows = batch[f"{stream}image_id" if not stream else "other_id"].numpy()
         np.testing.assert_array_equal(batch[f"{stream}image"][:, 2, 1], rows)
-    expected = sparse.vocabulary.lookup([f"thing picture{row}" for row in batch["other_id"].numpy()], 6)
+    expected = sparse.vocabulary.lookup(
+        [f"thing picture{row}" for row in batch["other_id"].numpy()], 6
+    )
     np.testing.assert_array_equal(batch["other_text"], expected)
 
 
 def test_only_known_texts_and_semantics_make_the_vocabulary(sparse, config, folder):
     train = sparse.split("train")
     texts = [*train.texts[sparse.known_texts], *train.semantics[sparse.other_pictures]]
-    assert set(sparse.vocabulary.words) == {word for text in texts for word in text.replace(":", "").split()}
-    alone = data.load(config(NAME, folder, **SPARSE | {"semantics": "none", "annotated_percent": 1.0}))
-    assert alone.vocabulary.size - 2 == len(train.texts[alone.known_texts][0].replace(":", "").split())
+    assert set(sparse.vocabulary.words) == {
+        word for text in texts for word in text.replace(":", "").split()
+    }
+    alone = data.load(
+        config(NAME, folder, **SPARSE | {"semantics": "none", "annotated_percent": 1.0})
+    )
+    assert alone.vocabulary.size - 2 == len(
+        train.texts[alone.known_texts][0].replace(":", "").split()
+    )
 
 
 def test_only_known_texts_are_labels(config, folder):
     found = data.load(config(NAME, folder, **SPARSE | {"labels": "words", "label_words": 100}))
     train, known = found.split("train"), found.known_texts
-    assert set(found.classes) <= {word for text in train.texts[known] for word in text.replace(":", "").split()}
+    assert set(found.classes) <= {
+        word for text in train.texts[known] for word in text.replace(":", "").split()
+    }
     for row in known:
         words = set(train.texts[row].replace(":", "").split()) & set(found.classes)
         picture = train.targets()[train.image_of_text[row]].astype(bool)

@@ -9,14 +9,20 @@ from tfvse.data import manifest, synthetic
 def test_the_same_seed_draws_the_same(kind, prepared, tmp_path):
     name = f"synthetic_{kind}"
     first = manifest.read(prepared / name)["parts"]
-    again, other = (making.prepare(name, tmp_path / str(seed), seed=seed)["parts"] for seed in (0, 1))
+    again, other = (
+        making.prepare(name, tmp_path / str(seed), seed=seed)["parts"] for seed in (0, 1)
+    )
     assert all(again[part] == first[part] for part in again)
-    assert all(other[part]["shards"][0]["sha256"] != first[part]["shards"][0]["sha256"] for part in other)
+    assert all(
+        other[part]["shards"][0]["sha256"] != first[part]["shards"][0]["sha256"] for part in other
+    )
 
 
 def test_colours_and_shapes_show():
     rng = np.random.default_rng(0)
-    drawn = {shape: synthetic.draw(shape, (255, 0, 0), (0.5, 0.5), 64, rng) for shape in synthetic.SHAPES}
+    drawn = {
+        shape: synthetic.draw(shape, (255, 0, 0), (0.5, 0.5), 64, rng) for shape in synthetic.SHAPES
+    }
     for picture in drawn.values():
         red = (picture[..., 0] > 200) & (picture[..., 1] < 60)
         assert 0.02 < red.mean() < 0.5

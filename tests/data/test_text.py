@@ -8,7 +8,11 @@ from hypothesis import strategies as st
 from tfvse.data.text import RESERVED, Vocabulary, count_words, tokenize
 from tfvse.errors import UserError
 
-TEXTS = ["A dog, a cat.", "The dog's ball", "a DOG"]  # a 3, dog 3, then once each: ball, cat, s, the
+TEXTS = [
+    "A dog, a cat.",
+    "The dog's ball",
+    "a DOG",
+]  # a 3, dog 3, then once each: ball, cat, s, the
 
 
 def words(text):
@@ -42,7 +46,14 @@ def test_words_are_lower_case_and_hold_no_space(text):
 
 
 def test_count_words_orders_by_frequency_then_alphabet():
-    assert list(count_words(TEXTS).items()) == [("a", 3), ("dog", 3), ("ball", 1), ("cat", 1), ("s", 1), ("the", 1)]
+    assert list(count_words(TEXTS).items()) == [
+        ("a", 3),
+        ("dog", 3),
+        ("ball", 1),
+        ("cat", 1),
+        ("s", 1),
+        ("the", 1),
+    ]
 
 
 def test_lookup_pads_cuts_and_knows_the_unknown():
@@ -67,7 +78,9 @@ def test_read_gives_what_was_written(tmp_path, min_count):
 def test_every_counted_word_is_known(texts):
     if count_words(texts):
         vocabulary = Vocabulary.from_texts(texts)
-        numbers = vocabulary.lookup([" ".join(vocabulary.words)], vocabulary.size)[0].numpy().tolist()
+        numbers = (
+            vocabulary.lookup([" ".join(vocabulary.words)], vocabulary.size)[0].numpy().tolist()
+        )
         assert numbers == [*range(RESERVED, vocabulary.size), 0, 0]
 
 

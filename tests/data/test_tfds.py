@@ -34,7 +34,9 @@ def test_splits_have_our_names(monkeypatch):
     assert info == "info" and sets == {"train": ("train+restval", ["image"])}
 
 
-@pytest.mark.parametrize("error", [ValueError("Dataset x not found.\nAvailable: a, b"), ConnectionError("no network")])
+@pytest.mark.parametrize(
+    "error", [ValueError("Dataset x not found.\nAvailable: a, b"), ConnectionError("no network")]
+)
 def test_failures_are_one_sentence(monkeypatch, error):
     def builder(name):
         raise error

@@ -16,7 +16,9 @@ def load(config, load_size=20, crop_size=16, folder=None):
 
 
 def take(found, count, size=2, **options):
-    return list(pipeline.batches(found.train_set(), size, 0, 0, **options).take(count).as_numpy_iterator())
+    return list(
+        pipeline.batches(found.train_set(), size, 0, 0, **options).take(count).as_numpy_iterator()
+    )
 
 
 def test_batches_are_crops_in_minus_one_to_one(config):
@@ -30,14 +32,18 @@ def test_batches_are_crops_in_minus_one_to_one(config):
 def test_batches_are_reproducible_and_unpaired(config):
     first, again = take(load(config), 3), take(load(config), 3)
     assert all(
-        np.array_equal(x["a"], y["a"]) and np.array_equal(x["b"], y["b"]) for x, y in zip(first, again, strict=True)
+        np.array_equal(x["a"], y["a"]) and np.array_equal(x["b"], y["b"])
+        for x, y in zip(first, again, strict=True)
     )
     order = pipeline.order((40, 40), 40, 0, 0)
     assert (order[:, 0] == order[:, 1]).mean() < 0.2
 
 
 def test_replicas_share_a_batch(config):
-    whole, halves = take(load(config), 1, 4), take(load(config), 2, 4, replicas=2, replica_ids=(0, 1))
+    whole, halves = (
+        take(load(config), 1, 4),
+        take(load(config), 2, 4, replicas=2, replica_ids=(0, 1)),
+    )
     np.testing.assert_array_equal(whole[0]["b"], np.concatenate([half["b"] for half in halves]))
 
 
@@ -46,7 +52,10 @@ def test_without_room_the_crop_is_the_picture_or_its_mirror(config):
     train = found.split("train")
     known = train.pictures("a", np.arange(train.count_a))
     for picture in take(found, 1)[0]["a"]:
-        same = [np.allclose(picture, k, atol=1e-5) or np.allclose(picture[:, ::-1], k, atol=1e-5) for k in known]
+        same = [
+            np.allclose(picture, k, atol=1e-5) or np.allclose(picture[:, ::-1], k, atol=1e-5)
+            for k in known
+        ]
         assert any(same)
 
 
@@ -62,7 +71,9 @@ def test_scaling_keeps_the_values(tmp_path, config):
     # White, of another shape than the crop: everything must be 1.
     white = Picture("w", making.png(np.full((30, 20, 3), 255, np.uint8)))
     write(tmp_path, {"train": ([white], [white])}, paired=False)
-    np.testing.assert_allclose(load(config, 24, 16, tmp_path).split("train").pictures("a", [0]), 1, atol=1e-6)
+    np.testing.assert_allclose(
+        load(config, 24, 16, tmp_path).split("train").pictures("a", [0]), 1, atol=1e-6
+    )
 
 
 def test_load_size_must_hold_the_crop(config):

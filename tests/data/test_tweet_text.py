@@ -8,7 +8,21 @@ from hypothesis import strategies as st
 from tfvse.data.text import Vocabulary, count_words
 from tfvse.data.tweet_text import tokenize_tweets
 
-PIECES = ["@you", "RT @a: ", "#GoTeamGo", "http://t.co/a", "&amp;", "😀", "👍🏽", "🇫🇷", "\u200d", "猫", "aaa", "É", "0"]
+PIECES = [
+    "@you",
+    "RT @a: ",
+    "#GoTeamGo",
+    "http://t.co/a",
+    "&amp;",
+    "😀",
+    "👍🏽",
+    "🇫🇷",
+    "\u200d",
+    "猫",
+    "aaa",
+    "É",
+    "0",
+]
 
 
 def words(text):
@@ -24,7 +38,10 @@ def words(text):
         ("写真http://t.co/x写真", ["写", "真", "weblink", "写", "真"]),
         ("RT @NASA: The Moon", ["the", "moon"]),
         ("please RT!", ["please", "rt"]),
-        ("#ThrowbackThursday #NYCMarathon2016 #tbt", ["throwback", "thursday", "nyc", "marathon", "2016", "tbt"]),
+        (
+            "#ThrowbackThursday #NYCMarathon2016 #tbt",
+            ["throwback", "thursday", "nyc", "marathon", "2016", "tbt"],
+        ),
         ("iPhone at 5pm #", ["iphone", "at", "5pm"]),
         ("fish &amp; chips &#39;n&amp;lt;3", ["fish", "chips", "n", "3"]),
         ("sooooo goood WOOOW 1000000", ["soo", "good", "woow", "1000000"]),
@@ -68,7 +85,9 @@ def test_a_vocabulary_counts_and_looks_up_by_the_same_rule(tmp_path):
     assert count_words(texts, "tweets") == {"big": 2, "😀": 2, "dog": 1, "usermention": 1}
     Vocabulary.from_texts(texts, tokenizer="tweets").write(tmp_path / "vocabulary.txt")
     vocabulary = Vocabulary.read(tmp_path / "vocabulary.txt", tokenizer="tweets").extended(["cat"])
-    assert vocabulary.lookup(["#DogCat @someone 😀 bird"], 6).numpy().tolist() == [[4, 6, 5, 3, 1, 0]]
+    assert vocabulary.lookup(["#DogCat @someone 😀 bird"], 6).numpy().tolist() == [
+        [4, 6, 5, 3, 1, 0]
+    ]
 
 
 def test_an_exported_model_reads_raw_tweets(tmp_path):
@@ -81,4 +100,8 @@ def test_an_exported_model_reads_raw_tweets(tmp_path):
     tf.saved_model.save(module, tmp_path)
     tweets = tf.constant(["#DogBIG😀", ""])
     loaded = tf.saved_model.load(tmp_path).lookup(tweets)
-    assert loaded.numpy().tolist() == vocabulary.lookup(tweets, 3).numpy().tolist() == [[3, 2, 4], [0, 0, 0]]
+    assert (
+        loaded.numpy().tolist()
+        == vocabulary.lookup(tweets, 3).numpy().tolist()
+        == [[3, 2, 4], [0, 0, 0]]
+    )

@@ -13,8 +13,14 @@ def own(tmp_path):
     """Twelve tweets with a picture each; four further ones show a copy of the first picture in a file of its own."""
     root = tmp_path / "own"
     root.mkdir()
-    rows = [{"id": str(i), "text": f"My #BigCat no {i} @you 😀", "picture": f"{i}.jpg"} for i in range(12)]
-    rows += [{"id": str(i), "text": f"RT @me: My #BigCat no {i}", "picture": f"{i}.jpg"} for i in range(12, 16)]
+    rows = [
+        {"id": str(i), "text": f"My #BigCat no {i} @you 😀", "picture": f"{i}.jpg"}
+        for i in range(12)
+    ]
+    rows += [
+        {"id": str(i), "text": f"RT @me: My #BigCat no {i}", "picture": f"{i}.jpg"}
+        for i in range(12, 16)
+    ]
     for i, row in enumerate(rows):
         (root / row["picture"]).write_bytes(making.jpeg(i if i < 12 else 0))
     write(root, rows)
@@ -35,10 +41,18 @@ def prepare(own, tmp_path, **flags):
 
 def test_words_are_those_of_tweets(own, tmp_path, read):
     found = prepare(own, tmp_path)
-    assert found["tokenizer"] == "tweets" and sum(count["images"] for count in found["splits"].values()) == 16
+    assert (
+        found["tokenizer"] == "tweets"
+        and sum(count["images"] for count in found["splits"].values()) == 16
+    )
     assert read(tmp_path / "out", "train/texts", "text")[0].startswith(("My #BigCat no", "RT @me:"))
-    words = [line.split("\t")[0] for line in (tmp_path / "out" / "vocabulary.txt").read_text().splitlines()]
-    assert {"big", "cat", "usermention", "😀"} <= set(words) and not {"rt", "bigcat", "me"} & set(words)
+    words = [
+        line.split("\t")[0]
+        for line in (tmp_path / "out" / "vocabulary.txt").read_text().splitlines()
+    ]
+    assert {"big", "cat", "usermention", "😀"} <= set(words) and not {"rt", "bigcat", "me"} & set(
+        words
+    )
 
 
 def test_training_reads_them_by_the_same_rule(own, tmp_path, config):
@@ -57,7 +71,10 @@ def test_training_reads_them_by_the_same_rule(own, tmp_path, config):
 def test_the_same_picture_stays_in_one_split(own, tmp_path, read):
     prepare(own, tmp_path, held_out=0.3)
     copies = {"0.jpg", *(f"{i}.jpg" for i in range(12, 16))}
-    shares = [len(copies & set(read(tmp_path / "out", f"{split}/images", "id"))) for split in ("train", "val", "test")]
+    shares = [
+        len(copies & set(read(tmp_path / "out", f"{split}/images", "id")))
+        for split in ("train", "val", "test")
+    ]
     assert sorted(shares) == [0, 0, 5]
 
 
@@ -93,7 +110,9 @@ def test_a_tweet_that_lacks_something_is_told_or_left_out(own, tmp_path, change,
 
 def test_a_line_of_another_form_is_told(own, tmp_path):
     write(own, [{"id": "1", "body": "hello", "picture": "0.jpg"}])
-    with pytest.raises(UserError, match=r'line 1: has no text "text"; write {"picture": "...", "text": "..."}'):
+    with pytest.raises(
+        UserError, match=r'line 1: has no text "text"; write {"picture": "...", "text": "..."}'
+    ):
         prepare(own, tmp_path)
 
 

@@ -35,7 +35,10 @@ def test_named_folders_of_splits(tmp_path):
     for split in ("train", "val"):
         fill(tmp_path / "in" / split / "photos", ["0.jpg"])
         fill(tmp_path / "in" / split / "sketches", ["0.png", "1.png"])
-    assert counts(prepare(tmp_path, folder_a="photos", folder_b="sketches")) == {"train": (1, 2), "val": (1, 2)}
+    assert counts(prepare(tmp_path, folder_a="photos", folder_b="sketches")) == {
+        "train": (1, 2),
+        "val": (1, 2),
+    }
 
 
 def test_splits_are_drawn_where_there_are_none(tmp_path, read):
@@ -102,9 +105,13 @@ def test_halves(facades, tmp_path, read, side, level):
 def test_pictures_of_another_shape_are_named(facades, tmp_path):
     (facades / "train" / "2.png").write_bytes(making.png(np.zeros((16, 30, 3), np.uint8)))
     (facades / "train" / "3.png").write_bytes(b"")
-    with pytest.raises(UserError, match=r"2.png: is 30 x 16, must be twice as wide as high \(bad picture: 2\)"):
+    with pytest.raises(
+        UserError, match=r"2.png: is 30 x 16, must be twice as wide as high \(bad picture: 2\)"
+    ):
         making.prepare("facades", tmp_path / "out", data_dir=facades)
-    assert counts(making.prepare("facades", tmp_path / "out", data_dir=facades, skip_bad=True))["train"] == (2, 2)
+    assert counts(making.prepare("facades", tmp_path / "out", data_dir=facades, skip_bad=True))[
+        "train"
+    ] == (2, 2)
 
 
 def test_tensorflow_datasets(tmp_path, monkeypatch):

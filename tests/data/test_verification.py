@@ -12,17 +12,24 @@ def check(splits, skip_bad=False):
 
 
 def test_good_pictures_have_no_findings():
-    bad, findings = check({"train": [Picture("a", making.jpeg(1))], "val": [Picture("b", making.jpeg(2))]})
+    bad, findings = check(
+        {"train": [Picture("a", making.jpeg(1))], "val": [Picture("b", making.jpeg(2))]}
+    )
     assert not bad and not findings.bad and not findings.remarks
     findings.settle()
 
 
 def test_one_sentence_names_the_first_and_counts_all(tmp_path, capsys):
     (tmp_path / "cut.jpg").write_bytes(making.jpeg()[:100])
-    pictures = [Picture("cut", tmp_path / "cut.jpg"), *(Picture(f"m{i}", tmp_path / f"m{i}.jpg") for i in range(7))]
+    pictures = [
+        Picture("cut", tmp_path / "cut.jpg"),
+        *(Picture(f"m{i}", tmp_path / f"m{i}.jpg") for i in range(7)),
+    ]
     bad, findings = check({"train": pictures})
     assert len(bad) == 8
-    with pytest.raises(UserError, match=r"cut.jpg.*\(unreadable picture: 1, missing picture: 7\).*--skip_bad"):
+    with pytest.raises(
+        UserError, match=r"cut.jpg.*\(unreadable picture: 1, missing picture: 7\).*--skip_bad"
+    ):
         findings.settle()
     shown = capsys.readouterr().err
     assert "m4.jpg" in shown and "m5.jpg" not in shown and "and 2 more" in shown
@@ -36,13 +43,17 @@ def test_bad_ones_can_be_left_out(capsys):
 
 
 def test_an_id_in_two_splits_is_bad():
-    bad, findings = check({"train": [Picture("a", making.jpeg(1))], "val": [Picture("a", making.jpeg(2))]})
+    bad, findings = check(
+        {"train": [Picture("a", making.jpeg(1))], "val": [Picture("a", making.jpeg(2))]}
+    )
     assert bad == {("val", "a")} and "a: is in train and in val" in findings.left_out
 
 
 def test_the_same_bytes_are_remarked():
     same = making.jpeg(1)
-    _, findings = check({"train": [Picture("a", same), Picture("b", same)], "val": [Picture("c", same)]})
+    _, findings = check(
+        {"train": [Picture("a", same), Picture("b", same)], "val": [Picture("c", same)]}
+    )
     assert [remark[:30] for remark in findings.remarks] == [
         "1 pictures of train come twice",
         "1 pictures of val are in train",

@@ -29,8 +29,12 @@ def test_a_random_part_of_a_padded_picture_by_hand():
 def test_a_random_part_of_a_larger_picture_by_hand():
     image = np.arange(4 * 5 * 3, dtype=np.float32).reshape(1, 4, 5, 3)
     # Three by two of four by five: 2 starts of rows, 4 of columns. 0.6 · 2 = 1.2 → 1; 0.6 · 4 = 2.4 → 2.
-    np.testing.assert_array_equal(cut(View((4, 5), (3, 2)), image, 0.6, 0.6, 0.0), image[:, 1:4, 2:4])
-    np.testing.assert_array_equal(cut(View((4, 5), (3, 2)), image, 0.6, 0.6, 0.9), image[:, 1:4, 3:1:-1])
+    np.testing.assert_array_equal(
+        cut(View((4, 5), (3, 2)), image, 0.6, 0.6, 0.0), image[:, 1:4, 2:4]
+    )
+    np.testing.assert_array_equal(
+        cut(View((4, 5), (3, 2)), image, 0.6, 0.6, 0.9), image[:, 1:4, 3:1:-1]
+    )
 
 
 def test_the_border_vanishes_under_contrast_normalisation():
@@ -42,7 +46,12 @@ def test_the_border_vanishes_under_contrast_normalisation():
 def test_every_shift_is_possible():
     images = np.zeros((500, 4, 4, 3), np.float32)
     images[:, 0, 0] = 160
-    found = padded(4).random(tf.constant(images), tf.constant(pipeline.noise(0, 0, 500))).numpy()[..., 0] > 50
+    found = (
+        padded(4)
+        .random(tf.constant(images), tf.constant(pipeline.noise(0, 0, 500)))
+        .numpy()[..., 0]
+        > 50
+    )
     assert found.any(0).all()  # the bright corner has been everywhere
 
 
@@ -60,7 +69,8 @@ def test_files_and_pixels_look_the_same():
 
 
 @pytest.mark.parametrize(
-    ("view", "words"), [(padded(8), "one, whole picture"), (View((8, 8), (6, 6)), "one, central 6 x 6 of 8 x 8")]
+    ("view", "words"),
+    [(padded(8), "one, whole picture"), (View((8, 8), (6, 6)), "one, central 6 x 6 of 8 x 8")],
 )
 def test_words(view, words):
     assert view.words == words

@@ -12,14 +12,21 @@ LISTS = {"train": ["a", "b"], "val": ["c", "d"], "trainaug": ["a", "b", "c"]}
 @pytest.fixture
 def root(tmp_path):
     """Four pictures a to d of one label each, 0 to 3, as palettes; SBD's masks, which are grey, say 20."""
-    for name in ("JPEGImages", "SegmentationClass", "SegmentationClassAug", "ImageSets/Segmentation"):
+    for name in (
+        "JPEGImages",
+        "SegmentationClass",
+        "SegmentationClassAug",
+        "ImageSets/Segmentation",
+    ):
         (tmp_path / "in" / name).mkdir(parents=True)
     for i, name in enumerate("abcd"):
         (tmp_path / f"in/JPEGImages/{name}.jpg").write_bytes(making.jpeg(i, 5))
         mask = Image.new("P", (5, 5), i)
         mask.putpalette([level for colour in voc.colours(256) for level in colour])
         (tmp_path / f"in/SegmentationClass/{name}.png").write_bytes(making.png(mask))
-        (tmp_path / f"in/SegmentationClassAug/{name}.png").write_bytes(making.png(np.full((5, 5), 20, np.uint8)))
+        (tmp_path / f"in/SegmentationClassAug/{name}.png").write_bytes(
+            making.png(np.full((5, 5), 20, np.uint8))
+        )
     for name, listed in LISTS.items():
         (tmp_path / f"in/ImageSets/Segmentation/{name}.txt").write_text("\n".join(listed) + "\n")
     return tmp_path / "in"
@@ -37,7 +44,10 @@ def test_merged_val_has_no_picture_of_the_training(root, read):
 
 
 def test_official(root):
-    assert prepare(root, variant="official")["splits"] == {"train": {"examples": 2}, "val": {"examples": 2}}
+    assert prepare(root, variant="official")["splits"] == {
+        "train": {"examples": 2},
+        "val": {"examples": 2},
+    }
 
 
 @pytest.mark.parametrize("variant, expected", [("merged", [20, 20, 20]), ("official", [0, 1])])

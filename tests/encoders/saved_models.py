@@ -6,7 +6,9 @@ import tensorflow as tf
 def _save(folder, function, *specs, names=("serving_default",)):
     module = tf.Module()
     module.scale = tf.Variable(3.0)  # a hub module without variables would hide what is not tracked
-    module.run = tf.function(lambda *inputs: function(module.scale, *inputs), input_signature=list(specs))
+    module.run = tf.function(
+        lambda *inputs: function(module.scale, *inputs), input_signature=list(specs)
+    )
     tf.saved_model.save(module, str(folder), signatures={name: module.run for name in names})
     return f"hub:{folder}"
 
@@ -14,7 +16,12 @@ def _save(folder, function, *specs, names=("serving_default",)):
 def image_model(folder, size=8, **options):
     """Three times the mean colour of a picture of `size` pixels, in 0 … 1; returns its name as an encoder."""
     spec = tf.TensorSpec([None, size, size, 3], tf.float32, name="images")
-    return _save(folder, lambda scale, images: {"out": scale * tf.reduce_mean(images, [1, 2])}, spec, **options)
+    return _save(
+        folder,
+        lambda scale, images: {"out": scale * tf.reduce_mean(images, [1, 2])},
+        spec,
+        **options,
+    )
 
 
 def text_model(folder, outputs=("out",)):

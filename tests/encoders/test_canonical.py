@@ -18,7 +18,9 @@ OWNER = np.repeat(np.arange(200), 2)
 
 
 def axes(kept=2, image=IMAGE, text=TEXT, ridge=0.0):
-    (image_axes, image_bias), (text_axes, text_bias) = canonical.correlated_axes(image, text, OWNER, kept, ridge, ridge)
+    (image_axes, image_bias), (text_axes, text_bias) = canonical.correlated_axes(
+        image, text, OWNER, kept, ridge, ridge
+    )
     return (image @ image_axes + image_bias)[OWNER], text @ text_axes + text_bias
 
 
@@ -37,13 +39,20 @@ def test_components_have_mean_0_and_mean_variance_1():
 def test_components_are_as_large_as_their_correlations():
     image, text = axes(kept=5)
     correlations = [np.corrcoef(a, b)[0, 1] for a, b in zip(image.T, text.T, strict=True)]
-    np.testing.assert_allclose(image.std(axis=0) / image.std(axis=0)[0], correlations / correlations[0], atol=1e-4)
+    np.testing.assert_allclose(
+        image.std(axis=0) / image.std(axis=0)[0], correlations / correlations[0], atol=1e-4
+    )
 
 
 def test_one_number_on_either_side_by_hand():
     # The text is twice the picture, so standardised they agree: 1, 3 have mean 2 and deviation 1.
-    found = canonical.correlated_axes(np.array([[1.0], [3.0]]), np.array([[2.0], [6.0]]), np.arange(2), 1, 0.0, 0.0)
-    image, text = np.array([[1], [3]]) @ found[0][0] + found[0][1], np.array([[2], [6]]) @ found[1][0] + found[1][1]
+    found = canonical.correlated_axes(
+        np.array([[1.0], [3.0]]), np.array([[2.0], [6.0]]), np.arange(2), 1, 0.0, 0.0
+    )
+    image, text = (
+        np.array([[1], [3]]) @ found[0][0] + found[0][1],
+        np.array([[2], [6]]) @ found[1][0] + found[1][1],
+    )
     np.testing.assert_allclose(np.abs(image), [[1], [1]], rtol=1e-6)
     np.testing.assert_allclose(image, text, rtol=1e-6)
 
@@ -77,7 +86,12 @@ def data(vocabulary=None, image_shape=(6,)):
         image_of_text=OWNER,
     )  # fmt: skip
     spec = {"image": tf.TensorSpec([None, *image_shape]), "text": tf.TensorSpec([None, 5])}
-    return Data(split=lambda name: train, element_spec=spec, vocabulary=vocabulary, known_texts=np.arange(0, 400, 2))
+    return Data(
+        split=lambda name: train,
+        element_spec=spec,
+        vocabulary=vocabulary,
+        known_texts=np.arange(0, 400, 2),
+    )
 
 
 def test_networks_are_frozen_and_bring_pairs_together():
@@ -91,7 +105,11 @@ def test_networks_are_frozen_and_bring_pairs_together():
     ("settings", "described", "told"),
     [
         ({"canonical_components": 6}, {}, "--canonical_components=6: there are at most 5"),
-        ({"text_encoder": "lstm"}, {"vocabulary": object()}, "--text_encoder=lstm has no features beforehand"),
+        (
+            {"text_encoder": "lstm"},
+            {"vocabulary": object()},
+            "--text_encoder=lstm has no features beforehand",
+        ),
     ],
 )
 def test_what_cannot_be_is_told(settings, described, told):

@@ -28,7 +28,9 @@ def test_components_are_uncorrelated_and_the_largest_come_first():
 
 def test_all_components_keep_every_distance():
     found, roots = components.create(6, data())(FEATURES).numpy(), np.sqrt(FEATURES)
-    distances = np.linalg.norm(found[1:] - found[0], axis=1) / np.linalg.norm(roots[1:] - roots[0], axis=1)
+    distances = np.linalg.norm(found[1:] - found[0], axis=1) / np.linalg.norm(
+        roots[1:] - roots[0], axis=1
+    )
     np.testing.assert_allclose(distances, distances[0], rtol=1e-4)
 
 

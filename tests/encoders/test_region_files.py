@@ -13,7 +13,10 @@ from tfvse.encoders import extraction, region_files
 from tfvse.encoders.region_files import RegionFile
 from tfvse.errors import UserError
 
-FEATURES = {"7": np.float32([[1, 2], [3, 4]]), "a.jpg": np.arange(80, dtype=np.float32).reshape(40, 2)}
+FEATURES = {
+    "7": np.float32([[1, 2], [3, 4]]),
+    "a.jpg": np.arange(80, dtype=np.float32).reshape(40, 2),
+}
 
 
 def base64_of(array):
@@ -21,7 +24,10 @@ def base64_of(array):
 
 
 def tsv(folder, features=FEATURES):
-    rows = [(name, 64, 48, len(f), base64_of(np.zeros([len(f), 4])), base64_of(f)) for name, f in features.items()]
+    rows = [
+        (name, 64, 48, len(f), base64_of(np.zeros([len(f), 4])), base64_of(f))
+        for name, f in features.items()
+    ]
     (folder / "f.tsv").write_text("".join("\t".join(map(str, row)) + "\n" for row in rows))
     return f"file:{folder}/f.tsv"
 
@@ -49,7 +55,9 @@ def test_every_layout_gives_the_same(make, tmp_path):
 
 def test_words_stand_beside(tmp_path):
     name = tsv(tmp_path)
-    (tmp_path / "f.tsv.words.tsv").write_text("7\tblue car\tstreet\na.jpg\tweißer Hund\n", encoding="utf-8")
+    (tmp_path / "f.tsv.words.tsv").write_text(
+        "7\tblue car\tstreet\na.jpg\tweißer Hund\n", encoding="utf-8"
+    )
     found = RegionFile(name).describe(["7", "a.jpg"])
     assert found["regional"].tolist() == [b"blue car", "weißer Hund".encode()]
     assert found["global"].tolist() == [b"street", b""]
@@ -100,7 +108,9 @@ def test_pickles_and_giants_are_refused(tmp_path, monkeypatch):
 
 def test_a_header_that_promises_too_much_is_damage(tmp_path):
     header = io.BytesIO()
-    np.lib.format.write_array_header_1_0(header, {"descr": "<f4", "fortran_order": False, "shape": (2**50, 2)})
+    np.lib.format.write_array_header_1_0(
+        header, {"descr": "<f4", "fortran_order": False, "shape": (2**50, 2)}
+    )
     with zipfile.ZipFile(tmp_path / "f.npz", "w") as archive:
         archive.writestr("a.npy", header.getvalue())
     with pytest.raises(UserError, match="the entry of a is damaged"):
@@ -111,7 +121,11 @@ def test_a_prepared_set_takes_them_in(tmp_path):
     entries = synthetic.prepare_matching(types.SimpleNamespace(seed=0, skip_bad=False), tmp_path)
     manifest.write(tmp_path, {"data_set": "synthetic_matching", "left_out": [], **entries})
     found = manifest.read(tmp_path)
-    ids = [i.decode() for s in found["splits"] for i in records.Part(tmp_path, found, f"{s}/images").all("id")]
+    ids = [
+        i.decode()
+        for s in found["splits"]
+        for i in records.Part(tmp_path, found, f"{s}/images").all("id")
+    ]
     name = tsv(tmp_path, {picture: np.full([1, 2], row) for row, picture in enumerate(ids)})
     extraction.extract_images(tmp_path, name, 32)
     part = next(p for p in manifest.read(tmp_path)["parts"] if p.startswith("val/image_features"))

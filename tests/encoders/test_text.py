@@ -43,7 +43,9 @@ def data(vocabulary=VOCABULARY):
     train = types.SimpleNamespace(text_inputs=lambda: TOKENS, image_of_text=np.array([0, 1, 1, 0]))
     spec = {"text": tf.TensorSpec([None, 4], tf.float32)}
     known = np.arange(len(TOKENS))
-    return types.SimpleNamespace(vocabulary=vocabulary, split=lambda name: train, element_spec=spec, known_texts=known)
+    return types.SimpleNamespace(
+        vocabulary=vocabulary, split=lambda name: train, element_spec=spec, known_texts=known
+    )
 
 
 def create(name, config, vocabulary=VOCABULARY):
@@ -84,7 +86,9 @@ def test_word_pool_by_hand(config):
     projection = network.get_layer("projection").get_weights()[0]
     frequency = np.array([3, 2, 3]) / 8  # of dog, cat and red in TOKENS
     dog, cat, red = 0.001 / (0.001 + frequency)
-    expected = (dog * VECTORS[2] + cat * VECTORS[3] + red * VECTORS[4]) / np.sqrt(dog**2 + cat**2 + red**2)
+    expected = (dog * VECTORS[2] + cat * VECTORS[3] + red * VECTORS[4]) / np.sqrt(
+        dog**2 + cat**2 + red**2
+    )
     found = network(TOKENS).numpy()
     np.testing.assert_allclose(found[0, 2:], expected, rtol=1e-4)
     np.testing.assert_allclose(found[0, :2], (VECTORS[2:] @ projection).max(axis=0), rtol=1e-4)
@@ -93,7 +97,9 @@ def test_word_pool_by_hand(config):
 
 def test_dropped_words_do_not_change_the_length_of_a_text(config):
     one = TOKENS[1:2].repeat(50, axis=0)  # one word: dropped, or there at its full length
-    found = create("word_pool", changed(config, text_dim=0, word_dropout=0.5))(one, training=True).numpy()
+    found = create("word_pool", changed(config, text_dim=0, word_dropout=0.5))(
+        one, training=True
+    ).numpy()
     assert {tuple(row) for row in found.round(4).tolist()} == {(0.0, 0.0, 0.0), (4.0, 4.0, -4.0)}
 
 
@@ -139,11 +145,16 @@ def test_lstm_gives_the_state_after_the_last_word(config):
     weights = network.get_layer("lstm").get_weights()
     for row, found in zip(TOKENS, network(TOKENS).numpy(), strict=True):
         states = lstm(VECTORS[row[row > 0]], *weights)
-        np.testing.assert_allclose(found, states[-1] if len(states) else np.zeros(8), rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(
+            found, states[-1] if len(states) else np.zeros(8), rtol=1e-5, atol=1e-6
+        )
 
 
 def test_words_learnt_from_nothing(config):
-    assert create("glove_mean", changed(config, word_vectors="none")).output_shape == (None, text.LEARNED_DIM)
+    assert create("glove_mean", changed(config, word_vectors="none")).output_shape == (
+        None,
+        text.LEARNED_DIM,
+    )
 
 
 def test_saved_weights_serve_another_vocabulary(config, tmp_path):
@@ -165,13 +176,17 @@ def test_infersent_file(config, tmp_path):
         for name, shape in shapes.items()
     }
     (tmp_path / "infersent1.pkl").write_bytes(state_dict_bytes(state))
-    settings = changed(config, text_weights=str(tmp_path / "infersent1.pkl"), train_text_encoder=False)
+    settings = changed(
+        config, text_weights=str(tmp_path / "infersent1.pkl"), train_text_encoder=False
+    )
     weights = []
     for suffix in ("l0", "l0_reverse"):
         kernel, recurrent, *biases = (state[f"enc_lstm.{name}_{suffix}"] for name in shapes)
         weights += [kernel.T, recurrent.T, sum(biases)]
     expected = bilstm_max(TOKENS[0], weights)
-    np.testing.assert_allclose(create("bilstm_max", settings)(TOKENS)[0], expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        create("bilstm_max", settings)(TOKENS)[0], expected, rtol=1e-5, atol=1e-6
+    )
 
 
 def test_precomputed_features_pass_through(config):
@@ -183,13 +198,21 @@ def test_precomputed_features_pass_through(config):
     ("name", "changes", "sentence"),
     [
         ("bilstm_mix", {}, "did you mean bilstm_max"),
-        ("bilstm_max", {"train_text_encoder": False}, "needs --text_weights=<file>, or --train_text_encoder"),
+        (
+            "bilstm_max",
+            {"train_text_encoder": False},
+            "needs --text_weights=<file>, or --train_text_encoder",
+        ),
         ("bilstm_max", {"text_dim": 7}, "--text_dim=7: must be even"),
         ("bilstm_max", {"text_weights": "missing.npz"}, "--text_weights=missing.npz: No such file"),
         ("bilstm_max", {"text_weights": "missing.pkl"}, "Cannot read the weights missing.pkl"),
         ("lstm", {"train_text_encoder": False}, "lstm: needs --train_text_encoder"),
         ("lstm", {"text_dim": 0}, "--text_dim=0: must be at least 1"),
-        ("glove_mean", {"word_vectors": "none", "train_text_encoder": False}, "needs --word_vectors"),
+        (
+            "glove_mean",
+            {"word_vectors": "none", "train_text_encoder": False},
+            "needs --word_vectors",
+        ),
         ("glove_mean", {"word_vectors": "missing.txt"}, "--word_vectors=missing.txt: No such file"),
     ],
 )
@@ -208,7 +231,9 @@ def test_weights_of_another_width(config, tmp_path):
 @pytest.mark.parametrize("content", [b"", b"PK\3\4 broken", b"words"])
 def test_weights_that_are_none(name, content, config, tmp_path):
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(UserError, match="does not hold a bilstm_max|not a whole PyTorch state dict"):
+    with pytest.raises(
+        UserError, match="does not hold a bilstm_max|not a whole PyTorch state dict"
+    ):
         create("bilstm_max", changed(config, text_weights=str(tmp_path / name)))
 
 

@@ -38,7 +38,9 @@ def test_a_truncated_file(path, missing):
         read_state_dict(path)
 
 
-@pytest.mark.parametrize("content", [b"", b"not a pickle", b"\x80", pickle.dumps(5), pickle.dumps(MAGIC)])
+@pytest.mark.parametrize(
+    "content", [b"", b"not a pickle", b"\x80", pickle.dumps(5), pickle.dumps(MAGIC)]
+)
 def test_another_file(path, content):
     path.write_bytes(content)
     with pytest.raises(UserError, match="not a whole PyTorch state dict"):

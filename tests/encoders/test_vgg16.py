@@ -30,14 +30,21 @@ def package(monkeypatch, folder, content):
 def test_the_weights_of_the_package_arrive_in_order(monkeypatch, tmp_path):
     features, other = small_features(), small_features()
     weights = [layer.get_weights() for layer in other.convolutions]
-    layers = {f"Conv_{i}": {"kernel": kernel, "bias": bias} for i, (kernel, bias) in enumerate(weights)}
+    layers = {
+        f"Conv_{i}": {"kernel": kernel, "bias": bias} for i, (kernel, bias) in enumerate(weights)
+    }
     package(monkeypatch, tmp_path, {"VGG16_0": layers})
     vgg16.load(features, "lpips")
-    assert all((a == b).all() for a, b in zip(features.get_weights(), other.get_weights(), strict=True))
+    assert all(
+        (a == b).all() for a, b in zip(features.get_weights(), other.get_weights(), strict=True)
+    )
 
 
 def test_weights_of_another_width_are_refused(monkeypatch, tmp_path):
-    layers = {f"Conv_{i}": {"kernel": np.zeros((3, 3, 3, 8), "f4"), "bias": np.zeros(8, "f4")} for i in range(13)}
+    layers = {
+        f"Conv_{i}": {"kernel": np.zeros((3, 3, 3, 8), "f4"), "bias": np.zeros(8, "f4")}
+        for i in range(13)
+    }
     package(monkeypatch, tmp_path, {"VGG16_0": layers})
     with pytest.raises(UserError, match="--vgg_width"):
         vgg16.load(small_features(), "lpips")

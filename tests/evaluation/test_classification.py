@@ -26,7 +26,9 @@ class Split:
 
 
 def evaluate(scores, labels, classes=("cat", "dog", "elk"), **options):
-    return classification.evaluate(lambda rows: scores[rows.ravel().astype(int)], Split(labels), classes, **options)
+    return classification.evaluate(
+        lambda rows: scores[rows.ravel().astype(int)], Split(labels), classes, **options
+    )
 
 
 def test_by_hand():
@@ -46,7 +48,9 @@ def test_five_guesses_of_seven_classes():
 
 
 def test_a_thousand_classes_keep_no_confusion_matrix():
-    result = evaluate(np.eye(201), np.arange(201), classes=list(map(str, range(201))), bootstrap_samples=0)
+    result = evaluate(
+        np.eye(201), np.arange(201), classes=list(map(str, range(201))), bootstrap_samples=0
+    )
     assert "confusion" not in result.details and result.metrics["error_rate"] == 0
 
 

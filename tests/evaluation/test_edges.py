@@ -45,7 +45,9 @@ def test_sums_over_pictures_and_the_best_of_each():
     assert max(f) <= result.metrics["ODS"] <= max(f) + 0.05
     best = metrics_lib.best(np.array(counts))
     pictures = result.details["curve"]["pictures"]
-    assert [pictures[name]["threshold"] for name in "0123"] == metrics_lib.thresholds(9)[best].tolist()
+    assert [pictures[name]["threshold"] for name in "0123"] == metrics_lib.thresholds(9)[
+        best
+    ].tolist()
     low, high = result.intervals["ODS"]
     assert low <= result.metrics["ODS"] <= high
 
@@ -71,13 +73,20 @@ def test_ceval_is_stricter_with_wide_lines():
     # At 0.1 the line is 9 pixels wide, |row| <= 3 sqrt(ln 10) = 4.6; one of them has a partner. Suppressed, it is one.
     assert result.details["curve"]["precision"][0] == 1
     assert result.details["CEval/curve"]["precision"][0] == pytest.approx(1 / 9)
-    assert result.metrics["crispness"] == pytest.approx(1 / np.exp(-((rows / 3) ** 2)).sum(), abs=0.01)
+    assert result.metrics["crispness"] == pytest.approx(
+        1 / np.exp(-((rows / 3) ** 2)).sum(), abs=0.01
+    )
     assert edges.evaluate(perfect(), ceval=True, **FEW).metrics["crispness"] == 1
 
 
 def test_a_second_time_nothing_is_counted(tmp_path, monkeypatch):
     first = edges.evaluate(maps(), results_dir=tmp_path, **FEW)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["0.json", "1.json", "2.json", "3.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "0.json",
+        "1.json",
+        "2.json",
+        "3.json",
+    ]
     counted = []
     count = metrics_lib.counts
     monkeypatch.setattr(metrics_lib, "counts", lambda *args: counted.append(args) or count(*args))
@@ -91,7 +100,9 @@ def test_a_second_time_nothing_is_counted(tmp_path, monkeypatch):
 
 
 def test_nothing_marked_scores_nothing():
-    found = edges.evaluate([("a", np.zeros((8, 8)), [np.eye(8, dtype=bool)])], ceval=True, **FEW).metrics
+    found = edges.evaluate(
+        [("a", np.zeros((8, 8)), [np.eye(8, dtype=bool)])], ceval=True, **FEW
+    ).metrics
     assert set(found.values()) == {0}
 
 

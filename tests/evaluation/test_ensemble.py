@@ -15,7 +15,9 @@ def member(sign=1.0, ids="t"):
     split.text_ids = np.array([f"{ids}{i}" for i in range(len(split.texts))])
     dataset.prepared_dir = ids
     system = copy(fusion="average")
-    system.text_parts = lambda text: {name: sign * part for name, part in Copy.image_parts(system, text).items()}
+    system.text_parts = lambda text: {
+        name: sign * part for name, part in Copy.image_parts(system, text).items()
+    }
     return system, dataset
 
 
@@ -26,7 +28,9 @@ def test_similarities_are_averaged():
     assert ensemble.evaluate([good, good], "val").metrics == pytest.approx(alone)
     # Opposite similarities cancel: all that is left is ties, which score chance.
     nothing = ensemble.evaluate([good, bad], "val")
-    assert nothing.metrics["t2i/R@1"] == pytest.approx(nothing.protocol["chance"]["t2i/R@1"], abs=0.2)
+    assert nothing.metrics["t2i/R@1"] == pytest.approx(
+        nothing.protocol["chance"]["t2i/R@1"], abs=0.2
+    )
     assert len(nothing.protocol["ensemble"]) == 2
 
 
@@ -36,6 +40,8 @@ def test_members_must_know_the_same_texts():
 
 
 def test_members_must_match_pictures_and_texts():
-    other = types.SimpleNamespace(data_kind="translation", config=types.SimpleNamespace(system="cyclegan"))
+    other = types.SimpleNamespace(
+        data_kind="translation", config=types.SimpleNamespace(system="cyclegan")
+    )
     with pytest.raises(UserError, match="cyclegan does not match"):
         ensemble.evaluate([member(), (other, data())], "val")

@@ -36,7 +36,9 @@ def test_of_a_slanting_line_the_middle_stays():
     ],
 )
 def test_orientation_is_across_the_line(turn, angle):
-    found = nms.orientation(ridge(turn=turn))[12, 14 if angle in (0, math.pi / 2) else slice(13, 16)]
+    found = nms.orientation(ridge(turn=turn))[
+        12, 14 if angle in (0, math.pi / 2) else slice(13, 16)
+    ]
     assert np.all(np.abs(np.mod(found - angle + 1, math.pi) - 1) < 0.05)
 
 
@@ -44,7 +46,9 @@ def test_equal_neighbours_both_stay():
     line = np.zeros((20, 20), np.float32)
     line[:, 9:11] = 0.5
     assert set(np.nonzero(nms.suppress(line, smoothing=0))[1]) == {9, 10}
-    assert set(np.nonzero(nms.suppress(line * np.linspace(1, 1.1, 20), smoothing=0, multiplier=1))[1]) == {10}
+    assert set(
+        np.nonzero(nms.suppress(line * np.linspace(1, 1.1, 20), smoothing=0, multiplier=1))[1]
+    ) == {10}
 
 
 def test_edges_fade_towards_the_rim():
@@ -66,7 +70,9 @@ def test_one_pixel_after_another():
             top, left = min(int(row), 12), min(int(column), 15)
             down, right = row - top, column - left
             (a, b), (c, d) = edge_map[top : top + 2, left : left + 2]
-            other = (1 - down) * ((1 - right) * a + right * b) + down * ((1 - right) * c + right * d)
+            other = (1 - down) * ((1 - right) * a + right * b) + down * (
+                (1 - right) * c + right * d
+            )
             if 1.01 * value < other:
                 expected[y, x] = 0
     assert 0.2 < (expected == 0).mean() < 0.9

@@ -54,7 +54,9 @@ def test_picture_stands_where_it_was_put(tmp_path):
     assert pixels.shape == (330, 330, 3)
     red = np.all(pixels == (255, 0, 0), axis=-1)
     rows, columns = np.flatnonzero(red.any(1)), np.flatnonzero(red.any(0))
-    np.testing.assert_allclose([rows[0], rows[-1], columns[0], columns[-1]], [137, 193, 110, 220], atol=3)
+    np.testing.assert_allclose(
+        [rows[0], rows[-1], columns[0], columns[-1]], [137, 193, 110, 220], atol=3
+    )
 
 
 def test_dollars_are_no_formula(tmp_path):

@@ -52,15 +52,21 @@ def test_contact_sheet_of_one_direction(tmp_path):
 
 def test_grid_grows_with_rows_and_columns(tmp_path):
     small = pixels(pictures.grid(tmp_path / "a.png", {"a": noise(1, 32), "b": noise(1, 16)}))
-    large = pixels(pictures.grid(tmp_path / "b.png", dict.fromkeys("abcdef", noise(3, 32)), "title"))
+    large = pixels(
+        pictures.grid(tmp_path / "b.png", dict.fromkeys("abcdef", noise(3, 32)), "title")
+    )
     assert large.shape[0] > small.shape[0] and large.shape[1] > small.shape[1]
 
 
 def test_feature_maps(tmp_path):
     maps = np.zeros((2, 4, 4, 3), np.float32)
     maps[:, 1, 2] = 5
-    shown = pixels(pictures.feature_maps(tmp_path / "maps.png", noise(2), {"branch 1": maps, "flat": maps * 0}))
-    brightest = np.all(np.abs(shown - np.array([252, 255, 164])) <= 3, axis=-1)  # the top of the colour scale
+    shown = pixels(
+        pictures.feature_maps(tmp_path / "maps.png", noise(2), {"branch 1": maps, "flat": maps * 0})
+    )
+    brightest = np.all(
+        np.abs(shown - np.array([252, 255, 164])) <= 3, axis=-1
+    )  # the top of the colour scale
     assert brightest.sum() > 100
 
 
@@ -69,7 +75,9 @@ def test_confusion_matrix(tmp_path, classes):
     names = [f"class {i}" for i in range(classes)]
     confusion = np.eye(classes) * 9
     confusion[0] = 0  # a class without examples
-    assert pixels(pictures.confusion_matrix(tmp_path / "c.png", confusion, names, "title")).std() > 0
+    assert (
+        pixels(pictures.confusion_matrix(tmp_path / "c.png", confusion, names, "title")).std() > 0
+    )
 
 
 def test_branch_weights(tmp_path):
@@ -79,20 +87,31 @@ def test_branch_weights(tmp_path):
 
 def write_log(folder, records):
     lines = [json.dumps({"epoch": 0, "stage": "main", "time": 0, **record}) for record in records]
-    (folder / "log.jsonl").write_text("\n".join(lines) + "\n" + '{"step": 4, "lo')  # cut short by a kill
+    (folder / "log.jsonl").write_text(
+        "\n".join(lines) + "\n" + '{"step": 4, "lo'
+    )  # cut short by a kill
     return folder
 
 
 def test_curves_draw_losses_metrics_and_stages(tmp_path):
-    records = [{"step": s, "loss": 1 / s, "learning_rate": 0.1**s, "stage": f"stage {s // 50}"} for s in range(1, 99)]
-    records += [{"step": s, "stage": "", "val/i2t/R@1": s, "val/t2i/R@1": s / 2, "val/rsum": s} for s in (40, 80)]
+    records = [
+        {"step": s, "loss": 1 / s, "learning_rate": 0.1**s, "stage": f"stage {s // 50}"}
+        for s in range(1, 99)
+    ]
+    records += [
+        {"step": s, "stage": "", "val/i2t/R@1": s, "val/t2i/R@1": s / 2, "val/rsum": s}
+        for s in (40, 80)
+    ]
     path = pictures.curves(write_log(tmp_path, records))
     assert path == tmp_path / "curves.png" and pixels(path).std() > 0
 
 
 def test_log_keeps_the_later_of_two_records_of_a_step(tmp_path):
     series, stages = pictures._read_log(
-        write_log(tmp_path, [{"step": 1, "loss": 5}, {"step": 2, "loss": 4}, {"step": 2, "loss": 3}]) / "log.jsonl"
+        write_log(
+            tmp_path, [{"step": 1, "loss": 5}, {"step": 2, "loss": 4}, {"step": 2, "loss": 3}]
+        )
+        / "log.jsonl"
     )
     assert series == {"loss": {1: 5, 2: 3}} and stages == [("main", 1)]
 

@@ -14,7 +14,15 @@ RESULT = Result(
 
 
 def report(**changes):
-    return Report(**{"system": "cyclematch", "data_set": "emoji", "split": "val", **RESULT._asdict(), **changes})
+    return Report(
+        **{
+            "system": "cyclematch",
+            "data_set": "emoji",
+            "split": "val",
+            **RESULT._asdict(),
+            **changes,
+        }
+    )
 
 
 def strict(path):
@@ -25,11 +33,24 @@ def strict(path):
 
 
 def test_written_report_has_everything_a_reader_needs(tmp_path):
-    report(seed=3, step=10, command="python tools/evaluate.py", wall_seconds=1.5).write(tmp_path / "report.json")
+    report(seed=3, step=10, command="python tools/evaluate.py", wall_seconds=1.5).write(
+        tmp_path / "report.json"
+    )
     written = strict(tmp_path / "report.json")
-    assert {"system", "data_set", "split", "protocol", "metrics", "intervals", "data_checksum", "date"} <= set(written)
+    assert {
+        "system",
+        "data_set",
+        "split",
+        "protocol",
+        "metrics",
+        "intervals",
+        "data_checksum",
+        "date",
+    } <= set(written)
     assert {"python", "tensorflow", "keras", "numpy", "tfvse"} == set(written["versions"])
-    assert {"cpu", "cores", "accelerators"} == set(written["hardware"]) and written["hardware"]["cores"] >= 1
+    assert {"cpu", "cores", "accelerators"} == set(written["hardware"]) and written["hardware"][
+        "cores"
+    ] >= 1
     assert (written["seed"], written["step"], written["wall_seconds"]) == (3, 10, 1.5)
     assert written["metrics"] == RESULT.metrics
 
@@ -58,4 +79,6 @@ def test_table_lines_up_rows_columns_and_intervals():
 
 
 def test_table_without_rows():
-    assert report(metrics={"error_rate": 15.2}, intervals={}).table().splitlines()[1:] == ["error_rate  15.2"]
+    assert report(metrics={"error_rate": 15.2}, intervals={}).table().splitlines()[1:] == [
+        "error_rate  15.2"
+    ]

@@ -5,7 +5,10 @@ from PIL import Image
 from tfvse.errors import UserError
 from tfvse.evaluation import segmentation, segmentation_pictures
 
-CLASSES, COLOURS = ("sky", "sea", "moon"), np.array([[0, 0, 255], [0, 128, 128], [250, 250, 200]], np.uint8)
+CLASSES, COLOURS = (
+    ("sky", "sea", "moon"),
+    np.array([[0, 0, 255], [0, 128, 128], [250, 250, 200]], np.uint8),
+)
 
 
 def picture(predicted):
@@ -26,7 +29,13 @@ def test_pixels_of_all_pictures_are_pooled_and_void_is_not_counted():
     split = [example([[0, 0, 1]], [[0, 0, 255]]), example([[0], [1]], [[1], [1]])]
     result = segmentation.evaluate(red, split, CLASSES)
     assert result.metrics == pytest.approx(
-        {"mean_iou": 175 / 3, "pixel_accuracy": 75, "class_accuracy": 75, "IoU/sky": 200 / 3, "IoU/sea": 50}
+        {
+            "mean_iou": 175 / 3,
+            "pixel_accuracy": 75,
+            "class_accuracy": 75,
+            "IoU/sky": 200 / 3,
+            "IoU/sea": 50,
+        }
     )
     assert result.details["confusion"] == [[2, 0, 0], [1, 1, 0], [0, 0, 0]]
     low, high = result.intervals["pixel_accuracy"]
@@ -53,8 +62,12 @@ def test_pictures_of_several_sizes_are_drawn(tmp_path):
         maps = rng.integers(0, 3, (2, height, width), np.uint8)
         examples.append((rng.integers(0, 256, (height, width, 3), np.uint8), *maps))
     assert segmentation_pictures.montage(examples, COLOURS).shape == (61, 90, 3)
-    path = segmentation_pictures.comparison(tmp_path / "grid.png", examples, CLASSES, COLOURS, "A title")
-    bars = segmentation_pictures.class_bars(tmp_path / "bars.png", {"sky": 30.0, "sea": 90.0}, "A title")
+    path = segmentation_pictures.comparison(
+        tmp_path / "grid.png", examples, CLASSES, COLOURS, "A title"
+    )
+    bars = segmentation_pictures.class_bars(
+        tmp_path / "bars.png", {"sky": 30.0, "sea": 90.0}, "A title"
+    )
     for drawn in (path, bars):
         with Image.open(drawn) as found:
             assert min(found.size) > 100 and len(np.unique(np.array(found.convert("L")))) > 3

@@ -19,7 +19,9 @@ def test_adaptive_fusion_by_hand():
 
 def test_adaptive_weights_belong_to_the_query():
     # The second query's areas are equal, so it takes the average.
-    found = late_fusion([ops.array([[0.2, 0.4], [0.5, 0.1]]), ops.array([[0.3, -0.4], [0.6, 0.0]])], "adaptive")
+    found = late_fusion(
+        [ops.array([[0.2, 0.4], [0.5, 0.1]]), ops.array([[0.3, -0.4], [0.6, 0.0]])], "adaptive"
+    )
     np.testing.assert_allclose(ops.convert_to_numpy(found)[1], [0.55, 0.05], atol=1e-6)
 
 

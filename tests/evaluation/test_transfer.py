@@ -16,7 +16,11 @@ class Split:
     view = types.SimpleNamespace(words="one, whole picture")
 
     def __init__(self, features, labels, names=()):
-        self.features, self.labels, self.names = np.asarray(features, np.float32), np.asarray(labels), names
+        self.features, self.labels, self.names = (
+            np.asarray(features, np.float32),
+            np.asarray(labels),
+            names,
+        )
 
     def __len__(self):
         return len(self.labels)
@@ -38,14 +42,19 @@ def test_an_svm_tells_clusters_apart():
     pytest.importorskip("sklearn")
     result = transfer.by_svm(lambda x: x, clusters(90, 0), clusters(240, 1), CLASSES)
     assert result.metrics == pytest.approx({"accuracy": 100, "mean_class_accuracy": 100})
-    assert result.protocol["C"] in transfer.COSTS and "3 stratified folds" in result.protocol["C chosen by"]
+    assert (
+        result.protocol["C"] in transfer.COSTS
+        and "3 stratified folds" in result.protocol["C chosen by"]
+    )
     assert (result.protocol["training pictures"], result.protocol["test pictures"]) == (90, 240)
 
 
 def test_labels_without_meaning_are_chance_and_two_classes_will_do():
     pytest.importorskip("sklearn")
     generator = np.random.default_rng(0)
-    noise = lambda count: Split(generator.standard_normal((count, 4)), generator.integers(0, 2, count))  # noqa: E731
+    noise = lambda count: Split(
+        generator.standard_normal((count, 4)), generator.integers(0, 2, count)
+    )  # noqa: E731
     result = transfer.by_svm(lambda x: x, noise(60), noise(600), CLASSES)
     assert result.metrics["accuracy"] == pytest.approx(50, abs=7)
     low, high = result.intervals["accuracy"]
@@ -54,7 +63,10 @@ def test_labels_without_meaning_are_chance_and_two_classes_will_do():
 
 def test_the_same_seed_gives_the_same():
     pytest.importorskip("sklearn")
-    results = [transfer.by_svm(lambda x: x, clusters(30, 0, 4), clusters(60, 1, 4), CLASSES) for _ in range(2)]
+    results = [
+        transfer.by_svm(lambda x: x, clusters(30, 0, 4), clusters(60, 1, 4), CLASSES)
+        for _ in range(2)
+    ]
     assert results[0] == results[1]
 
 
@@ -73,7 +85,11 @@ def test_a_missing_scikit_learn_names_the_command(monkeypatch):
 def test_holidays_by_hand():
     names = ["100000.jpg", "100001.jpg", "100002.jpg", "100100.jpg", "100101.jpg"]
     angles = np.deg2rad([0, 10, 50, 30, 90])
-    split = Split(np.stack([np.cos(angles), np.sin(angles)], 1) * [[1], [2], [3], [4], [5]], [0, 0, 0, 1, 1], names)
+    split = Split(
+        np.stack([np.cos(angles), np.sin(angles)], 1) * [[1], [2], [3], [4], [5]],
+        [0, 0, 0, 1, 1],
+        names,
+    )
     # Query 0 ranks 10°, 30°, 50°, 90°: right, wrong, right, wrong: (1 + 2/3) / 2 = 5/6.
     # Query 30° ranks 10° and 50° (both 20° away, wrong), 0°, then 90°, right at place 4: 1/4. Mean 13/24.
     result = transfer.of_holidays(lambda x: x, split)
@@ -94,7 +110,9 @@ def test_ukb_by_hand():
 
 
 def test_a_collapsed_embedding_scores_chance():
-    result = transfer.of_ukb(lambda x: np.ones((len(x), 2), np.float32), Split(np.zeros((40, 2)), np.arange(40) // 4))
+    result = transfer.of_ukb(
+        lambda x: np.ones((len(x), 2), np.float32), Split(np.zeros((40, 2)), np.arange(40) // 4)
+    )
     assert result.metrics["N-S"] == pytest.approx(4 * 4 / 40)
 
 

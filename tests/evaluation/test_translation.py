@@ -60,7 +60,9 @@ def test_ssim_of_flat_pictures_by_hand():
 
 
 def test_to_uint8_rounds_and_clips():
-    np.testing.assert_array_equal(translation.to_uint8([-1.2, -1, 0, 0.999, 1, 3]), [0, 0, 128, 255, 255, 255])
+    np.testing.assert_array_equal(
+        translation.to_uint8([-1.2, -1, 0, 0.999, 1, 3]), [0, 0, 128, 255, 255, 255]
+    )
 
 
 def test_nan_and_empty_are_refused():

@@ -53,10 +53,16 @@ class FakeSystem:
     def __init__(self, vocabulary):
         keras.utils.set_random_seed(0)
         self.vocabulary = vocabulary
-        self.image = keras.Sequential([keras.Input((SIDE, SIDE, 3)), keras.layers.Flatten(), keras.layers.Dense(4)])
+        self.image = keras.Sequential(
+            [keras.Input((SIDE, SIDE, 3)), keras.layers.Flatten(), keras.layers.Dense(4)]
+        )
         words = keras.layers.Embedding(vocabulary.size, 4)
-        self.text = keras.Sequential([keras.Input((5,), dtype="int32"), words, keras.layers.GlobalMaxPool1D()])
-        self.classifier = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation="softmax")])
+        self.text = keras.Sequential(
+            [keras.Input((5,), dtype="int32"), words, keras.layers.GlobalMaxPool1D()]
+        )
+        self.classifier = keras.Sequential(
+            [keras.Input((4,)), keras.layers.Dense(3, activation="softmax")]
+        )
         layers = [keras.layers.Conv2D(3, 3, padding="same", activation="tanh")]
         self.generator = keras.Sequential([keras.Input((None, None, 3)), *layers])
 
@@ -74,15 +80,22 @@ class FakeSystem:
         pictures = np.array([gallery.picture(row) for row in range(len(gallery.image_ids))], object)
         image_index = tf.Variable(self.embed_image(tf.constant(pictures)), trainable=False)
         text_index = tf.Variable(self.embed_text(tf.constant(gallery.texts)), trainable=False)
-        ids, texts = tf.Variable(gallery.image_ids, trainable=False), tf.Variable(gallery.texts, trainable=False)
+        ids, texts = (
+            tf.Variable(gallery.image_ids, trainable=False),
+            tf.Variable(gallery.texts, trainable=False),
+        )
         classes = tf.constant(["dog", "cat", "bird"])
 
         def search(text, k):
-            scores, rows = graph.top_k(tf.matmul(self.embed_text(text), image_index, transpose_b=True), k)
+            scores, rows = graph.top_k(
+                tf.matmul(self.embed_text(text), image_index, transpose_b=True), k
+            )
             return {"ids": tf.gather(ids, rows), "scores": scores}
 
         def search_by_image(image, k):
-            scores, rows = graph.top_k(tf.matmul(self.embed_image(image), text_index, transpose_b=True), k)
+            scores, rows = graph.top_k(
+                tf.matmul(self.embed_image(image), text_index, transpose_b=True), k
+            )
             found = tf.gather(ids, tf.gather(gallery.image_of_text, rows))
             return {"texts": tf.gather(texts, rows), "ids": found, "scores": scores}
 
@@ -93,13 +106,21 @@ class FakeSystem:
         def translate(image):
             return {"image_bytes": graph.translate(self.generator, image)}
 
-        image, text, k = {"image": ("string", (None,))}, {"text": ("string", (None,))}, {"k": ("int32", ())}
+        image, text, k = (
+            {"image": ("string", (None,))},
+            {"text": ("string", (None,))},
+            {"k": ("int32", ())},
+        )
         two = {"image": np.array([picture(1), picture(2, 33, 17, jpeg=True)], object)}
         queries = {"text": np.array(["a dog in the snow", "Zürich"], object)}
         table = self.vocabulary.table
         return {
-            "encode_image": Signature(lambda image: {"latent": self.embed_image(image)}, image, two),
-            "encode_text": Signature(graph.using(lambda text: {"latent": self.embed_text(text)}, table), text, queries),
+            "encode_image": Signature(
+                lambda image: {"latent": self.embed_image(image)}, image, two
+            ),
+            "encode_text": Signature(
+                graph.using(lambda text: {"latent": self.embed_text(text)}, table), text, queries
+            ),
             "search": Signature(graph.using(search, table), text | k, queries | {"k": np.int32(3)}),
             "search_by_image": Signature(search_by_image, image | k, two | {"k": np.int32(2)}),
             "classify": Signature(classify, image, two),
@@ -120,7 +141,12 @@ class FakeSystem:
 
 
 DATA = types.SimpleNamespace(
-    manifest={"data_set": "noise", "licence": "CC0", "source": "made up", "splits": {"train": {}, "test": {}}}
+    manifest={
+        "data_set": "noise",
+        "licence": "CC0",
+        "source": "made up",
+        "splits": {"train": {}, "test": {}},
+    }
 )
 PROTOCOL = {"folds": 1, "chance": {"t2i/R@1": 2.5}}
 REPORT = {"split": "test", "seed": 3, "protocol": PROTOCOL, "metrics": {"t2i/R@1": 12.5}}
@@ -140,5 +166,7 @@ def exported():
     (folder / "source").mkdir()
     made = system(folder / "source")
     saved_model.export(made, DATA, REPORT, folder / "models", "fake", formats=("float32", "int8"))
-    shutil.rmtree(folder / "source")  # an export must not need the file its vocabulary was read from
+    shutil.rmtree(
+        folder / "source"
+    )  # an export must not need the file its vocabulary was read from
     return folder / "models", made

@@ -18,7 +18,9 @@ def test_a_litert_file_computes_what_the_networks_compute(number_format, bound):
     folder, system = fakes.exported()
     run = litert.runner(folder / "fake" / "1" / "litert" / f"classifier-{number_format}.tflite")
     model = system.litert_models(None)["classifier"]
-    np.testing.assert_allclose(run(model.representative), model.function(model.representative), atol=bound)
+    np.testing.assert_allclose(
+        run(model.representative), model.function(model.representative), atol=bound
+    )
 
 
 def test_the_card_compares_in_the_metric_of_the_task():

@@ -18,9 +18,21 @@ COMPILER = next(filter(None, map(shutil.which, ("c++", "g++", "clang++"))), None
 @pytest.mark.skipif(COMPILER is None, reason="no C++ compiler")
 def test_the_native_loader_gives_the_networks_numbers(tmp_path):
     library = pathlib.Path(tf.sysconfig.get_lib())
-    libraries = ["-Wl,--no-as-needed", "-l:libtensorflow_cc.so.2", "-l:libtensorflow_framework.so.2"]
-    flags = [*tf.sysconfig.get_compile_flags(), "-w", "-O0", f"-L{library}", f"-Wl,-rpath,{library}"]
-    subprocess.run([COMPILER, str(SOURCE), *flags, *libraries, "-o", str(tmp_path / "load")], check=True)
+    libraries = [
+        "-Wl,--no-as-needed",
+        "-l:libtensorflow_cc.so.2",
+        "-l:libtensorflow_framework.so.2",
+    ]
+    flags = [
+        *tf.sysconfig.get_compile_flags(),
+        "-w",
+        "-O0",
+        f"-L{library}",
+        f"-Wl,-rpath,{library}",
+    ]
+    subprocess.run(
+        [COMPILER, str(SOURCE), *flags, *libraries, "-o", str(tmp_path / "load")], check=True
+    )
 
     folder, system = fakes.exported()
     texts = ["a dog in the snow", "Zürich", "red cat"]

@@ -35,9 +35,13 @@ def test_a_loaded_signature_gives_what_the_networks_give(model):
 def test_search_gives_the_nearest_pictures_of_the_gallery(model):
     _, system = fakes.exported()
     pictures = [fakes.picture(row) for row in range(6)]
-    scores = (system.embed_text(["cat"]).numpy() @ system.embed_image(tf.constant(pictures)).numpy().T)[0]
+    scores = (
+        system.embed_text(["cat"]).numpy() @ system.embed_image(tf.constant(pictures)).numpy().T
+    )[0]
     found = model.signatures["search"](text=tf.constant(["cat"]), k=tf.constant(2))
-    assert [i.decode() for i in found["ids"].numpy()[0]] == [f"picture {i}" for i in np.argsort(-scores)[:2]]
+    assert [i.decode() for i in found["ids"].numpy()[0]] == [
+        f"picture {i}" for i in np.argsort(-scores)[:2]
+    ]
 
 
 @pytest.mark.parametrize("k, width", [(1, 1), (4, 4), (1000, 6), (0, 1), (-5, 1)])
@@ -60,7 +64,14 @@ def test_no_pictures_give_no_embeddings(model):
 
 def test_the_card_tells_data_numbers_limits_signatures_and_agreement(version):
     card = (version / "MODEL_CARD.md").read_text()
-    for words in ("CC0", "t2i/R@1 | 12.5 |  | 2.5 |", "folds: 1", "`search`", "string [?]", "classifier-int8.tflite"):
+    for words in (
+        "CC0",
+        "t2i/R@1 | 12.5 |  | 2.5 |",
+        "folds: 1",
+        "`search`",
+        "string [?]",
+        "classifier-int8.tflite",
+    ):
         assert words in card
 
 
@@ -75,7 +86,11 @@ class Simple(fakes.FakeSystem):
         self.function = function
 
     def signatures(self, data):
-        return {"double": Signature(self.function, {"x": ("float32", (None,))}, {"x": np.array([1.0, 2.0])})}
+        return {
+            "double": Signature(
+                self.function, {"x": ("float32", (None,))}, {"x": np.array([1.0, 2.0])}
+            )
+        }
 
 
 def test_versions_count_up_and_are_never_overwritten(tmp_path, monkeypatch):
@@ -106,7 +121,10 @@ def test_a_name_that_is_no_path_part_is_refused(tmp_path, name):
 
 def test_near_ties_may_swap_and_clear_ranks_may_not():
     # Scores 0.9, 0.5, 0.5, 0.1: places 1 and 2 tie, the last lies at the cut, only place 0 is certain.
-    ranking = {"scores": np.array([[0.9, 0.5, 0.5, 0.1]]), "ids": np.array([[b"a", b"b", b"c", b"d"]], object)}
+    ranking = {
+        "scores": np.array([[0.9, 0.5, 0.5, 0.1]]),
+        "ids": np.array([[b"a", b"b", b"c", b"d"]], object),
+    }
     swapped = {"ids": np.array([[b"a", b"c", b"b", b"e"]], object)}
     wrong = {"ids": np.array([[b"x", b"b", b"c", b"d"]], object)}
     assert parity._difference("search", "ids", ranking, swapped) == 0
@@ -116,7 +134,9 @@ def test_near_ties_may_swap_and_clear_ranks_may_not():
 
 def test_a_full_disk_is_one_sentence(tmp_path, monkeypatch):
     def full(*_, **__):
-        raise tf.errors.ResourceExhaustedError(None, None, "/a/b.data; No space left on device [Op:SaveV2]")
+        raise tf.errors.ResourceExhaustedError(
+            None, None, "/a/b.data; No space left on device [Op:SaveV2]"
+        )
 
     monkeypatch.setattr(tf.saved_model, "save", full)
     with pytest.raises(UserError, match=r"cannot be written \(No space left on device\)"):

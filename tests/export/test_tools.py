@@ -22,7 +22,9 @@ def test_a_text_finds_pictures(model, tmp_path, capsys):
 
 def test_a_picture_finds_texts(model, tmp_path, capsys):
     (tmp_path / "query.jpg").write_bytes(fakes.picture(3, jpeg=True))
-    search.main([model, f"--image={tmp_path / 'query.jpg'}", "--k=50", f"--output={tmp_path / 'found.png'}"])
+    search.main(
+        [model, f"--image={tmp_path / 'query.jpg'}", "--k=50", f"--output={tmp_path / 'found.png'}"]
+    )
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 1 + len(fakes.Gallery.texts) + 1 and (tmp_path / "found.png").exists()
 
@@ -50,7 +52,10 @@ def test_only_a_report_of_the_same_weights_goes_into_the_card(tmp_path, capsys):
     path = tmp_path / "report.json"
     assert export._report(path, 7) is None and "not evaluated" in capsys.readouterr().out
     path.write_text('{"step": 5, "metrics": {}}')
-    assert export._report(path, 7) is None and "measured step 5, step 7 is exported" in capsys.readouterr().out
+    assert (
+        export._report(path, 7) is None
+        and "measured step 5, step 7 is exported" in capsys.readouterr().out
+    )
     assert export._report(path, 5) == {"step": 5, "metrics": {}}
     path.write_text("[1]")
     with pytest.raises(UserError, match="not a report"):

@@ -29,7 +29,10 @@ def instance_normalization():
     affine.build(pictures.shape)
     affine.set_weights([scale, offset])
     yield from {"norm/pictures": pictures, "norm/scale": scale, "norm/offset": offset}.items()
-    yield from {"norm/plain": plain(pictures).numpy(), "norm/affine": affine(pictures).numpy()}.items()
+    yield from {
+        "norm/plain": plain(pictures).numpy(),
+        "norm/affine": affine(pictures).numpy(),
+    }.items()
 
 
 def triplets():
@@ -57,4 +60,6 @@ def triplets():
 
 if __name__ == "__main__":
     np.savez_compressed(OUTPUT, **dict([*instance_normalization(), *triplets()]))
-    print(f"{OUTPUT}: {OUTPUT.stat().st_size:,} bytes; TensorFlow {tf.__version__}, addons {tfa.__version__}")
+    print(
+        f"{OUTPUT}: {OUTPUT.stat().st_size:,} bytes; TensorFlow {tf.__version__}, addons {tfa.__version__}"
+    )

@@ -33,12 +33,17 @@ def test_every_loss_distance_and_margin_is_there():
 @pytest.mark.parametrize("case", CASES)
 def test_triplet_losses_and_their_gradients_agree(case):
     _, name, distance, margin = case.split("/")
-    labels, embeddings = tf.constant(GOLDEN["triplet/labels"]), tf.constant(GOLDEN["triplet/embeddings"])
+    labels, embeddings = (
+        tf.constant(GOLDEN["triplet/labels"]),
+        tf.constant(GOLDEN["triplet/embeddings"]),
+    )
     with tf.GradientTape() as tape:
         tape.watch(embeddings)
         loss = triplet_loss(name, DISTANCES[distance](embeddings), labels, float(margin))
     np.testing.assert_allclose(loss, GOLDEN[case], rtol=1e-5, atol=1e-5)
-    np.testing.assert_allclose(tape.gradient(loss, embeddings), GOLDEN[f"{case}/gradient"], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        tape.gradient(loss, embeddings), GOLDEN[f"{case}/gradient"], rtol=1e-4, atol=1e-5
+    )
 
 
 def test_instance_normalization_agrees():
@@ -50,4 +55,6 @@ def test_instance_normalization_with_scale_and_offset_agrees():
     layer = instance_normalization(affine=True)
     layer.build(GOLDEN["norm/pictures"].shape)
     layer.set_weights([GOLDEN["norm/scale"], GOLDEN["norm/offset"]])
-    np.testing.assert_allclose(layer(GOLDEN["norm/pictures"]), GOLDEN["norm/affine"], rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(
+        layer(GOLDEN["norm/pictures"]), GOLDEN["norm/affine"], rtol=1e-5, atol=1e-5
+    )

@@ -31,12 +31,21 @@ def main(argv):
 
 def _kill(system, flags, folder):
     experiment = experiments.prepare(system, folder)
-    length = [f"--steps={flags.steps}", "--epochs=0", f"--checkpoint_every={flags.checkpoint_every}"]
+    length = [
+        f"--steps={flags.steps}",
+        "--epochs=0",
+        f"--checkpoint_every={flags.checkpoint_every}",
+    ]
     count = 0
-    for event in kill_and_compare(experiment.flags(folder, *length), folder / "runs", flags.kills, flags.seed):
+    for event in kill_and_compare(
+        experiment.flags(folder, *length), folder / "runs", flags.kills, flags.seed
+    ):
         if isinstance(event, Killed):
             count += 1
-            print(f"| {system} | {count} | {event.steps_logged} | {event.newest_checkpoint} | |", flush=True)
+            print(
+                f"| {system} | {count} | {event.steps_logged} | {event.newest_checkpoint} | |",
+                flush=True,
+            )
         else:
             print(f"| {system} | | | | byte-identical |", flush=True)
 

@@ -33,10 +33,17 @@ class Killed:
 def start(flags, run_dir):
     """Starts tools/train.py with the list `flags` in a process of its own; its output goes to `<run_dir>.txt`."""
     command = [sys.executable, "tools/train.py", *flags, f"--run_dir={run_dir}"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1"}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+        "CUDA_VISIBLE_DEVICES": "-1",
+    }
     run_dir.parent.mkdir(parents=True, exist_ok=True)
     with open(f"{run_dir}.txt", "a") as output:
-        return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT)
+        return subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT
+        )
 
 
 def train(flags, run_dir):
@@ -70,7 +77,11 @@ def kill_once(flags, run_dir, last_step, rng):
     before = steps_logged(run_dir)
     steps = rng.randint(0, 1 + (last_step - before) // 3)
     process, begun = start(flags, run_dir), time.monotonic()
-    while steps_logged(run_dir) < before + steps and process.poll() is None and time.monotonic() < begun + PATIENCE:
+    while (
+        steps_logged(run_dir) < before + steps
+        and process.poll() is None
+        and time.monotonic() < begun + PATIENCE
+    ):
         time.sleep(POLL)
     time.sleep(rng.uniform(0.0, 0.2 if steps else 8.0))
     process.send_signal(signal.SIGKILL)
@@ -84,7 +95,10 @@ def contents(run_dir):
     """Everything that the newest checkpoint of a run holds: key → bytes."""
     folder = run_dir / "checkpoints" / f"{newest_checkpoint(run_dir):09d}"
     reader = tf.train.load_checkpoint(str(folder / "variables"))
-    return {key: np.asarray(reader.get_tensor(key)).tobytes() for key in reader.get_variable_to_shape_map()}
+    return {
+        key: np.asarray(reader.get_tensor(key)).tobytes()
+        for key in reader.get_variable_to_shape_map()
+    }
 
 
 def differences(run_dir, other):

@@ -36,7 +36,9 @@ def test_equation_1(layer, entities):
     found = layer(entities, mask=MASK)
     assert found.shape == (3, HEADS * DIM)
     for row in (0, 1):
-        np.testing.assert_allclose(found[row], by_loop(layer, entities[row][MASK[row]]), rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(
+            found[row], by_loop(layer, entities[row][MASK[row]]), rtol=1e-5, atol=1e-6
+        )
 
 
 def test_what_is_masked_has_no_say(layer, entities):

@@ -10,7 +10,9 @@ def vectors(rows, width, seed=0):
 
 
 def test_bilinear_is_all_products():
-    np.testing.assert_allclose(bilinear(np.array([[2.0, 3.0]]), np.array([[5.0, 7.0]])), [[10, 14, 15, 21]])
+    np.testing.assert_allclose(
+        bilinear(np.array([[2.0, 3.0]]), np.array([[5.0, 7.0]])), [[10, 14, 15, 21]]
+    )
 
 
 def test_signed_root_by_hand_and_at_zero():
@@ -43,7 +45,9 @@ def test_compact_pooling_keeps_the_inner_product_of_the_full_one():
     expected = (a @ c) * (b @ d)
     found = []
     for seed in range(300):
-        one, other = np.asarray(CompactBilinear(256, seed=seed)([np.stack([a, c]), np.stack([b, d])]))
+        one, other = np.asarray(
+            CompactBilinear(256, seed=seed)([np.stack([a, c]), np.stack([b, d])])
+        )
         found.append(one @ other)
     assert abs(np.mean(found) - expected) < 5 * np.std(found) / np.sqrt(len(found))
 

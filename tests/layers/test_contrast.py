@@ -10,13 +10,17 @@ def _normalized(pictures):
 
 def test_a_picture_of_two_pixels_by_hand():
     # mean 20, centred −10 and 10, norm √200; −10 · 55 / √200 = −38.891
-    np.testing.assert_allclose(_normalized([[[[10.0], [30.0]]]]).ravel(), [-38.891, 38.891], rtol=1e-4)
+    np.testing.assert_allclose(
+        _normalized([[[[10.0], [30.0]]]]).ravel(), [-38.891, 38.891], rtol=1e-4
+    )
 
 
 @pytest.mark.parametrize("contrast, brightness", [(0.1, 0.0), (1.0, 55.0), (0.5, 100.0)])
 def test_brightness_and_contrast_do_not_matter(contrast, brightness):
     pictures = np.random.default_rng(0).uniform(0, 200, (2, 8, 8, 3))
-    np.testing.assert_allclose(_normalized(contrast * pictures + brightness), _normalized(pictures), atol=1e-3)
+    np.testing.assert_allclose(
+        _normalized(contrast * pictures + brightness), _normalized(pictures), atol=1e-3
+    )
 
 
 def test_a_cifar_picture_gets_mean_zero_and_deviation_55_over_root_3072():

@@ -5,7 +5,11 @@ import tensorflow as tf
 
 from tfvse.layers.disout import Disout
 
-MAPS = np.random.default_rng(0).gamma(2.0, size=(3, 20, 20, 8)).astype("float32") * [[[[1]]], [[[5]]], [[[50]]]]
+MAPS = np.random.default_rng(0).gamma(2.0, size=(3, 20, 20, 8)).astype("float32") * [
+    [[[1]]],
+    [[[5]]],
+    [[[50]]],
+]
 
 
 @pytest.mark.parametrize("layer, training", [(Disout(0.5), False), (Disout(0.0), True)])
@@ -16,7 +20,9 @@ def test_it_does_nothing_at_inference_and_at_rate_zero(layer, training):
 def test_it_replaces_the_given_share():
     changed = np.asarray(Disout(0.3, seed=1)(MAPS, training=True)) != MAPS.astype("float32")
     assert changed.mean() == pytest.approx(0.3, abs=0.01)
-    assert changed[0].any(-1).mean() == pytest.approx(1 - 0.7**8, abs=0.03)  # elements, not whole pixels
+    assert changed[0].any(-1).mean() == pytest.approx(
+        1 - 0.7**8, abs=0.03
+    )  # elements, not whole pixels
 
 
 def test_the_new_values_have_the_mean_and_deviation_of_their_example():
@@ -33,7 +39,9 @@ def test_replaced_elements_carry_no_gradient():
     with tf.GradientTape() as tape:
         tape.watch(features)
         found = layer(features, training=True)
-    np.testing.assert_array_equal(tape.gradient(found, features), (found.numpy() == features.numpy()).astype("float32"))
+    np.testing.assert_array_equal(
+        tape.gradient(found, features), (found.numpy() == features.numpy()).astype("float32")
+    )
 
 
 def test_the_same_seed_draws_the_same():
@@ -45,7 +53,9 @@ def test_the_same_seed_draws_the_same():
 
 
 def test_float16_does_not_overflow():
-    found = Disout(0.5, seed=1, dtype="mixed_float16")((MAPS * 100).astype("float16"), training=True)
+    found = Disout(0.5, seed=1, dtype="mixed_float16")(
+        (MAPS * 100).astype("float16"), training=True
+    )
     assert found.dtype == "float16" and np.isfinite(np.asarray(found)).all()
 
 

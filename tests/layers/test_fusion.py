@@ -2,7 +2,13 @@ import keras
 import numpy as np
 import pytest
 
-from tfvse.layers.fusion import FUSIONS, ConditionedFusion, ConvolutionFusion, GridFusion, LocallyConnectedFusion
+from tfvse.layers.fusion import (
+    FUSIONS,
+    ConditionedFusion,
+    ConvolutionFusion,
+    GridFusion,
+    LocallyConnectedFusion,
+)
 
 RNG = np.random.default_rng(0)
 
@@ -32,7 +38,9 @@ def test_convolution_fusion_shares_its_filter():
 
 def test_a_kernel_of_two_also_sees_the_next_channel():
     layer = _built(LocallyConnectedFusion(kernel_size=2), _side_outputs(1, 2, branches=2))
-    layer.set_weights([np.array([[1.0, 2.0, 3.0, 4.0], [1.0, 1.0, 9.0, 9.0]]), np.array([0.5, 0.0])])
+    layer.set_weights(
+        [np.array([[1.0, 2.0, 3.0, 4.0], [1.0, 1.0, 9.0, 9.0]]), np.array([0.5, 0.0])]
+    )
     # element 0: 1·10 + 2·20, its neighbour 3·1 + 4·2, + 0.5 = 61.5; element 1: 1 + 2, beyond the end zeros = 3
     np.testing.assert_allclose(layer([np.float32([[10, 1]]), np.float32([[20, 2]])]), [[61.5, 3.0]])
 
@@ -58,7 +66,9 @@ def test_conditioned_weights_by_hand():
     layer = _built(ConditionedFusion(), _side_outputs(1, 2, branches=2))
     dense = np.zeros((4, 2))
     dense[0, 0], dense[3, 1] = 10, -5
-    layer.set_weights([np.array([[1.0, 2.0], [3.0, 4.0]]), np.zeros(2), dense, np.array([0.0, 1.0])])
+    layer.set_weights(
+        [np.array([[1.0, 2.0], [3.0, 4.0]]), np.zeros(2), dense, np.array([0.0, 1.0])]
+    )
     # side outputs (3, 0) and (0, 4), of length 5: changes 10·3/5 = 6 and −5·4/5 + 1 = −3
     # element 0: (1 + 6)·3 + (2 − 3)·0 = 21; element 1: (3 + 6)·0 + (4 − 3)·4 = 4. Twice as long: the same weights.
     sides = [np.float32([[3, 0], [6, 0]]), np.float32([[0, 4], [0, 8]])]
@@ -72,11 +82,15 @@ def test_conditioned_weights_of_maps_depend_on_their_averages():
     layer.set_weights([*layer.get_weights()[:2], dense, np.zeros(2)])
     pooled = np.concatenate([side.mean((1, 2)) for side in side_outputs], 1)
     change = pooled / np.linalg.norm(pooled, axis=1, keepdims=True) @ dense
-    expected = sum(side * (0.5 + change[:, s, None, None, None]) for s, side in enumerate(side_outputs))
+    expected = sum(
+        side * (0.5 + change[:, s, None, None, None]) for s, side in enumerate(side_outputs)
+    )
     np.testing.assert_allclose(layer(side_outputs), expected, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("name, parameters", [("sum", 0), ("convolution", 4), ("locally_connected", 192 * 4)])
+@pytest.mark.parametrize(
+    "name, parameters", [("sum", 0), ("convolution", 4), ("locally_connected", 192 * 4)]
+)
 def test_parameters_of_three_branches_of_192(name, parameters):
     assert _built(FUSIONS[name](), _side_outputs(2, 192)).count_params() == parameters
 
@@ -84,7 +98,9 @@ def test_parameters_of_three_branches_of_192(name, parameters):
 @pytest.mark.parametrize("name", ["convolution", "locally_connected", "conditioned"])
 def test_fusion_starts_as_the_mean(name):
     side_outputs = [np.abs(x) for x in _side_outputs(2, 5)]
-    np.testing.assert_allclose(FUSIONS[name]()(side_outputs), np.mean(side_outputs, axis=0), rtol=1e-6)
+    np.testing.assert_allclose(
+        FUSIONS[name]()(side_outputs), np.mean(side_outputs, axis=0), rtol=1e-6
+    )
 
 
 @pytest.mark.parametrize("name", FUSIONS)
@@ -98,7 +114,9 @@ def test_locally_connected_fusion_of_maps_agrees_with_numpy():
     layer = _built(LocallyConnectedFusion(activation="sigmoid"), side_outputs)
     kernel, bias = RNG.normal(size=(3, 4, 6, 2)), RNG.normal(size=(3, 4, 6))
     layer.set_weights([kernel, bias])
-    expected = 1 / (1 + np.exp(-(np.einsum("bhwcs,hwcs->bhwc", np.stack(side_outputs, -1), kernel) + bias)))
+    expected = 1 / (
+        1 + np.exp(-(np.einsum("bhwcs,hwcs->bhwc", np.stack(side_outputs, -1), kernel) + bias))
+    )
     np.testing.assert_allclose(layer(side_outputs), expected, rtol=1e-5)
 
 

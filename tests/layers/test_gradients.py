@@ -6,7 +6,9 @@ from tfvse.layers.gradients import reverse_gradient
 
 def test_forwards_nothing_happens():
     x = np.float32([1e-8, -3.3, 1e6])
-    np.testing.assert_array_equal(reverse_gradient(x, 0.7), x)  # equal, not close: nothing is rounded
+    np.testing.assert_array_equal(
+        reverse_gradient(x, 0.7), x
+    )  # equal, not close: nothing is rounded
 
 
 def test_backwards_the_gradient_turns_round():

@@ -4,7 +4,10 @@ from keras import ops
 
 from tfvse.layers.instance import InstanceClassifier
 
-EMBEDDINGS, LABELS = np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32), np.array([5, 1, 5])
+EMBEDDINGS, LABELS = (
+    np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32),
+    np.array([5, 1, 5]),
+)
 
 
 def losses(layer):

@@ -36,7 +36,9 @@ def test_affine_adds_a_scale_and_an_offset(affine, weights):
 
 
 def test_a_channel_of_one_value_becomes_zero():
-    np.testing.assert_allclose(instance_normalization()(np.full((1, 4, 4, 2), 9.0, "float32")), 0, atol=1e-4)
+    np.testing.assert_allclose(
+        instance_normalization()(np.full((1, 4, 4, 2), 9.0, "float32")), 0, atol=1e-4
+    )
 
 
 def test_float16_pictures_are_normalised_in_float32():

@@ -24,7 +24,9 @@ def test_gradient_counts_how_often_a_pixel_is_shown():
     with tf.GradientTape() as tape:
         tape.watch(pictures)
         total = tf.reduce_sum(ReflectionPadding2D(1)(pictures))
-    np.testing.assert_array_equal(tape.gradient(total, pictures)[0, :, :, 0], [[1, 3, 1], [3, 9, 3], [1, 3, 1]])
+    np.testing.assert_array_equal(
+        tape.gradient(total, pictures)[0, :, :, 0], [[1, 3, 1], [3, 9, 3], [1, 3, 1]]
+    )
 
 
 def test_one_graph_pads_every_size():
@@ -49,7 +51,9 @@ def test_negative_padding_is_refused():
         ReflectionPadding2D(-1)
 
 
-@pytest.mark.parametrize("size, expected", [(1, [0, 0, 0, 0, 0]), (2, [0, 1, 0, 1, 0]), (3, [0, 1, 2, 1, 0])])
+@pytest.mark.parametrize(
+    "size, expected", [(1, [0, 0, 0, 0, 0]), (2, [0, 1, 0, 1, 0]), (3, [0, 1, 2, 1, 0])]
+)
 def test_mirrored_indices(size, expected):
     np.testing.assert_array_equal(mirrored_indices(size, 5), expected)
 
@@ -65,5 +69,7 @@ def test_pad_to_multiple_keeps_the_picture_and_mirrors_the_rest(height, width, s
 
 
 def test_pad_to_multiple_in_a_graph_with_open_sizes():
-    pad = tf.function(lambda x: pad_to_multiple(x, 4, 16), input_signature=[tf.TensorSpec((1, None, None, 3))])
+    pad = tf.function(
+        lambda x: pad_to_multiple(x, 4, 16), input_signature=[tf.TensorSpec((1, None, None, 3))]
+    )
     assert pad(tf.zeros((1, 17, 5, 3))).shape == (1, 20, 16, 3)

@@ -7,7 +7,9 @@ import pytest
 from tfvse.layers.text import MaskedMax, MaskedMean
 
 # Two texts of at most three words of two numbers; the second has one word, the third none.
-WORDS = np.array([[[1, -1], [3, -5], [2, -3]], [[-4, 2], [9, 9], [9, 9]], [[7, 7], [8, 8], [9, 9]]], np.float32)
+WORDS = np.array(
+    [[[1, -1], [3, -5], [2, -3]], [[-4, 2], [9, 9], [9, 9]], [[7, 7], [8, 8], [9, 9]]], np.float32
+)
 MASK = np.array([[1, 1, 1], [1, 0, 0], [0, 0, 0]], bool)
 
 
@@ -35,7 +37,9 @@ def test_against_numpy(layer, oracle):
     np.testing.assert_allclose(layer()(words, mask=mask), expected, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras' saving with NumPy 2
+@pytest.mark.filterwarnings(
+    "ignore:__array__ implementation:DeprecationWarning"
+)  # Keras' saving with NumPy 2
 @pytest.mark.parametrize("layer", [MaskedMean, MaskedMax])
 def test_takes_the_mask_of_an_embedding_and_stops_it(layer, tmp_path):
     tokens = keras.Input([3], dtype="int32")
@@ -46,7 +50,9 @@ def test_takes_the_mask_of_an_embedding_and_stops_it(layer, tmp_path):
     texts = np.array([[1, 0, 0], [2, 2, 0], [0, 0, 0]])
     np.testing.assert_allclose(model(texts), [[1, 2], [3, 0], [0, 0]])
     model.save(tmp_path / "model.keras")
-    np.testing.assert_array_equal(keras.models.load_model(tmp_path / "model.keras")(texts), model(texts))
+    np.testing.assert_array_equal(
+        keras.models.load_model(tmp_path / "model.keras")(texts), model(texts)
+    )
 
 
 def test_no_gradient_reaches_padding():
@@ -57,4 +63,8 @@ def test_no_gradient_reaches_padding():
         tape.watch(words)
         pooled = MaskedMean()(words, mask=MASK) + MaskedMax()(words, mask=MASK)
     gradient = tape.gradient(pooled, words).numpy()
-    assert np.isfinite(gradient).all() and not gradient[~MASK].any() and gradient[MASK].any(axis=-1).any()
+    assert (
+        np.isfinite(gradient).all()
+        and not gradient[~MASK].any()
+        and gradient[MASK].any(axis=-1).any()
+    )

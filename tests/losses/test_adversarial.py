@@ -4,10 +4,14 @@ import pytest
 from tfvse.losses.adversarial import FAKE, REAL, cross_entropy, least_squares
 
 
-@pytest.mark.parametrize("label, expected", [(REAL, [1.0, 0.25, 0.0, 1.0]), (FAKE, [0.0, 0.25, 1.0, 4.0])])
+@pytest.mark.parametrize(
+    "label, expected", [(REAL, [1.0, 0.25, 0.0, 1.0]), (FAKE, [0.0, 0.25, 1.0, 4.0])]
+)
 def test_by_hand(label, expected):
     # (0-1)², (½-1)², (1-1)², (2-1)² and 0², ½², 1², 2²
-    np.testing.assert_allclose(least_squares(np.array([0.0, 0.5, 1.0, 2.0], "float32"), label), expected)
+    np.testing.assert_allclose(
+        least_squares(np.array([0.0, 0.5, 1.0, 2.0], "float32"), label), expected
+    )
 
 
 def test_a_perfect_discriminator_costs_nothing_and_its_generator_everything():

@@ -17,7 +17,9 @@ def test_values_by_hand():
 @pytest.mark.parametrize("constant", [-50, 3, 1000])
 def test_a_constant_added_to_all_logits_changes_nothing(constant):
     logits = np.random.default_rng(0).normal(size=(3, 5)).astype("float32")
-    np.testing.assert_allclose(_loss(logits + np.float32(constant), [0, 1, 4]), _loss(logits, [0, 1, 4]), atol=2e-4)
+    np.testing.assert_allclose(
+        _loss(logits + np.float32(constant), [0, 1, 4]), _loss(logits, [0, 1, 4]), atol=2e-4
+    )
 
 
 def test_huge_logits_stay_finite():

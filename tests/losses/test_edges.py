@@ -20,7 +20,9 @@ def test_what_the_detector_finds_beyond_the_truth_is_ignored():
 def test_edges_weigh_alpha_and_ignored_pixels_nothing():
     # All logits are 0, so that each pixel costs log 2: 9 · 1 edge + 1 · 2 others, in either of two pictures.
     labels = np.array([[[1, 0, 0, 2]]] * 2)
-    assert float(weighted_cross_entropy(tf.zeros([2, 1, 4]), labels, 9.0, 1.0)) == pytest.approx(11 * LOG2)
+    assert float(weighted_cross_entropy(tf.zeros([2, 1, 4]), labels, 9.0, 1.0)) == pytest.approx(
+        11 * LOG2
+    )
 
 
 @pytest.mark.parametrize("label", [0, 1, 2])
@@ -37,7 +39,9 @@ def test_the_gradient_is_equation_3_5(label):
 def test_balanced_weights_are_counted_in_each_picture():
     # First picture: 1 edge, 3 others, β = 3/4: 1 · 3/4 + 3 · 1/4 = 3/2. Second: 2, 2 and 2 · 1/2 + 2 · 1/2 = 2.
     labels = np.array([[[1, 0, 0, 0, 2]], [[1, 1, 0, 0, 2]]])
-    assert float(balanced_cross_entropy(tf.zeros([2, 1, 5]), labels)) == pytest.approx((1.5 + 2) / 2 * LOG2)
+    assert float(balanced_cross_entropy(tf.zeros([2, 1, 5]), labels)) == pytest.approx(
+        (1.5 + 2) / 2 * LOG2
+    )
 
 
 @pytest.mark.parametrize("label", [0, 1, 2])

@@ -12,7 +12,11 @@ CLASSIFIER = np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 1.0]], np.float32)
 def random_inputs(seed=0, classes=7, batch=4, dim=3):
     rng = np.random.default_rng(seed)
     embeddings, classifier = rng.normal(size=(batch, dim)), rng.normal(size=(classes, dim))
-    return embeddings.astype(np.float32), classifier.astype(np.float32), rng.integers(0, classes, batch)
+    return (
+        embeddings.astype(np.float32),
+        classifier.astype(np.float32),
+        rng.integers(0, classes, batch),
+    )
 
 
 def sampled(embeddings, classifier, labels, drawn):
@@ -43,7 +47,9 @@ def test_all_classes_drawn_are_the_full_softmax():
     embeddings, classifier, labels = random_inputs()
     full = instance_loss(*map(ops.convert_to_tensor, (embeddings, classifier, labels)))
     drawn = np.random.default_rng(1).permutation(len(classifier))
-    np.testing.assert_allclose(sampled(embeddings, classifier, labels, drawn), ops.convert_to_numpy(full), rtol=1e-5)
+    np.testing.assert_allclose(
+        sampled(embeddings, classifier, labels, drawn), ops.convert_to_numpy(full), rtol=1e-5
+    )
 
 
 def test_the_sum_over_the_classes_is_estimated_without_bias():
@@ -56,7 +62,12 @@ def test_the_sum_over_the_classes_is_estimated_without_bias():
 
 
 def test_indistinguishable_classes_cost_the_logarithm_of_their_number():
-    found = sampled(np.ones((2, 3), np.float32), np.ones((100, 3), np.float32), np.array([3, 8]), np.arange(20, 60))
+    found = sampled(
+        np.ones((2, 3), np.float32),
+        np.ones((100, 3), np.float32),
+        np.array([3, 8]),
+        np.arange(20, 60),
+    )
     np.testing.assert_allclose(found, np.log(2 + 40 * 100 / 40), rtol=1e-5)
 
 
@@ -68,7 +79,9 @@ def test_gradients_are_finite_differences(drawn):
     def loss(matrix):
         if drawn is None:
             return ops.sum(instance_loss(tf.constant(embeddings), matrix, labels))
-        return ops.sum(sampled_instance_loss(tf.constant(embeddings), matrix, labels, labels, np.array(drawn)))
+        return ops.sum(
+            sampled_instance_loss(tf.constant(embeddings), matrix, labels, labels, np.array(drawn))
+        )
 
     variable = tf.Variable(classifier)
     with tf.GradientTape() as tape:
@@ -87,7 +100,9 @@ def test_only_the_rows_of_the_sample_have_a_gradient():
     embeddings, classifier, labels = random_inputs(classes=50)
     variable, drawn = tf.Variable(classifier), tf.constant([1, 2, 3], tf.int64)
     with tf.GradientTape() as tape:
-        loss = ops.sum(sampled_instance_loss(tf.constant(embeddings), variable, labels, labels, drawn))
+        loss = ops.sum(
+            sampled_instance_loss(tf.constant(embeddings), variable, labels, labels, drawn)
+        )
     gradient = tape.gradient(loss, variable)
     assert isinstance(gradient, tf.IndexedSlices)
     assert set(gradient.indices.numpy()) == {1, 2, 3, *labels}

@@ -27,7 +27,9 @@ def random_pairs(seed, batch=7):
 def test_cosine_similarities_by_hand():
     # (3, 4)·(4, 3) / 25 = 24 / 25; (3, 4)·(-3, -4) / 25 = -1; the zero vector has no direction.
     found = ops.convert_to_numpy(
-        ranking.cosine_similarities(ops.array([[3.0, 4.0]]), ops.array([[4.0, 3.0], [-3.0, -4.0], [0.0, 0.0]]))
+        ranking.cosine_similarities(
+            ops.array([[3.0, 4.0]]), ops.array([[4.0, 3.0], [-3.0, -4.0], [0.0, 0.0]])
+        )
     )
     np.testing.assert_allclose(found, [[0.96, -1.0, 0.0]], atol=1e-6)
 
@@ -77,7 +79,9 @@ def test_more_negatives_than_the_batch_has_are_all_of_them():
 def test_top_k_hinge_equals_a_sorted_loop(seed, k, margin):
     similarities, positives = random_pairs(seed)
     found = ranking.top_k_hinge(ops.array(similarities), ops.array(positives), margin, k)
-    np.testing.assert_allclose(ops.convert_to_numpy(found), naive_hinge(similarities, positives, margin, k), atol=1e-5)
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(found), naive_hinge(similarities, positives, margin, k), atol=1e-5
+    )
 
 
 def test_collapsed_embedding_costs_exactly_the_margins():
@@ -112,7 +116,9 @@ def test_gradient_equals_finite_differences(name):
     for i, j in [(0, 0), (2, 5), (6, 1), (4, 4)]:
         step = np.zeros_like(similarities)
         step[i, j] = 1e-3
-        slope = (total(ops.array(similarities + step)) - total(ops.array(similarities - step))) / 2e-3
+        slope = (
+            total(ops.array(similarities + step)) - total(ops.array(similarities - step))
+        ) / 2e-3
         np.testing.assert_allclose(gradient[i, j], slope, atol=2e-2)
 
 
@@ -125,7 +131,9 @@ def test_distances_by_hand():
     np.testing.assert_allclose(found, np.abs(LINE - LINE.T), atol=1e-5)
     squared = ops.convert_to_numpy(ranking.euclidean_distances(ops.array(LINE), squared=True))
     np.testing.assert_allclose(squared, np.abs(LINE - LINE.T) ** 2, atol=1e-4)
-    angles = ops.convert_to_numpy(ranking.cosine_distances(ops.array([[2.0, 0.0], [0.0, 3.0], [-1.0, 0.0]])))
+    angles = ops.convert_to_numpy(
+        ranking.cosine_distances(ops.array([[2.0, 0.0], [0.0, 3.0], [-1.0, 0.0]]))
+    )
     np.testing.assert_allclose(angles, [[0, 1, 2], [1, 0, 1], [2, 1, 0]], atol=1e-6)
 
 
@@ -173,6 +181,10 @@ def test_bi_rank_loss_by_hand():
 
 def test_bi_rank_loss_without_its_second_term_is_the_bidirectional_one():
     rng = np.random.default_rng(0)
-    cross, within, positives = rng.uniform(-1, 1, (9, 9)), rng.uniform(-1, 1, (9, 9)), np.eye(9, dtype=bool)
+    cross, within, positives = (
+        rng.uniform(-1, 1, (9, 9)),
+        rng.uniform(-1, 1, (9, 9)),
+        np.eye(9, dtype=bool),
+    )
     found = ranking.bi_rank_loss(cross, within, positives, 0.2, 4, 1.0, 0.0)
     np.testing.assert_allclose(found, ranking.top_k_hinge(cross, positives, 0.2, 4), rtol=1e-6)

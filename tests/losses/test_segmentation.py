@@ -25,7 +25,12 @@ def test_no_gradient_comes_from_void():
 @pytest.mark.parametrize("scale", [1, 1e4])
 def test_it_is_the_negative_logarithm_of_the_softmax(scale):
     rng = np.random.default_rng(1)
-    logits, labels = scale * rng.normal(size=(2, 3, 4, 5)).astype("float32"), rng.integers(0, 5, (2, 3, 4))
+    logits, labels = (
+        scale * rng.normal(size=(2, 3, 4, 5)).astype("float32"),
+        rng.integers(0, 5, (2, 3, 4)),
+    )
     shifted = logits.astype("float64") - logits.max(-1, keepdims=True)
-    expected = np.log(np.exp(shifted).sum(-1)) - np.take_along_axis(shifted, labels[..., None], -1)[..., 0]
+    expected = (
+        np.log(np.exp(shifted).sum(-1)) - np.take_along_axis(shifted, labels[..., None], -1)[..., 0]
+    )
     np.testing.assert_allclose(pixel_cross_entropy(logits, labels), expected, rtol=1e-4, atol=1e-5)

@@ -7,7 +7,9 @@ import numpy as np
 
 def orders(scores):
     """Every ranking (list of columns, best first) that agrees with the scores of one query; all are equally likely."""
-    groups = [np.flatnonzero(scores == value).tolist() for value in sorted(set(scores), reverse=True)]
+    groups = [
+        np.flatnonzero(scores == value).tolist() for value in sorted(set(scores), reverse=True)
+    ]
     for parts in itertools.product(*(itertools.permutations(group) for group in groups)):
         yield [column for part in parts for column in part]
 
@@ -33,11 +35,16 @@ def full_matrix(scores, positives, ks=(1, 5, 10)):
     """
     rank = np.empty(scores.shape, int)
     np.put_along_axis(
-        rank, np.argsort(-scores, axis=1, kind="stable"), np.arange(1, scores.shape[1] + 1)[None, :], axis=1
+        rank,
+        np.argsort(-scores, axis=1, kind="stable"),
+        np.arange(1, scores.shape[1] + 1)[None, :],
+        axis=1,
     )
     ranks = [np.sort(row[list(own)]) for row, own in zip(rank, positives, strict=True)]
     first = np.array([own[0] for own in ranks])
-    precision = [np.sum(np.arange(1, len(own) + 1) / own * (own <= len(own))) / len(own) for own in ranks]
+    precision = [
+        np.sum(np.arange(1, len(own) + 1) / own * (own <= len(own))) / len(own) for own in ranks
+    ]
     return {
         **{f"R@{k}": 100 * np.mean(first <= k) for k in ks},
         "median_rank": np.median(first),

@@ -10,7 +10,9 @@ from tfvse.metrics.recall import recall_at_k
 
 
 def ap(scores, positives):
-    return average_precision_at_r(rank_positives(np.atleast_2d(scores), np.atleast_2d(positives)))[0]
+    return average_precision_at_r(rank_positives(np.atleast_2d(scores), np.atleast_2d(positives)))[
+        0
+    ]
 
 
 def test_by_hand_without_ties():
@@ -33,7 +35,9 @@ def test_perfect_and_hopeless():
 @given(tied_queries())
 def test_expectation_equals_mean_over_all_orders(query):
     scores, positives = query
-    expected = oracles.mean_over_orders(scores, lambda order: oracles.average_precision_at_r(order, positives))
+    expected = oracles.mean_over_orders(
+        scores, lambda order: oracles.average_precision_at_r(order, positives)
+    )
     assert ap(scores, positives) == pytest.approx(expected)
 
 
@@ -51,7 +55,9 @@ def test_queries_with_different_numbers_of_positives():
 
 def test_average_precision_by_hand():
     # Right answers at ranks 1 and 3 of 4: (1/1 + 2/3) / 2.
-    assert average_precision(np.array([0.9, 0.8, 0.7, 0.1]), [1, 0, 1, 0]) == pytest.approx((1 + 2 / 3) / 2)
+    assert average_precision(np.array([0.9, 0.8, 0.7, 0.1]), [1, 0, 1, 0]) == pytest.approx(
+        (1 + 2 / 3) / 2
+    )
 
 
 def test_average_precision_of_tied_scores_is_the_share_of_positives():

@@ -21,7 +21,9 @@ def test_captions_of_one_picture_are_drawn_together():
     # Five copies of every result say no more than one does.
     values = np.random.default_rng(0).standard_normal((100, 1))
     alone = bootstrap.replicates(values, np.arange(100), 50, seed=2)
-    copies = bootstrap.replicates(np.repeat(values, 5, axis=0), np.repeat(np.arange(100), 5), 50, seed=2)
+    copies = bootstrap.replicates(
+        np.repeat(values, 5, axis=0), np.repeat(np.arange(100), 5), 50, seed=2
+    )
     np.testing.assert_allclose(alone, copies)
 
 

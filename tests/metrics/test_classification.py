@@ -20,7 +20,9 @@ def test_by_hand():
 
 def test_equal_scores_are_chance_even_when_one_class_rules():
     # Eight of ten examples are of class 0; the class that an argmax would pick must not earn 20 % error. 1 - 1/4.
-    confusion = classification.confusion_matrix(classification.predictions(np.zeros((10, 4))), [0] * 8 + [1, 2])
+    confusion = classification.confusion_matrix(
+        classification.predictions(np.zeros((10, 4))), [0] * 8 + [1, 2]
+    )
     assert classification.error_rate(confusion) == 0.75
 
 
@@ -53,5 +55,7 @@ def test_without_ties_it_is_the_argmax(seed):
     generator = np.random.default_rng(seed)
     scores, labels = generator.standard_normal((30, 5)), generator.integers(0, 5, 30)
     confusion = classification.confusion_matrix(classification.predictions(scores), labels)
-    assert classification.error_rate(confusion) == pytest.approx(np.mean(scores.argmax(1) != labels))
+    assert classification.error_rate(confusion) == pytest.approx(
+        np.mean(scores.argmax(1) != labels)
+    )
     assert confusion.sum() == pytest.approx(30)

@@ -31,7 +31,11 @@ SMALL = {"count": 3, "max_distance": 0.15}
 # (4, 0) has none; the edge (4, 2) is 1.41 from (3, 3), too far.
 EDGES = picture({(1, 1): 255, (1, 2): 255, (3, 4): 128, (4, 2): 100})
 ANNOTATIONS = [drawn((1, 0), (1, 1)), drawn((3, 3), (4, 0))]
-COUNTS = [[3, 4, 3, 4], [3, 4, 3, 3], [2, 4, 2, 2]]  # at 1/4 all edges, at 1/2 not (4, 2), at 3/4 those of row 1
+COUNTS = [
+    [3, 4, 3, 4],
+    [3, 4, 3, 3],
+    [2, 4, 2, 2],
+]  # at 1/4 all edges, at 1/2 not (4, 2), at 3/4 those of row 1
 
 
 def test_five_by_five_by_hand():
@@ -75,7 +79,10 @@ def test_the_nearer_edge_gets_the_partner():
 def test_as_many_pairs_as_a_dense_assignment_finds():
     rng = np.random.default_rng(0)
     for _ in range(20):
-        edge_map, annotation = 255 * (rng.random((12, 17)) < 0.3).astype(np.uint8), rng.random((12, 17)) < 0.2
+        edge_map, annotation = (
+            255 * (rng.random((12, 17)) < 0.3).astype(np.uint8),
+            rng.random((12, 17)) < 0.2,
+        )
         reach = rng.uniform(1, 3)
         pairs = np.argwhere(edge_map)[:, None] - np.argwhere(annotation)
         near = np.hypot(*np.moveaxis(pairs, -1, 0)) <= reach
@@ -95,10 +102,15 @@ def test_a_perfect_map_is_right_at_every_threshold():
 def test_turned_and_mirrored_pictures_count_the_same():
     # The matching's size is unique; of one annotator, what is right is as much as what is found.
     rng = np.random.default_rng(1)
-    edge_map, annotation = rng.integers(0, 256, (20, 20), dtype=np.uint8), rng.random((20, 20)) < 0.2
+    edge_map, annotation = (
+        rng.integers(0, 256, (20, 20), dtype=np.uint8),
+        rng.random((20, 20)) < 0.2,
+    )
     expected = edges.counts(edge_map, [annotation], 9, 0.1, thin=False)
     for turn in (np.fliplr, np.flipud, np.transpose, np.rot90):
-        np.testing.assert_array_equal(edges.counts(turn(edge_map), [turn(annotation)], 9, 0.1, thin=False), expected)
+        np.testing.assert_array_equal(
+            edges.counts(turn(edge_map), [turn(annotation)], 9, 0.1, thin=False), expected
+        )
 
 
 def test_nothing_marked_and_nothing_drawn():

@@ -6,7 +6,10 @@ from tfvse.metrics import generation
 
 def test_l1_by_hand():
     # Differences 0.5 in the first picture, 0 and 2 in halves of the second.
-    pictures, others = np.zeros((2, 1, 2, 1), np.float32), np.array([[[[0.5], [-0.5]]], [[[0.0], [2.0]]]], np.float32)
+    pictures, others = (
+        np.zeros((2, 1, 2, 1), np.float32),
+        np.array([[[[0.5], [-0.5]]], [[[0.0], [2.0]]]], np.float32),
+    )
     np.testing.assert_allclose(generation.l1(pictures, others), [0.5, 1.0])
 
 
@@ -22,4 +25,6 @@ def test_psnr_does_not_wrap_bytes():
 
 
 def test_psnr_of_equal_pictures_is_finite():
-    assert generation.psnr(np.zeros((1, 2, 2, 3), np.uint8), np.zeros((1, 2, 2, 3), np.uint8))[0] == pytest.approx(100)
+    assert generation.psnr(np.zeros((1, 2, 2, 3), np.uint8), np.zeros((1, 2, 2, 3), np.uint8))[
+        0
+    ] == pytest.approx(100)

@@ -18,7 +18,8 @@ def test_merged_blocks_equal_one_block():
     positives = np.arange(7)[:, None]
     whole = ranks_lib.rank_positives(scores, positives)
     parts = ranks_lib.merge(
-        ranks_lib.rank_positives(scores[rows], positives[rows]) for rows in (slice(0, 3), slice(3, 7))
+        ranks_lib.rank_positives(scores[rows], positives[rows])
+        for rows in (slice(0, 3), slice(3, 7))
     )
     np.testing.assert_array_equal(parts.above, whole.above)
     np.testing.assert_array_equal(parts.tied, whole.tied)
@@ -26,7 +27,10 @@ def test_merged_blocks_equal_one_block():
 
 def test_chance_equals_equal_scores():
     positives = np.array([[0, 3], [2, -1]])
-    guess, equal = ranks_lib.chance(positives, 5), ranks_lib.rank_positives(np.ones((2, 5)), positives)
+    guess, equal = (
+        ranks_lib.chance(positives, 5),
+        ranks_lib.rank_positives(np.ones((2, 5)), positives),
+    )
     np.testing.assert_array_equal(guess.above, equal.above)
     np.testing.assert_array_equal(guess.tied, equal.tied)
 

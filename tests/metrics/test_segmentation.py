@@ -22,7 +22,9 @@ def test_confusion_by_hand():
 
 
 def test_iou_by_hand():
-    np.testing.assert_allclose(metrics.intersection_over_union(CONFUSION), [2 / 3, 1 / 3, 0, np.nan])
+    np.testing.assert_allclose(
+        metrics.intersection_over_union(CONFUSION), [2 / 3, 1 / 3, 0, np.nan]
+    )
     assert metrics.mean_iou(CONFUSION) == pytest.approx((2 / 3 + 1 / 3 + 0) / 3)
 
 
@@ -49,7 +51,9 @@ def test_what_is_predicted_at_void_changes_nothing(maps, other):
     truth, predicted = np.minimum(maps, 3)
     truth[::2] = 255
     changed = np.where(truth == 255, other, predicted)
-    assert (metrics.confusion_matrix(predicted, truth, 4) == metrics.confusion_matrix(changed, truth, 4)).all()
+    assert (
+        metrics.confusion_matrix(predicted, truth, 4) == metrics.confusion_matrix(changed, truth, 4)
+    ).all()
 
 
 def test_many_matrices_at_once():
@@ -60,12 +64,18 @@ def test_many_matrices_at_once():
 
 def test_nothing_but_void_has_no_number():
     empty = metrics.confusion_matrix([[0]], [[255]], 2)
-    assert np.isnan([metrics.mean_iou(empty), metrics.pixel_accuracy(empty), metrics.class_accuracy(empty)]).all()
+    assert np.isnan(
+        [metrics.mean_iou(empty), metrics.pixel_accuracy(empty), metrics.class_accuracy(empty)]
+    ).all()
 
 
 @pytest.mark.parametrize(
     "predicted, labels, words",
-    [([[2]], [[0]], "prediction has labels in 2"), ([[0]], [[7]], "truth has labels in 7"), ([[0, 0]], [[0]], "truth")],
+    [
+        ([[2]], [[0]], "prediction has labels in 2"),
+        ([[0]], [[7]], "truth has labels in 7"),
+        ([[0, 0]], [[0]], "truth"),
+    ],
 )
 def test_numbers_outside_the_classes_are_refused(predicted, labels, words):
     with pytest.raises(ValueError, match=words):

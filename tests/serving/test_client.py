@@ -10,7 +10,11 @@ from tfvse.serving.client import Client, ServingError
 
 @pytest.fixture(params=["grpc", "rest"])
 def address(request, server):
-    return f"127.0.0.1:{server.grpc_port}" if request.param == "grpc" else f"http://127.0.0.1:{server.rest_port}"
+    return (
+        f"127.0.0.1:{server.grpc_port}"
+        if request.param == "grpc"
+        else f"http://127.0.0.1:{server.rest_port}"
+    )
 
 
 @pytest.fixture
@@ -19,10 +23,17 @@ def client(address):
 
 
 def test_embeddings_are_the_networks(client):
-    texts, pictures = ["a red dog", "Zürich", ""], [fakes.picture(1), fakes.picture(9, 5, 70, jpeg=True)]
+    texts, pictures = (
+        ["a red dog", "Zürich", ""],
+        [fakes.picture(1), fakes.picture(9, 5, 70, jpeg=True)],
+    )
     _, system = fakes.exported()
-    np.testing.assert_allclose(client.encode_text(texts)["latent"], system.embed_text(texts), atol=1e-5)
-    np.testing.assert_allclose(client.encode_image(pictures)["latent"], system.embed_image(pictures), atol=1e-5)
+    np.testing.assert_allclose(
+        client.encode_text(texts)["latent"], system.embed_text(texts), atol=1e-5
+    )
+    np.testing.assert_allclose(
+        client.encode_image(pictures)["latent"], system.embed_image(pictures), atol=1e-5
+    )
     np.testing.assert_allclose(client.embed(pictures), system.embed_image(pictures), atol=1e-5)
 
 
@@ -43,12 +54,18 @@ def test_search_by_image_answers_texts_and_their_pictures(client):
 def test_classify_sorts_by_probability(client):
     classes, probabilities = client.classify(fakes.picture(3))
     assert sorted(classes) == ["bird", "cat", "dog"]
-    assert probabilities.sum() == pytest.approx(1) and list(probabilities) == sorted(probabilities, reverse=True)
+    assert probabilities.sum() == pytest.approx(1) and list(probabilities) == sorted(
+        probabilities, reverse=True
+    )
 
 
 @pytest.mark.parametrize("direction", ["a_to_b", "b_to_a"])
 def test_a_translated_picture_is_a_png_of_the_same_size(client, direction):
-    assert tf.io.decode_png(client.translate(fakes.picture(4, 9, 14), direction)).shape == (9, 14, 3)
+    assert tf.io.decode_png(client.translate(fakes.picture(4, 9, 14), direction)).shape == (
+        9,
+        14,
+        3,
+    )
 
 
 def test_a_version_can_be_named(address):
@@ -63,19 +80,51 @@ def refused(code, match, call, *arguments):
 
 
 def test_what_is_not_there_is_said(address):
-    refused("NOT_FOUND", "no model 'emoji'; this server has fake", Client(address, "emoji").search, "dog")
-    refused("NOT_FOUND", "no version 7 of fake; version 1 is loaded", Client(address, "fake", 7).search, "dog")
+    refused(
+        "NOT_FOUND",
+        "no model 'emoji'; this server has fake",
+        Client(address, "emoji").search,
+        "dog",
+    )
+    refused(
+        "NOT_FOUND",
+        "no version 7 of fake; version 1 is loaded",
+        Client(address, "fake", 7).search,
+        "dog",
+    )
 
 
 def test_a_bad_call_is_one_sentence(client):
     predict = client.predict
-    refused("INVALID_ARGUMENT", "no signature 'paint'; fake has classify", predict, "paint", {"image": [b""]})
-    refused("INVALID_ARGUMENT", "no input 'picture'; there are image", predict, "embed", {"picture": [b""]})
+    refused(
+        "INVALID_ARGUMENT",
+        "no signature 'paint'; fake has classify",
+        predict,
+        "paint",
+        {"image": [b""]},
+    )
+    refused(
+        "INVALID_ARGUMENT",
+        "no input 'picture'; there are image",
+        predict,
+        "embed",
+        {"picture": [b""]},
+    )
     refused("INVALID_ARGUMENT", "input 'k' is missing", predict, "search", {"text": ["dog"]})
-    refused("INVALID_ARGUMENT", "input 'text'", predict, "search", {"text": [1.5], "k": np.int32(1)})
-    refused("INVALID_ARGUMENT", "input 'k'", predict, "search", {"text": ["dog"], "k": np.float32(1.5)})
+    refused(
+        "INVALID_ARGUMENT", "input 'text'", predict, "search", {"text": [1.5], "k": np.int32(1)}
+    )
+    refused(
+        "INVALID_ARGUMENT", "input 'k'", predict, "search", {"text": ["dog"], "k": np.float32(1.5)}
+    )
     k_in_a_list = {"text": ["dog"], "k": np.array([1], np.int32)}
-    refused("INVALID_ARGUMENT", r"input 'k' has shape \[1\], must be \[\]", predict, "search", k_in_a_list)
+    refused(
+        "INVALID_ARGUMENT",
+        r"input 'k' has shape \[1\], must be \[\]",
+        predict,
+        "search",
+        k_in_a_list,
+    )
     refused("INVALID_ARGUMENT", "holds 17 items, at most 16", client.encode_text, ["dog"] * 17)
 
 
@@ -86,7 +135,10 @@ def test_a_bad_call_is_one_sentence(client):
         (b"GIF89a", "not a JPEG or PNG"),
         (fakes.picture(0)[:-40], "Invalid PNG"),
         (fakes.picture(0, jpeg=True)[:200], "JPEG"),
-        (fakes.picture(0)[:16] + b"\0\0\xea\x60" * 2 + fakes.picture(0)[24:], "60000 by 60000 pixels"),
+        (
+            fakes.picture(0)[:16] + b"\0\0\xea\x60" * 2 + fakes.picture(0)[24:],
+            "60000 by 60000 pixels",
+        ),
     ],
 )
 def test_a_bad_picture_is_one_sentence_and_the_server_goes_on(client, picture, match):

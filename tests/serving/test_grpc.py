@@ -43,11 +43,16 @@ def test_the_answer_names_model_version_and_signature(prediction):
 
 
 def test_outputs_can_be_filtered(prediction):
-    request = warmup.predict_request("fake", "search", {"text": np.array(["dog"], object), "k": np.int32(1)})
+    request = warmup.predict_request(
+        "fake", "search", {"text": np.array(["dog"], object), "k": np.int32(1)}
+    )
     request.output_filter.append("ids")
     assert list(prediction.Predict(request, timeout=10).outputs) == ["ids"]
     request.output_filter.append("colours")
-    assert refused(prediction.Predict, request) == ("INVALID_ARGUMENT", "no output 'colours'; there are ids, scores")
+    assert refused(prediction.Predict, request) == (
+        "INVALID_ARGUMENT",
+        "no output 'colours'; there are ids, scores",
+    )
 
 
 def test_a_small_message_that_declares_a_huge_tensor_is_refused(prediction):
@@ -68,7 +73,10 @@ def test_a_tensor_of_no_known_kind_is_refused(prediction):
     request = predict_pb2.PredictRequest()
     request.CopyFrom(encode_text("dog"))
     request.inputs["text"].dtype = 77
-    assert refused(prediction.Predict, request) == ("INVALID_ARGUMENT", "input 'text' is 77, must be string")
+    assert refused(prediction.Predict, request) == (
+        "INVALID_ARGUMENT",
+        "input 'text' is 77, must be string",
+    )
 
 
 def test_a_message_over_the_limit_is_refused(prediction):
@@ -79,9 +87,15 @@ def test_a_message_over_the_limit_is_refused(prediction):
 def test_examples_are_not_taken(prediction):
     from tensorflow_serving.apis import classification_pb2, inference_pb2, regression_pb2
 
-    assert refused(prediction.Classify, classification_pb2.ClassificationRequest())[0] == "UNIMPLEMENTED"
+    assert (
+        refused(prediction.Classify, classification_pb2.ClassificationRequest())[0]
+        == "UNIMPLEMENTED"
+    )
     assert refused(prediction.Regress, regression_pb2.RegressionRequest())[0] == "UNIMPLEMENTED"
-    assert refused(prediction.MultiInference, inference_pb2.MultiInferenceRequest())[0] == "UNIMPLEMENTED"
+    assert (
+        refused(prediction.MultiInference, inference_pb2.MultiInferenceRequest())[0]
+        == "UNIMPLEMENTED"
+    )
 
 
 def test_metadata_lists_the_signatures(prediction):

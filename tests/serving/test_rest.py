@@ -20,25 +20,48 @@ def call(server, method, path, body=None, headers=()):
 
 
 def predict(server, body):
-    return call(server, "POST", "/v1/models/fake:predict", body if isinstance(body, bytes) else json.dumps(body))
+    return call(
+        server,
+        "POST",
+        "/v1/models/fake:predict",
+        body if isinstance(body, bytes) else json.dumps(body),
+    )
 
 
 def test_status_and_metadata_have_tensorflow_servings_form(server):
-    status = {"version": "1", "state": "AVAILABLE", "status": {"error_code": "OK", "error_message": ""}}
+    status = {
+        "version": "1",
+        "state": "AVAILABLE",
+        "status": {"error_code": "OK", "error_message": ""},
+    }
     assert call(server, "GET", "/v1/models/fake") == (200, {"model_version_status": [status]})
     code, found = call(server, "GET", "/v1/models/fake/versions/1/metadata")
-    assert code == 200 and found["model_spec"] == {"name": "fake", "signature_name": "", "version": "1"}
+    assert code == 200 and found["model_spec"] == {
+        "name": "fake",
+        "signature_name": "",
+        "version": "1",
+    }
     inputs = found["metadata"]["signature_def"]["signature_def"]["search"]["inputs"]
-    assert {name: info["dtype"] for name, info in inputs.items()} == {"text": "DT_STRING", "k": "DT_INT32"}
+    assert {name: info["dtype"] for name, info in inputs.items()} == {
+        "text": "DT_STRING",
+        "k": "DT_INT32",
+    }
 
 
 def test_rows_in_rows_out(server):
     row = {"image": {"b64": base64.b64encode(fakes.picture(1)).decode()}}
     code, found = predict(server, {"signature_name": "classify", "instances": [row, row]})
-    assert code == 200 and [set(row) for row in found["predictions"]] == [{"classes", "probabilities"}] * 2
-    named = predict(server, {"signature_name": "encode_text", "instances": [{"text": "dog"}, {"text": "cat"}]})
+    assert (
+        code == 200
+        and [set(row) for row in found["predictions"]] == [{"classes", "probabilities"}] * 2
+    )
+    named = predict(
+        server, {"signature_name": "encode_text", "instances": [{"text": "dog"}, {"text": "cat"}]}
+    )
     bare = predict(server, {"signature_name": "encode_text", "instances": ["dog", "cat"]})
-    assert named == bare and len(bare[1]["predictions"]) == 2  # a single output comes without its name
+    assert (
+        named == bare and len(bare[1]["predictions"]) == 2
+    )  # a single output comes without its name
 
 
 def test_bytes_outputs_are_base64_and_texts_are_not(server):
@@ -60,11 +83,23 @@ def test_bytes_outputs_are_base64_and_texts_are_not(server):
         ({}, "no signature 'serving_default'"),
         ({"signature_name": "search"}, 'exactly one of "instances"'),
         ({"signature_name": "search", "instances": []}, "at least one row"),
-        ({"signature_name": "search", "instances": [{"text": "dog", "k": 1}]}, "'k' has no batch axis"),
+        (
+            {"signature_name": "search", "instances": [{"text": "dog", "k": 1}]},
+            "'k' has no batch axis",
+        ),
         ({"signature_name": "search", "instances": ["dog"]}, "name the inputs: k, text"),
-        ({"signature_name": "search", "inputs": {"text": ["dog"], "k": 2**40}}, "'k' must hold int32 numbers"),
-        ({"signature_name": "search", "inputs": {"text": ["dog"], "k": True}}, "'k' must hold int32 numbers"),
-        ({"signature_name": "search", "inputs": {"text": ["dog"], "k": "3"}}, "'k' must hold int32 numbers"),
+        (
+            {"signature_name": "search", "inputs": {"text": ["dog"], "k": 2**40}},
+            "'k' must hold int32 numbers",
+        ),
+        (
+            {"signature_name": "search", "inputs": {"text": ["dog"], "k": True}},
+            "'k' must hold int32 numbers",
+        ),
+        (
+            {"signature_name": "search", "inputs": {"text": ["dog"], "k": "3"}},
+            "'k' must hold int32 numbers",
+        ),
         ({"signature_name": "encode_text", "inputs": [["dog"], ["cat", "red"]]}, "regular list"),
         ({"signature_name": "encode_text", "inputs": [["dog"]]}, "has shape"),
         ({"signature_name": "encode_text", "inputs": None}, "'text' must be strings"),
@@ -88,12 +123,16 @@ def test_addresses_that_lead_nowhere(server):
 def test_too_large_a_body_is_refused_before_it_is_read(server):
     code, found = predict(server, b"x" * 400_000)
     assert code == 413 and "400,000 bytes is too large" in found["error"]
-    code, _ = call(server, "POST", "/v1/models/fake:predict", None, {"Content-Length": str(10**15)}.items())
+    code, _ = call(
+        server, "POST", "/v1/models/fake:predict", None, {"Content-Length": str(10**15)}.items()
+    )
     assert code == 413
 
 
 def test_a_body_needs_its_length(server):
-    code, found = call(server, "POST", "/v1/models/fake:predict", None, {"Transfer-Encoding": "chunked"}.items())
+    code, found = call(
+        server, "POST", "/v1/models/fake:predict", None, {"Transfer-Encoding": "chunked"}.items()
+    )
     assert code == 411 and "Content-Length" in found["error"]
 
 
@@ -101,7 +140,9 @@ def test_a_body_that_drips_is_given_up(server):
     with socket.create_connection(("127.0.0.1", server.rest_port), timeout=10) as connection:
         connection.sendall(b"POST /v1/models/fake:predict HTTP/1.1\r\nContent-Length: 1000\r\n\r\n")
         begun = time.monotonic()
-        while time.monotonic() < begun + 3:  # one byte a time, well within any single read's patience
+        while (
+            time.monotonic() < begun + 3
+        ):  # one byte a time, well within any single read's patience
             try:
                 connection.sendall(b" ")
             except OSError:
@@ -112,5 +153,7 @@ def test_a_body_that_drips_is_given_up(server):
 
 def test_a_client_that_goes_away_harms_nobody(server):
     with socket.create_connection(("127.0.0.1", server.rest_port)) as connection:
-        connection.sendall(b"POST /v1/models/fake:predict HTTP/1.1\r\nContent-Length: 1000\r\n\r\n{")
+        connection.sendall(
+            b"POST /v1/models/fake:predict HTTP/1.1\r\nContent-Length: 1000\r\n\r\n{"
+        )
     assert call(server, "GET", "/v1/models/fake")[0] == 200

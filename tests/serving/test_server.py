@@ -17,11 +17,22 @@ ROOT = pathlib.Path(__file__).parents[2]
 
 def test_serve_answers_and_stops_on_sigterm():
     models_config = fakes.exported()[0] / "models.config"
-    command = [sys.executable, "tools/serve.py", f"--models_config={models_config}", "--port=0", "--rest_port=0"]
+    command = [
+        sys.executable,
+        "tools/serve.py",
+        f"--models_config={models_config}",
+        "--port=0",
+        "--rest_port=0",
+    ]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
-    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
+    ) as process:
         try:
-            assert "serving fake, version 1: classify, embed, encode_image" in process.stdout.readline()
+            assert (
+                "serving fake, version 1: classify, embed, encode_image"
+                in process.stdout.readline()
+            )
             rest = process.stdout.readline().split()[-1]
             assert len(Client(rest, "fake").search("dog", k=2)[0]) == 2
         finally:
@@ -72,8 +83,14 @@ def test_an_unforeseen_error_is_logged_and_told_without_its_inside(caplog):
     "message, expected",
     [
         ("assertion failed: [A] [b 3]\n\t [[{{node x}}]]", "A] [b 3"),
-        ("Graph execution error:\n\nDetected at x\n<stack traces unavailable>\nInvalid PNG\n\t [[x]]", "Invalid PNG"),
-        ("2 root error(s) found.\n  (0) INVALID_ARGUMENT:  assertion failed: [Too big.]\n\t [[x]]\n  (1)", "Too big."),
+        (
+            "Graph execution error:\n\nDetected at x\n<stack traces unavailable>\nInvalid PNG\n\t [[x]]",
+            "Invalid PNG",
+        ),
+        (
+            "2 root error(s) found.\n  (0) INVALID_ARGUMENT:  assertion failed: [Too big.]\n\t [[x]]\n  (1)",
+            "Too big.",
+        ),
     ],
 )
 def test_tensorflows_errors_are_cut_to_their_sentence(message, expected):

@@ -31,9 +31,14 @@ def config(**settings):
 
 def system(**settings):
     chosen = config(**settings)
-    spec = {name: tf.TensorSpec([None, *value.shape[1:]], value.dtype) for name, value in batch().items()}
+    spec = {
+        name: tf.TensorSpec([None, *value.shape[1:]], value.dtype)
+        for name, value in batch().items()
+    }
     data = types.SimpleNamespace(
-        element_spec=spec, sizes=(40, 80), vocabulary=types.SimpleNamespace(size=20, words=list("ab"))
+        element_spec=spec,
+        sizes=(40, 80),
+        vocabulary=types.SimpleNamespace(size=20, words=list("ab")),
     )
     found = base.create(chosen, data)
     found.create_optimizers()
@@ -63,7 +68,10 @@ def embedded(found, data):
 def test_the_triplets_are_equation_2_with_their_own_margins():
     found, data = system(), batch()
     losses, rows = found.losses(data), embedded(found, data)
-    for loss, stream, ids, margin in [("pairs", "", "image_id", 0.2), ("semantics", "other_", "other_id", 0.3)]:
+    for loss, stream, ids, margin in [
+        ("pairs", "", "image_id", 0.2),
+        ("semantics", "other_", "other_id", 0.3),
+    ]:
         naive = hardest(rows[f"{stream}image"] @ rows[f"{stream}text"].T, data[ids].numpy(), margin)
         np.testing.assert_allclose(losses[loss], naive, rtol=1e-4)
 
@@ -88,7 +96,9 @@ def test_the_losses_are_weighted_as_in_equations_3_and_5_to_7():
 
 def test_the_reversal_grows_from_0_to_almost_1():
     # 2 / (1 + e^-5) - 1 = 0.98661 in the middle
-    np.testing.assert_allclose([float(reversal(p)) for p in (0.0, 0.5, 1.0)], [0.0, 0.98661, 0.99991], atol=1e-5)
+    np.testing.assert_allclose(
+        [float(reversal(p)) for p in (0.0, 0.5, 1.0)], [0.0, 0.98661, 0.99991], atol=1e-5
+    )
 
 
 @pytest.mark.parametrize(("step", "gamma"), [(0, 0.0), (30, 0.98661)])
@@ -102,9 +112,14 @@ def test_encoders_get_the_reversed_gradient_of_the_discriminators(step, gamma):
             if reversed_:
                 loss = found.losses(data)["image_text"]
             else:
-                rows = [tf.math.l2_normalize(found.networks[name](data[name]), axis=1) for name in ("image", "text")]
+                rows = [
+                    tf.math.l2_normalize(found.networks[name](data[name]), axis=1)
+                    for name in ("image", "text")
+                ]
                 one, other = (found.networks["discriminator_image_text"](row) for row in rows)
-                loss = tf.reduce_mean(tf.math.softplus(-one)) + tf.reduce_mean(tf.math.softplus(other))
+                loss = tf.reduce_mean(tf.math.softplus(-one)) + tf.reduce_mean(
+                    tf.math.softplus(other)
+                )
         return tape.gradient(loss, kernel)
 
     np.testing.assert_allclose(gradient(True), -gamma * gradient(False), rtol=1e-3, atol=1e-6)
@@ -112,7 +127,9 @@ def test_encoders_get_the_reversed_gradient_of_the_discriminators(step, gamma):
 
 def test_the_rate_falls_after_two_thirds_of_training():
     assert system().stage.optimizers["main"].boundaries == (40,)
-    epochs = system(steps=0, epochs=24).stage.optimizers["main"]  # 80 other pictures are 10 steps an epoch
+    epochs = system(steps=0, epochs=24).stage.optimizers[
+        "main"
+    ]  # 80 other pictures are 10 steps an epoch
     assert (epochs.boundaries, epochs.factor) == ((160,), 0.1)
 
 
@@ -121,14 +138,19 @@ def test_the_rate_falls_after_two_thirds_of_training():
     [
         ({}, DISCRIMINATORS),
         ({"alignments": ""}, set()),
-        ({"alignments": "intra"}, {"discriminator_image_other_image", "discriminator_text_other_text"}),
+        (
+            {"alignments": "intra"},
+            {"discriminator_image_other_image", "discriminator_text_other_text"},
+        ),
         ({"semantics": "none"}, {"discriminator_image_text"}),
     ],
 )
 def test_the_rows_of_table_5(settings, left):
     found = system(**settings)
     assert found.networks.keys() == {"image", "text"} | left
-    losses = found.losses(batch() if found.config.semantics != "none" else dict(list(batch().items())[:3]))
+    losses = found.losses(
+        batch() if found.config.semantics != "none" else dict(list(batch().items())[:3])
+    )
     assert len(losses) == len(left) + 2 + (found.config.semantics != "none")
     assert all(np.isfinite(loss) for loss in losses.values())
 
@@ -137,7 +159,9 @@ def test_without_attention_the_mean_is_taken():
     found = system(attention=False)
     image = batch()["image"]
     fc = found.networks["image"].get_layer("fc")
-    np.testing.assert_allclose(found.image_parts(image)["latent"], fc(image).numpy().mean(1), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        found.image_parts(image)["latent"], fc(image).numpy().mean(1), rtol=1e-4, atol=1e-5
+    )
     assert system().image_parts(image)["latent"].shape == (PAIRS, 3 * 6)
 
 
@@ -147,7 +171,9 @@ def test_without_training_shared_words_are_counted():
         texts=np.array(["a red ball", "the cat of a friend", "a tree"]),
     )  # fmt: skip
     images, texts = shared_words(split)
-    np.testing.assert_array_equal(images["semantics"] @ texts["semantics"].T, [[2, 0, 0], [0, 1, 0]])
+    np.testing.assert_array_equal(
+        images["semantics"] @ texts["semantics"].T, [[2, 0, 0], [0, 1, 0]]
+    )
 
 
 def test_shared_words_are_neither_trained_nor_exported():
@@ -165,7 +191,9 @@ def test_padding_has_no_say(attention):
     image[:, 2:], text[:, 3:] = 0, 0
     short = image_network([2, WIDTH], found.config)
     short.set_weights(found.networks["image"].get_weights())
-    np.testing.assert_allclose(found.image_parts(image)["latent"], short(image[:, :2]), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        found.image_parts(image)["latent"], short(image[:, :2]), rtol=1e-4, atol=1e-5
+    )
     text[0] = 0
     assert not np.any(found.text_parts(text)["latent"][0])
 

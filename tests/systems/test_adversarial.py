@@ -21,29 +21,57 @@ def batch():
 
 
 def config(**settings):
-    small = {"steps": 4, "batch_size": PAIRS, "widths": "9,8,8,6", "classifier_width": 8, "dropout": 0.0}
-    return Config(**{"system": "adversarial", "data": "noise", "text_encoder": "hub:sentences", **small, **settings})
+    small = {
+        "steps": 4,
+        "batch_size": PAIRS,
+        "widths": "9,8,8,6",
+        "classifier_width": 8,
+        "dropout": 0.0,
+    }
+    return Config(
+        **{
+            "system": "adversarial",
+            "data": "noise",
+            "text_encoder": "hub:sentences",
+            **small,
+            **settings,
+        }
+    )
 
 
 def system(stage=0, **settings):
-    spec = {name: tf.TensorSpec([None, *value.shape[1:]], value.dtype) for name, value in batch().items()}
-    found = base.create(config(**settings), types.SimpleNamespace(element_spec=spec, vocabulary=None))
+    spec = {
+        name: tf.TensorSpec([None, *value.shape[1:]], value.dtype)
+        for name, value in batch().items()
+    }
+    found = base.create(
+        config(**settings), types.SimpleNamespace(element_spec=spec, vocabulary=None)
+    )
     found.create_optimizers()
     found.stage = found.stages()[stage]
     return found
 
 
 def weights(found):
-    return {name: [w.copy() for w in network.get_weights()] for name, network in found.networks.items()}
+    return {
+        name: [w.copy() for w in network.get_weights()] for name, network in found.networks.items()
+    }
 
 
 def changed(before, after):
-    return {n for n in before if any(not np.array_equal(a, b) for a, b in zip(before[n], after[n], strict=True))}
+    return {
+        n
+        for n in before
+        if any(not np.array_equal(a, b) for a, b in zip(before[n], after[n], strict=True))
+    }
 
 
 def step(found, times=1):
     """Networks that training steps in the current stage change, and the logs of the last one."""
-    before, function = weights(found), tf.function(found.train_step) if times > 1 else found.train_step
+    before, function = (
+        weights(found),
+        tf.function(found.train_step) if times > 1 else found.train_step,
+    )
     logs = [function(batch()) for _ in range(times)][-1]
     return changed(before, weights(found)), {name: float(value) for name, value in logs.items()}
 
@@ -72,7 +100,9 @@ def test_lengths_and_rates_of_the_stages():
 def test_the_baseline_takes_as_many_steps_with_the_same_rates():
     on, off = config_stages(joint_length=6), config_stages(joint_length=6, adversarial=False)
     assert "classifier" not in system(adversarial=False).networks
-    recipe = lambda stages: [(s.steps, s.optimizers["branches"]) for s in stages if "branches" in s.trains]  # noqa: E731
+    recipe = lambda stages: [
+        (s.steps, s.optimizers["branches"]) for s in stages if "branches" in s.trains
+    ]  # noqa: E731
     assert recipe(on) == recipe(off)
     assert {role for stage in off for role in stage.trains} == {"branches"}
 
@@ -86,19 +116,28 @@ def test_the_triplet_loss_over_a_loop():
         for row in (similarities[i], similarities[:, i]):
             hardest = np.sort(row[ids != ids[i]])[-2:]
             total += np.maximum(0, 0.3 - similarities[i, i] + hardest).sum()
-    np.testing.assert_allclose(found.branch_losses(image, text, ids)["triplet"], total / PAIRS / 2, rtol=1e-4)
+    np.testing.assert_allclose(
+        found.branch_losses(image, text, ids)["triplet"], total / PAIRS / 2, rtol=1e-4
+    )
 
 
 def test_both_sides_of_the_game_by_hand():
     found = system(stage=2)
     found.networks["classifier"] = lambda x: x[:, :1]  # the score is the embedding's first number
     image, text = np.zeros([2, PAIRS, 6], np.float32)
-    image[:, 0], text[:, 0] = np.log(3.0), -np.log(3.0)  # a picture is one with probability 3/4, a text with 1/4
+    image[:, 0], text[:, 0] = (
+        np.log(3.0),
+        -np.log(3.0),
+    )  # a picture is one with probability 3/4, a text with 1/4
     ids = np.arange(PAIRS)
-    np.testing.assert_allclose(found.classifier_losses(image, text)["modality"], np.log(4 / 3), rtol=1e-5)
+    np.testing.assert_allclose(
+        found.classifier_losses(image, text)["modality"], np.log(4 / 3), rtol=1e-5
+    )
     # Half of either answer's cross-entropy: -½ log ¾ - ½ log ¼.
     expected = -0.5 * np.log(3 / 16)
-    np.testing.assert_allclose(found.branch_losses(image, text, ids)["adversarial"], expected, rtol=1e-5)
+    np.testing.assert_allclose(
+        found.branch_losses(image, text, ids)["adversarial"], expected, rtol=1e-5
+    )
 
 
 def test_the_classifier_sees_directions_and_not_lengths():
@@ -110,7 +149,9 @@ def test_the_classifier_sees_directions_and_not_lengths():
 
 
 def test_a_classifier_learns_the_modalities_and_the_game_confuses_it():
-    found = system(stage=1, classifier_rate=0.01, joint_rate=0.01, adversarial_weight=10.0, schedule="constant")
+    found = system(
+        stage=1, classifier_rate=0.01, joint_rate=0.01, adversarial_weight=10.0, schedule="constant"
+    )
     _, logs = step(found, 200)
     assert logs["modality"] < 0.05
     found.stage = found.stages()[2]
@@ -123,4 +164,6 @@ def test_pairs_are_found_after_training():
     step(found, 80)
     images, texts = (embed(batch()[name])["embedding"] for embed, name in
                      ((found.embed_images, "image"), (found.embed_texts, "text")))  # fmt: skip
-    assert (np.argmax(images @ tf.transpose(texts), axis=1)[2:] == np.arange(PAIRS)[2:]).mean() >= 0.5
+    assert (
+        np.argmax(images @ tf.transpose(texts), axis=1)[2:] == np.arange(PAIRS)[2:]
+    ).mean() >= 0.5

@@ -33,12 +33,17 @@ def data(tmp_path_factory):
     """Twelve pictures of noise, of three classes: for training, and once more for testing."""
     folder = tmp_path_factory.mktemp("pictures")
     pictures = _pictures(12), np.arange(12) % 3
-    found = classification.write(folder, {"train": pictures, "test": pictures}, CLASSES, verification.Findings())
+    found = classification.write(
+        folder, {"train": pictures, "test": pictures}, CLASSES, verification.Findings()
+    )
     return classification.ClassificationData(Config(steps=1, prepared_dir=str(folder)), found)
 
 
 def _batch():
-    return {"image": tf.constant(_pictures(6), tf.float32), "label": tf.constant([0, 1, 2, 0, 1, 2], tf.int64)}
+    return {
+        "image": tf.constant(_pictures(6), tf.float32),
+        "label": tf.constant([0, 1, 2, 0, 1, 2], tf.int64),
+    }
 
 
 def _system(data, **settings):
@@ -52,7 +57,13 @@ def _system(data, **settings):
 
 PLAIN = {"A": 224_202, "B": 1_286_698}
 SIDES = {"A": 24_960, "B": 55_680}
-FUSION = {"none": 0, "sum": 0, "convolution": 4, "locally_connected": 768, "conditioned": 768 + 3 * (3 * 192 + 1)}
+FUSION = {
+    "none": 0,
+    "sum": 0,
+    "convolution": 4,
+    "locally_connected": 768,
+    "conditioned": 768 + 3 * (3 * 192 + 1),
+}
 
 
 @pytest.mark.parametrize("backbone", BACKBONES)
@@ -64,13 +75,16 @@ def test_parameters_for_ten_classes(backbone, fusion):
 
 def test_side_branches_of_b_for_cifar_100_have_the_papers_74_thousand_parameters():
     # The first block has 192 filters there: two 1×1 convolutions of 192 · 192 + 192 = 37,056.
-    plain, fused = (_network("B", fusion, 100, first_channels=192).count_params() for fusion in ("none", "sum"))
+    plain, fused = (
+        _network("B", fusion, 100, first_channels=192).count_params() for fusion in ("none", "sum")
+    )
     assert fused - plain == 74_112
 
 
 def test_rounded_as_table_2_2_they_are_the_papers():
     millions = {
-        name: [round(v / 1e6, 3) for v in found.values()] for name, found in (("plain", PLAIN), ("sides", SIDES))
+        name: [round(v / 1e6, 3) for v in found.values()]
+        for name, found in (("plain", PLAIN), ("sides", SIDES))
     }
     assert millions["plain"] == [0.224, 1.287] and millions["sides"][0] == 0.025
 
@@ -82,7 +96,9 @@ def test_layers_of_the_plain_network_are_those_of_tables_2_1_and_2_3(backbone, l
 
 def test_a_1x3_kernel_has_three_weights_for_each_branch_and_element():
     config = {"fusion": "locally_connected", "fusion_kernel": 3}
-    assert make_fusion("locally_connected", 3).kernel_size == Config(steps=1, **config).fusion_kernel
+    assert (
+        make_fusion("locally_connected", 3).kernel_size == Config(steps=1, **config).fusion_kernel
+    )
     network = FusionNetwork(BACKBONES["A"], make_fusion("locally_connected", 3), 10)
     network(np.zeros((1, 8, 8, 3), "float32"))
     assert network.count_params() == PLAIN["A"] + SIDES["A"] + 192 * (3 * 3 + 1)
@@ -113,7 +129,9 @@ def test_fused_feature_agrees_with_equations_2_1_and_2_3():
     network, pictures = _network(), _pictures(2, side=32).astype("float32")
     kernel = np.random.default_rng(0).normal(size=(192, 3))
     network.fusion.set_weights([kernel, np.full(192, 0.1)])
-    pooled = np.stack([np.asarray(side).mean((1, 2)) for side in network.feature_maps(pictures)], -1)
+    pooled = np.stack(
+        [np.asarray(side).mean((1, 2)) for side in network.feature_maps(pictures)], -1
+    )
     expected = np.maximum((pooled * kernel).sum(-1) + 0.1, 0)
     np.testing.assert_allclose(network.embed(pictures), expected, rtol=1e-4, atol=1e-5)
     weights, bias = network.head.get_weights()
@@ -129,7 +147,10 @@ def test_sum_fusion_adds_what_its_side_branches_pool():
 def test_dropout_is_on_in_training_alone():
     network, pictures = _network(), _pictures(2, side=32).astype("float32")
     np.testing.assert_array_equal(network(pictures), network(pictures))
-    assert np.abs(np.asarray(network(pictures, training=True)) - np.asarray(network(pictures))).max() > 1e-4
+    assert (
+        np.abs(np.asarray(network(pictures, training=True)) - np.asarray(network(pictures))).max()
+        > 1e-4
+    )
 
 
 def test_layers_of_one_shape_start_differently():
@@ -178,8 +199,14 @@ def test_default_recipe_is_the_papers(data):
 
 def test_log_holds_the_weights_of_the_branches(data):
     logs = _system(data).train_step(_batch())
-    assert [float(logs[f"fusion/side {s}/weight"]) for s in (1, 2, 3)] == pytest.approx([1 / 3] * 3, abs=0.01)
-    assert not [name for name in _system(data, fusion="sum").train_step(_batch()) if name.startswith("fusion")]
+    assert [float(logs[f"fusion/side {s}/weight"]) for s in (1, 2, 3)] == pytest.approx(
+        [1 / 3] * 3, abs=0.01
+    )
+    assert not [
+        name
+        for name in _system(data, fusion="sum").train_step(_batch())
+        if name.startswith("fusion")
+    ]
 
 
 def test_classify_sorts_the_classes_by_probability(data):
@@ -246,5 +273,9 @@ def test_plots_are_written(tmp_path, data):
     line = {"step": 1, "fusion/side 1/weight": 0.3, "fusion/side 1/deviation": 0.1}
     (tmp_path / "log.jsonl").write_text(json.dumps(line) + "\n")
     written = system.plots(data, "test", tmp_path)
-    assert {path.name for path in written} == {"confusion.png", "feature_maps.png", "branch_weights.png"}
+    assert {path.name for path in written} == {
+        "confusion.png",
+        "feature_maps.png",
+        "branch_weights.png",
+    }
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in written)

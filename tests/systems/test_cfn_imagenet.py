@@ -16,7 +16,9 @@ PICTURES = RNG.integers(0, 256, (12, 40, 40, 3), np.uint8)
 
 
 def _network(model="cfn", depth=11, classes=10, fusion="locally_connected", side=32, **settings):
-    network = Network(model, depth, classes, make_fusion(fusion) if model == "cfn" else None, **settings)
+    network = Network(
+        model, depth, classes, make_fusion(fusion) if model == "cfn" else None, **settings
+    )
     network(np.zeros((1, side, side, 3), "float32"))
     return network
 
@@ -55,7 +57,12 @@ def _batch():
 
 @pytest.mark.parametrize(
     ("model", "depth", "parameters"),
-    [("cnn", 11, 6_283_304), ("cfn", 11, 6_753_320), ("dsn", 11, 9_823_200), ("resnet", 11, 6_457_128)]
+    [
+        ("cnn", 11, 6_283_304),
+        ("cfn", 11, 6_753_320),
+        ("dsn", 11, 9_823_200),
+        ("resnet", 11, 6_457_128),
+    ]
     + [("cnn", 19, 12_554_024), ("cfn", 19, 13_024_040)],
 )
 def test_parameters_for_a_thousand_classes(model, depth, parameters):
@@ -74,7 +81,9 @@ def test_they_are_what_the_layers_add_up_to():
 
 @pytest.mark.parametrize("depth", [11, 19])
 def test_depth_counts_convolutions_and_the_classifier(depth):
-    assert sum(len(weight.shape) > 1 for weight in _network("cnn", depth).trainable_weights) == depth
+    assert (
+        sum(len(weight.shape) > 1 for weight in _network("cnn", depth).trainable_weights) == depth
+    )
 
 
 def test_resnet_11_has_four_residual_connections_three_of_them_with_a_convolution():
@@ -96,7 +105,9 @@ def test_fused_feature_agrees_with_equations_2_1_and_2_3():
     network, pictures = _network(), PICTURES[:2, :32, :32].astype("float32")
     kernel = RNG.normal(size=(1024, 4))
     network.fusion.set_weights([kernel, np.full(1024, 0.1)])
-    pooled = np.stack([np.asarray(side).mean((1, 2)) for side in network.feature_maps(pictures)], -1)
+    pooled = np.stack(
+        [np.asarray(side).mean((1, 2)) for side in network.feature_maps(pictures)], -1
+    )
     expected = np.maximum((pooled * kernel).sum(-1) + 0.1, 0)
     np.testing.assert_allclose(network.embed(pictures), expected, rtol=1e-3, atol=1e-4)
 
@@ -109,7 +120,9 @@ def test_a_residual_connection_adds_what_goes_around_the_pair():
     network, hidden = _network("resnet"), RNG.normal(size=(1, 8, 8, 64)).astype("float32")
     first, second = network.pairs[0][0]
     around = np.asarray(second(np.maximum(first(hidden), 0)))
-    np.testing.assert_allclose(network._stage(0, hidden, False), np.maximum(around + hidden, 0), atol=1e-5)
+    np.testing.assert_allclose(
+        network._stage(0, hidden, False), np.maximum(around + hidden, 0), atol=1e-5
+    )
 
 
 def test_dsn_predicts_at_every_branch_and_answers_with_the_last():
@@ -137,10 +150,14 @@ def test_litert_takes_wide_conditioned_fusion_and_disout(tmp_path):
     network(np.zeros((1, 32, 32, 3), "float32"))
     network.fusion.set_weights([RNG.normal(size=weight.shape) for weight in network.fusion.weights])
     pictures = PICTURES[:2, :32, :32].astype("float32")
-    model = litert.LiteRTModel(lambda image: network(image, training=False), (32, 32, 3), pictures, None)
+    model = litert.LiteRTModel(
+        lambda image: network(image, training=False), (32, 32, 3), pictures, None
+    )
     litert.convert(model, "float32", tmp_path / "model.tflite")
     expected = np.asarray(network(pictures))
-    np.testing.assert_allclose(litert.runner(tmp_path / "model.tflite")(pictures), expected, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(
+        litert.runner(tmp_path / "model.tflite")(pictures), expected, rtol=1e-3, atol=1e-3
+    )
 
 
 # System
@@ -174,19 +191,34 @@ def test_dsn_adds_the_losses_of_its_side_branches(data):
     assert system.stage.loss_weights == {"side 1": 0.3, "side 2": 0.3, "side 3": 0.3}
     logs = system.train_step(_batch())
     sides = sum(float(logs[f"side {number}"]) for number in (1, 2, 3))
-    assert float(logs["loss"]) == pytest.approx(0.3 * sides + float(logs["cross_entropy"]), rel=1e-5)
+    assert float(logs["loss"]) == pytest.approx(
+        0.3 * sides + float(logs["cross_entropy"]), rel=1e-5
+    )
 
 
 def test_default_recipe_is_the_papers():
     config = Config(steps=200_000)
-    assert (config.resize_to, config.crop, config.augment, config.batch_size) == (256, 224, True, 64)
+    assert (config.resize_to, config.crop, config.augment, config.batch_size) == (
+        256,
+        224,
+        True,
+        64,
+    )
     optimizer = config.sgd()
-    assert (optimizer.learning_rate, optimizer.momentum, optimizer.weight_decay) == (0.01, 0.9, 1e-4)
+    assert (optimizer.learning_rate, optimizer.momentum, optimizer.weight_decay) == (
+        0.01,
+        0.9,
+        1e-4,
+    )
 
 
 def test_the_rate_falls_twice(data):
     optimizer = _system(data).stage.optimizers["main"]
-    assert (optimizer.schedule, optimizer.boundaries, optimizer.factor) == ("step", (100_000, 150_000), 0.1)
+    assert (optimizer.schedule, optimizer.boundaries, optimizer.factor) == (
+        "step",
+        (100_000, 150_000),
+        0.1,
+    )
 
 
 def test_a_fusion_network_fuses():
@@ -196,4 +228,6 @@ def test_a_fusion_network_fuses():
 
 def test_log_holds_the_weights_of_four_branches(data):
     logs = _system(data).train_step(_batch())
-    assert [float(logs[f"fusion/side {s}/weight"]) for s in (1, 2, 3, 4)] == pytest.approx([0.25] * 4, abs=0.01)
+    assert [float(logs[f"fusion/side {s}/weight"]) for s in (1, 2, 3, 4)] == pytest.approx(
+        [0.25] * 4, abs=0.01
+    )

@@ -27,28 +27,47 @@ def batch(seed=0):
 
 
 def config(**settings):
-    frozen = {"text_encoder": "hub:sentences", "train_text_encoder": False, "train_image_encoder": False}
-    small = {"system": "cnn_lstm", "data": "noise", "steps": 30, "batch_size": PAIRS, "embedding_dim": 8}
+    frozen = {
+        "text_encoder": "hub:sentences",
+        "train_text_encoder": False,
+        "train_image_encoder": False,
+    }
+    small = {
+        "system": "cnn_lstm",
+        "data": "noise",
+        "steps": 30,
+        "batch_size": PAIRS,
+        "embedding_dim": 8,
+    }
     return Config(**{**small, **frozen, **settings})
 
 
 def system(**settings):
-    spec = {name: tf.TensorSpec([None, *value.shape[1:]], value.dtype) for name, value in batch().items()}
-    found = base.create(config(**settings), types.SimpleNamespace(element_spec=spec, vocabulary=None))
+    spec = {
+        name: tf.TensorSpec([None, *value.shape[1:]], value.dtype)
+        for name, value in batch().items()
+    }
+    found = base.create(
+        config(**settings), types.SimpleNamespace(element_spec=spec, vocabulary=None)
+    )
     found.create_optimizers()
     found.stage = found.stages()[0]
     return found
 
 
 def embeddings(found, data):
-    return found.image_parts(data["image"])["embedding"].numpy(), found.text_parts(data["text"])["embedding"].numpy()
+    return found.image_parts(data["image"])["embedding"].numpy(), found.text_parts(data["text"])[
+        "embedding"
+    ].numpy()
 
 
 @pytest.mark.parametrize("negatives", [0, 1, 4])
 def test_the_loss_is_the_hinge_of_every_triplet_both_ways(negatives):
     found, data = system(negatives=negatives, margin=0.3), batch()
     similarities = cosines(*embeddings(found, data))
-    naive = naive_loss(similarities, data["image_id"].numpy(), 0.3, alpha=1.0, k=negatives or PAIRS - 1)
+    naive = naive_loss(
+        similarities, data["image_id"].numpy(), 0.3, alpha=1.0, k=negatives or PAIRS - 1
+    )
     np.testing.assert_allclose(found.losses(data)["ranking"], naive, rtol=1e-4)
 
 
@@ -76,7 +95,9 @@ def test_a_collapse_scores_chance():
                                                       found.embed_texts(data["text"])["embedding"])]  # fmt: skip
     scorers = similarity.scorer(found, *parts), similarity.scorer(found, *parts[::-1])
     metrics = retrieval.evaluate(*scorers, np.arange(PAIRS), bootstrap_samples=0).metrics
-    assert metrics["t2i/R@1"] == pytest.approx(100 / PAIRS) and metrics["i2t/R@10"] == pytest.approx(1000 / PAIRS)
+    assert metrics["t2i/R@1"] == pytest.approx(100 / PAIRS) and metrics[
+        "i2t/R@10"
+    ] == pytest.approx(1000 / PAIRS)
 
 
 def test_training_finds_the_pairs():

@@ -57,7 +57,9 @@ def test_discriminator_has_the_references_parameters():
 def test_discriminator_looks_at_70_pixels():
     # Backwards through the layers: a field of r pixels behind a convolution is (r - 1) · stride + kernel before it.
     field = 1
-    for layer in reversed([layer for layer in discriminator(4).layers if isinstance(layer, keras.layers.Conv2D)]):
+    for layer in reversed(
+        [layer for layer in discriminator(4).layers if isinstance(layer, keras.layers.Conv2D)]
+    ):
         field = (field - 1) * layer.strides[0] + layer.kernel_size[0]
     assert field == 70
 
@@ -66,7 +68,9 @@ def test_discriminator_scores_patches_without_bounds():
     network = discriminator(4)
     pictures = np.random.default_rng(0).uniform(-1, 1, size=(1, 64, 48, 3)).astype("float32")
     assert network(pictures).shape == (1, 64 // 8 - 2, 48 // 8 - 2, 1)
-    last = network.get_layer([layer.name for layer in network.layers if layer.name.startswith("conv2d")][-1])
+    last = network.get_layer(
+        [layer.name for layer in network.layers if layer.name.startswith("conv2d")][-1]
+    )
     last.bias.assign([7.0])
     assert float(ops.mean(network(pictures))) > 2
 
@@ -74,7 +78,9 @@ def test_discriminator_scores_patches_without_bounds():
 def test_first_layer_of_the_discriminator_is_not_normalised():
     names = [type(layer).__name__ for layer in discriminator(4).layers]
     first, second = [i for i, name in enumerate(names) if name == "Conv2D"][:2]
-    assert "GroupNormalization" not in names[first:second] and "GroupNormalization" in names[second:]
+    assert (
+        "GroupNormalization" not in names[first:second] and "GroupNormalization" in names[second:]
+    )
 
 
 @pytest.mark.parametrize("height, width", [(8, 8), (32, 20)])
@@ -97,7 +103,11 @@ def test_kernels_start_with_a_deviation_of_002():
 def _with(networks, **settings):
     """A system whose networks are plain functions, so that losses can be worked out by hand."""
     system = CycleGAN(Config(**{**SMALL, **settings}))
-    system.networks = {"discriminator_a": lambda x: x, "discriminator_b": lambda x: 2 * x, **networks}
+    system.networks = {
+        "discriminator_a": lambda x: x,
+        "discriminator_b": lambda x: 2 * x,
+        **networks,
+    }
     return system
 
 
@@ -111,7 +121,9 @@ def _numbers(losses):
 
 def test_vanilla_losses_by_hand():
     # a = 0.4 → 0.5 a = 0.2 → 0.2 + 0.1 = 0.3;  b = 1.0 → 1.1 → 0.55
-    system = _with({"generator_a_to_b_1": lambda x: 0.5 * x, "generator_b_to_a_1": lambda x: x + 0.1})
+    system = _with(
+        {"generator_a_to_b_1": lambda x: 0.5 * x, "generator_b_to_a_1": lambda x: x + 0.1}
+    )
     losses, fakes = system.generator_losses(_constant(0.4), _constant(1.0))
     expected = {
         "adversarial_a": (1.1 - 1) ** 2, "adversarial_b": (2 * 0.2 - 1) ** 2,
@@ -124,9 +136,14 @@ def test_vanilla_losses_by_hand():
 
 def test_discriminator_losses_by_hand():
     # D_a(x) = x: (0.5 - 1)² + 0.3² = 0.34.  D_b(x) = 2x: (2·0.6 - 1)² + (2·0.1)² = 0.08.
-    reals, fakes = {"a": _constant(0.5), "b": _constant(0.6)}, {"a": _constant(0.3), "b": _constant(0.1)}
+    reals, fakes = (
+        {"a": _constant(0.5), "b": _constant(0.6)},
+        {"a": _constant(0.3), "b": _constant(0.1)},
+    )
     losses = _with({}).discriminator_losses(reals, fakes)
-    assert _numbers(losses) == pytest.approx({"discriminator_a": 0.34, "discriminator_b": 0.08}, abs=1e-6)
+    assert _numbers(losses) == pytest.approx(
+        {"discriminator_a": 0.34, "discriminator_b": 0.08}, abs=1e-6
+    )
 
 
 CHAINS = {
@@ -148,7 +165,11 @@ def test_nest_losses_by_hand():
 
 
 def test_long_is_nest_without_inner_cycles():
-    long = _numbers(_with(CHAINS, **{**NEST, "nested": False}).generator_losses(_constant(1.0), _constant(2.0))[0])
+    long = _numbers(
+        _with(CHAINS, **{**NEST, "nested": False}).generator_losses(_constant(1.0), _constant(2.0))[
+            0
+        ]
+    )
     nest = _numbers(_with(CHAINS, **NEST).generator_losses(_constant(1.0), _constant(2.0))[0])
     assert nest.items() > long.items()
     assert nest.keys() - long.keys() == {"inner_cycle_a", "inner_cycle_b", "similarity"}
@@ -160,8 +181,14 @@ def test_the_mth_inner_cycle_goes_back_through_the_last_m_generators():
     def network(name):
         return lambda x: (seen.append(name), x)[1]
 
-    names = [f"generator_{direction}_{number}" for direction in ("a_to_b", "b_to_a") for number in (1, 2, 3)]
-    system = _with({n: network(n) for n in names}, generators_a_to_b=3, generators_b_to_a=3, nested=True)
+    names = [
+        f"generator_{direction}_{number}"
+        for direction in ("a_to_b", "b_to_a")
+        for number in (1, 2, 3)
+    ]
+    system = _with(
+        {n: network(n) for n in names}, generators_a_to_b=3, generators_b_to_a=3, nested=True
+    )
     system._inner_cycles("b_to_a", [_constant(0.0)] * 3, _constant(0.0))
     assert seen == ["generator_b_to_a_3", "generator_b_to_a_2", "generator_b_to_a_3"]
 
@@ -199,13 +226,18 @@ def test_a_step_changes_every_kernel_of_every_network(trained):
     system, before, _ = trained
     for name, network in system.networks.items():
         for old, weight in zip(before[name], network.weights, strict=True):
-            assert len(weight.shape) == 1 or not np.array_equal(old, np.asarray(weight)), (name, weight.path)
+            assert len(weight.shape) == 1 or not np.array_equal(old, np.asarray(weight)), (
+                name,
+                weight.path,
+            )
 
 
 def test_logs_hold_every_loss_and_the_generators_sum(trained):
     system, _, logs = trained
     weights = system.stages()[0].loss_weights
-    names = [f"{kind}_{domain}" for kind in ("adversarial", "cycle", "inner_cycle") for domain in "ab"]
+    names = [
+        f"{kind}_{domain}" for kind in ("adversarial", "cycle", "inner_cycle") for domain in "ab"
+    ]
     expected = sum(weights.get(name, 1) * logs[name] for name in [*names, "similarity"])
     assert logs["loss"] == pytest.approx(expected, rel=1e-5)
     assert logs.keys() > {"discriminator_a", "discriminator_b", "variety_a", "variety_b"}
@@ -220,7 +252,13 @@ def test_pools_hold_the_generated_pictures(trained):
 
 def test_checkpoint_items_name_networks_optimizers_pools_and_step(trained):
     items = trained[0].checkpoint_items()
-    assert items.keys() >= {*trained[0].networks, "pool_a", "pool_b", "step", "train_generators_optimizer"}
+    assert items.keys() >= {
+        *trained[0].networks,
+        "pool_a",
+        "pool_b",
+        "step",
+        "train_generators_optimizer",
+    }
 
 
 def test_each_role_leaves_the_others_networks_alone():
@@ -230,26 +268,37 @@ def test_each_role_leaves_the_others_networks_alone():
     system.minimize("generators", lambda: system.generator_losses(batch["a"], batch["b"])[0])
     after = _weights(system)
     for name in before:
-        changed = any(not np.array_equal(x, y) for x, y in zip(before[name], after[name], strict=True))
+        changed = any(
+            not np.array_equal(x, y) for x, y in zip(before[name], after[name], strict=True)
+        )
         assert changed == name.startswith("generator"), name
 
 
 def test_float16_trains_and_keeps_its_pictures_in_float32():
     system = _system(precision="mixed_float16")
-    for optimizer in system.optimizers.values():  # 2¹⁵ overflows; finding a good one would take steps
+    for (
+        optimizer
+    ) in system.optimizers.values():  # 2¹⁵ overflows; finding a good one would take steps
         optimizer.dynamic_scale.assign(256)
     before = _weights(system)
     logs = _numbers(system.train_step(_batch()))
     assert np.isfinite(list(logs.values())).all()
     assert system.forward("a_to_b", _batch()["a"]).dtype == tf.float32
-    changed = [not np.array_equal(before[n][0], network.get_weights()[0]) for n, network in system.networks.items()]
+    changed = [
+        not np.array_equal(before[n][0], network.get_weights()[0])
+        for n, network in system.networks.items()
+    ]
     assert all(changed)
 
 
 def test_rate_is_the_references():
     (stage,) = CycleGAN(Config(**SMALL)).stages()
     for optimizer in stage.optimizers.values():
-        assert (optimizer.learning_rate, optimizer.beta_1, optimizer.weight_decay) == (2e-4, 0.5, 5e-4)
+        assert (optimizer.learning_rate, optimizer.beta_1, optimizer.weight_decay) == (
+            2e-4,
+            0.5,
+            5e-4,
+        )
         assert (optimizer.schedule, optimizer.decay_from) == ("linear", 0.5)
 
 
@@ -257,7 +306,12 @@ GOOD = {"discriminator_a": 0.3, "discriminator_b": 0.3, "variety_a": 0.4, "varie
 
 
 @pytest.mark.parametrize(
-    "changed, words", [({}, None), ({"discriminator_b": 1e-4}, "always right"), ({"variety_a": 0.01}, "mode collapse")]
+    "changed, words",
+    [
+        ({}, None),
+        ({"discriminator_b": 1e-4}, "always right"),
+        ({"variety_a": 0.01}, "mode collapse"),
+    ],
 )
 def test_warnings(changed, words):
     warning = CycleGAN(Config(**SMALL)).warning({**GOOD, **changed})
@@ -269,7 +323,11 @@ def test_warnings(changed, words):
 
 @pytest.mark.parametrize(
     "settings, flag",
-    [({"nested": True}, "nested"), ({**NEST, "generators_b_to_a": 3}, "nested"), ({"crop_size": 30}, "crop_size")],
+    [
+        ({"nested": True}, "nested"),
+        ({**NEST, "generators_b_to_a": 3}, "nested"),
+        ({"crop_size": 30}, "crop_size"),
+    ],
 )
 def test_settings_that_cannot_be_are_refused(settings, flag):
     with pytest.raises(UserError, match=f"--{flag}"):

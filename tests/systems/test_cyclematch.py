@@ -30,20 +30,33 @@ def batch(seed=0):
 
 
 def config(**settings):
-    small = {"steps": 30, "batch_size": PAIRS, "negatives": 4, "widths": "9,8,6", "text_encoder": "hub:sentences"}
+    small = {
+        "steps": 30,
+        "batch_size": PAIRS,
+        "negatives": 4,
+        "widths": "9,8,6",
+        "text_encoder": "hub:sentences",
+    }
     return Config(**{"system": "cyclematch", "data": "noise", **small, **settings})
 
 
 def system(**settings):
-    spec = {name: tf.TensorSpec([None, *value.shape[1:]], value.dtype) for name, value in batch().items()}
-    found = base.create(config(**settings), types.SimpleNamespace(element_spec=spec, vocabulary=None))
+    spec = {
+        name: tf.TensorSpec([None, *value.shape[1:]], value.dtype)
+        for name, value in batch().items()
+    }
+    found = base.create(
+        config(**settings), types.SimpleNamespace(element_spec=spec, vocabulary=None)
+    )
     found.create_optimizers()
     found.stage = found.stages()[0]
     return found
 
 
 def cosines(a, b):
-    return (a / np.linalg.norm(a, axis=1, keepdims=True)) @ (b / np.linalg.norm(b, axis=1, keepdims=True)).T
+    return (a / np.linalg.norm(a, axis=1, keepdims=True)) @ (
+        b / np.linalg.norm(b, axis=1, keepdims=True)
+    ).T
 
 
 def scores(found, data):
@@ -102,22 +115,32 @@ def test_mapping_has_the_layers_of_the_paper():
     network = mapping(2048, 4096, config(widths="2048,512,512"), "image_to_text")
     fc = [(2048, 2048), (2048, 512), (512, 512), (512, 4096)]
     assert network.count_params() == sum(inputs * units + units for inputs, units in fc)
-    assert {name: part.shape[1] for name, part in network.output.items()} == {"latent": 512, "mapped": 4096}
+    assert {name: part.shape[1] for name, part in network.output.items()} == {
+        "latent": 512,
+        "mapped": 4096,
+    }
 
 
 def test_batch_norm_stands_before_every_relu():
-    layers = [type(layer).__name__ for layer in mapping(8, 4, config(batch_norm=True), "image_to_text").layers]
-    assert [before for before, after in zip(layers, layers[1:], strict=False) if after == "ReLU"] == [
-        "BatchNormalization"
-    ] * 3
+    layers = [
+        type(layer).__name__
+        for layer in mapping(8, 4, config(batch_norm=True), "image_to_text").layers
+    ]
+    assert [
+        before for before, after in zip(layers, layers[1:], strict=False) if after == "ReLU"
+    ] == ["BatchNormalization"] * 3
 
 
 def test_a_collapsed_mapping_is_noticed():
     found = system()
-    assert found.warning({name: float(value) for name, value in found.losses(batch()).items()}) is None
+    assert (
+        found.warning({name: float(value) for name, value in found.losses(batch()).items()}) is None
+    )
     fc4 = found.networks["image_to_text"].get_layer("fc4")
     fc4.set_weights([np.zeros(fc4.kernel.shape), np.ones(TEXT_DIM)])
-    assert "collapsed" in found.warning({name: float(value) for name, value in found.losses(batch()).items()})
+    assert "collapsed" in found.warning(
+        {name: float(value) for name, value in found.losses(batch()).items()}
+    )
 
 
 def test_training_lowers_the_loss_and_pairs_are_found():
@@ -128,16 +151,24 @@ def test_training_lowers_the_loss_and_pairs_are_found():
     assert (scores(found, batch()).argmax(1)[2:] == np.arange(PAIRS)[2:]).mean() >= 0.5
 
 
-@pytest.mark.parametrize(("scores", "fusion"), [("visual", "average"), ("textual,latent", "adaptive")])
+@pytest.mark.parametrize(
+    ("scores", "fusion"), [("visual", "average"), ("textual,latent", "adaptive")]
+)
 def test_scores_can_be_chosen(scores, fusion):
     found = system(scores=scores, fusion=fusion)
-    assert list(found.embed_images(batch()["image"])) == list(found.embed_texts(batch()["text"])) == scores.split(",")
+    assert (
+        list(found.embed_images(batch()["image"]))
+        == list(found.embed_texts(batch()["text"]))
+        == scores.split(",")
+    )
 
 
 def test_visual_score_is_equation_6_7():
     found, data = system(scores="visual"), batch()
     mapped = found.networks["text_to_image"](data["text"])["mapped"].numpy()
-    np.testing.assert_allclose(scores(found, data), cosines(data["image"].numpy(), mapped), atol=1e-5)
+    np.testing.assert_allclose(
+        scores(found, data), cosines(data["image"].numpy(), mapped), atol=1e-5
+    )
 
 
 def test_only_a_trainable_text_encoder_is_trained():

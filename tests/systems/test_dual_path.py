@@ -27,12 +27,23 @@ def batch(seed=0):
 
 
 def config(**settings):
-    small = {"steps": 30, "batch_size": PAIRS, "embedding_dim": 16, "text_encoder": "hub:sentences", "dropout": 0.0}
-    return Config(**{"system": "dual_path", "data": "noise", "train_text_encoder": False, **small, **settings})
+    small = {
+        "steps": 30,
+        "batch_size": PAIRS,
+        "embedding_dim": 16,
+        "text_encoder": "hub:sentences",
+        "dropout": 0.0,
+    }
+    return Config(
+        **{"system": "dual_path", "data": "noise", "train_text_encoder": False, **small, **settings}
+    )
 
 
 def system(stage=0, **settings):
-    spec = {name: tf.TensorSpec([None, *value.shape[1:]], value.dtype) for name, value in batch().items()}
+    spec = {
+        name: tf.TensorSpec([None, *value.shape[1:]], value.dtype)
+        for name, value in batch().items()
+    }
     train = types.SimpleNamespace(image_ids=np.arange(PICTURES))
     data = types.SimpleNamespace(element_spec=spec, vocabulary=None, split=lambda name: train)
     found = base.create(config(**settings), data)
@@ -42,7 +53,10 @@ def system(stage=0, **settings):
 
 
 def embeddings(found, data):
-    return [e.numpy() for e in (found._embed_image(data["image"], True), found._embed_text(data["text"], True))]
+    return [
+        e.numpy()
+        for e in (found._embed_image(data["image"], True), found._embed_text(data["text"], True))
+    ]
 
 
 def cross_entropy(logits, labels):
@@ -55,10 +69,16 @@ def test_the_losses_are_two_softmaxes_over_one_classifier_and_a_hinge_on_the_har
     classes = found.networks["classifier"].get_layer("classes").get_weights()[0]
     image_id = data["image_id"].numpy()
     losses = found.losses(data)
-    np.testing.assert_allclose(losses["image"], cross_entropy(image @ classes.T, image_id), rtol=1e-4)
+    np.testing.assert_allclose(
+        losses["image"], cross_entropy(image @ classes.T, image_id), rtol=1e-4
+    )
     np.testing.assert_allclose(losses["text"], cross_entropy(text @ classes.T, image_id), rtol=1e-4)
-    cosines = (image @ text.T) / np.linalg.norm(image, axis=1)[:, None] / np.linalg.norm(text, axis=1)
-    np.testing.assert_allclose(losses["ranking"], naive_loss(cosines, image_id, 0.5, 1.0, 1), rtol=1e-4)
+    cosines = (
+        (image @ text.T) / np.linalg.norm(image, axis=1)[:, None] / np.linalg.norm(text, axis=1)
+    )
+    np.testing.assert_allclose(
+        losses["ranking"], naive_loss(cosines, image_id, 0.5, 1.0, 1), rtol=1e-4
+    )
 
 
 def test_paths_have_the_layers_of_the_paper():
@@ -75,7 +95,13 @@ def test_the_stages_are_those_of_the_paper():
     assert first.loss_weights["ranking"] == 0 and not {"image", "text"} & first.loss_weights.keys()
     assert [second.loss_weights[name] for name in ("ranking", "image", "text")] == [2.0, 1.0, 0.1]
     sgd = second.optimizers["main"]
-    assert (sgd.name, sgd.momentum, sgd.nesterov, sgd.weight_decay, sgd.boundaries) == ("sgd", 0.9, True, 1e-4, (70,))
+    assert (sgd.name, sgd.momentum, sgd.nesterov, sgd.weight_decay, sgd.boundaries) == (
+        "sgd",
+        0.9,
+        True,
+        1e-4,
+        (70,),
+    )
     assert first.optimizers["main"].boundaries == ()
 
 
@@ -88,17 +114,24 @@ def test_without_the_instance_loss_as_many_steps_have_the_ranking_loss():
     found = system(instance_loss=False)
     losses = found.losses(batch())
     assert losses.keys() == {"ranking", "mean_cosine"} and "classifier" not in found.networks
-    assert [stage.steps for stage in found.stages()] == [stage.steps for stage in DualPath(config()).stages()]
+    assert [stage.steps for stage in found.stages()] == [
+        stage.steps for stage in DualPath(config()).stages()
+    ]
     assert all(stage.loss_weights.get("ranking", 1.0) > 0 for stage in found.stages())
 
 
-@pytest.mark.parametrize("settings", [{}, {"sampled_classes": 20, "classifier_rate": 0.3}, {"instance_loss": False}])
+@pytest.mark.parametrize(
+    "settings", [{}, {"sampled_classes": 20, "classifier_rate": 0.3}, {"instance_loss": False}]
+)
 def test_training_lowers_the_loss_and_pairs_are_found(settings):
     found = system(optimizer="adam", learning_rate=0.01, weight_decay=0.0, margin=0.5, **settings)
     step, data = tf.function(found.train_step), batch()
     losses = [float(step(data)["loss"]) for _ in range(100)]
     assert losses[-1] < 0.6 * losses[0]
-    image, text = found.embed_images(data["image"])["embedding"], found.embed_texts(data["text"])["embedding"]
+    image, text = (
+        found.embed_images(data["image"])["embedding"],
+        found.embed_texts(data["text"])["embedding"],
+    )
     assert (np.argmax(image @ tf.transpose(text), 1)[2:] == np.arange(PAIRS)[2:]).mean() >= 0.8
 
 
@@ -122,7 +155,9 @@ def test_all_classes_drawn_are_the_full_softmax():
     full, sampled = system(), system(sampled_classes=PICTURES)
     for name, network in sampled.networks.items():
         network.set_weights(full.networks[name].get_weights())
-    assert float(sampled.losses(batch())["text"]) == pytest.approx(float(full.losses(batch())["text"]), rel=1e-5)
+    assert float(sampled.losses(batch())["text"]) == pytest.approx(
+        float(full.losses(batch())["text"]), rel=1e-5
+    )
 
 
 @pytest.mark.parametrize(
@@ -146,8 +181,15 @@ def test_more_sampled_classes_than_there_are_pictures_are_told():
 def from_pixels(tmp_path_factory):
     """A trainer of three steps a stage on pictures, after its run; with sampled classes, and no features extracted."""
     folder = tmp_path_factory.mktemp("pixels")
-    experiments.tool("prepare_data").main(["--data=synthetic_matching", f"--prepared_dir={folder / 'data'}"])
-    flags = ["--train_image_encoder", "--text_encoder=glove_mean", "--sampled_classes=50", *experiments.SHORT]
+    experiments.tool("prepare_data").main(
+        ["--data=synthetic_matching", f"--prepared_dir={folder / 'data'}"]
+    )
+    flags = [
+        "--train_image_encoder",
+        "--text_encoder=glove_mean",
+        "--sampled_classes=50",
+        *experiments.SHORT,
+    ]
     experiment = experiments.Experiment("dual_path", folder / "data")
     config, run_dir = configs.parse_experiment(experiment.flags(folder / "run", *flags))
     trainer = experiments.Watched(config, data_sets.load(config), run_dir, base.create)
@@ -156,15 +198,23 @@ def from_pixels(tmp_path_factory):
 
 
 def test_the_image_encoder_learns_from_pixels_in_stage_two_only(from_pixels):
-    changes = [before[0]["image_encoder"] != after[0]["image_encoder"] for _, before, after in from_pixels.seen]
+    changes = [
+        before[0]["image_encoder"] != after[0]["image_encoder"]
+        for _, before, after in from_pixels.seen
+    ]
     assert changes == [False, True]
-    rates = {role: settings.learning_rate for role, settings in from_pixels.system.stages()[1].optimizers.items()}
+    rates = {
+        role: settings.learning_rate
+        for role, settings in from_pixels.system.stages()[1].optimizers.items()
+    }
     assert rates["image_encoder"] == pytest.approx(0.001 * rates["main"])
 
 
 def test_a_run_from_pixels_is_evaluated_and_drawn(from_pixels):
     report = from_pixels.system.evaluate(from_pixels.data, "val")
-    assert 0 <= report.metrics["i2t/R@1"] <= 100 and report.protocol["instance_softmax"] == "sampled"
+    assert (
+        0 <= report.metrics["i2t/R@1"] <= 100 and report.protocol["instance_softmax"] == "sampled"
+    )
     assert from_pixels.system.samples(from_pixels.data)["similarities"].shape[2] == 3
 
 
@@ -174,7 +224,9 @@ def test_the_exported_model_holds_the_trained_image_encoder(from_pixels, tmp_pat
     saved_model.save(signatures, tmp_path / "model")
     parity.verify(signatures, tmp_path / "model")
     pictures = signatures["encode_image"].example["image"]
-    exported = tf.saved_model.load(str(tmp_path / "model")).signatures["encode_image"](image=tf.constant(pictures))
+    exported = tf.saved_model.load(str(tmp_path / "model")).signatures["encode_image"](
+        image=tf.constant(pictures)
+    )
     embedded = found.embed_images(tf.constant(data.split("test").image_inputs()[:2]))
     np.testing.assert_allclose(exported["embedding"], embedded["embedding"], atol=1e-5)
 
@@ -193,7 +245,11 @@ def test_an_encoder_of_pictures_of_any_size_cannot_be_trained(from_pixels, monke
     varied = types.SimpleNamespace(name="varied", size=None, resources=())
     monkeypatch.setitem(image.ENCODERS, "varied", lambda: varied)
     settings = configs.parse_experiment(
-        [f"--flagfile={from_pixels.run_dir}/flags.cfg", "--image_encoder=varied", "--run_dir=unused"]
+        [
+            f"--flagfile={from_pixels.run_dir}/flags.cfg",
+            "--image_encoder=varied",
+            "--run_dir=unused",
+        ]
     )[0]
     with pytest.raises(UserError, match="--train_image_encoder: varied cannot be trained"):
         data_sets.load(settings)

@@ -16,7 +16,15 @@ from tfvse.systems.fcfn_edges import FCFNEdgesConfig
 from tfvse.systems.rds import RDSConfig
 
 SIDE = 32
-SMALL = {"steps": 2, "batch_size": 2, "vgg16": "none", "vgg_width": 4, "crop": SIDE, "thresholds": 9, "consensus": 1}
+SMALL = {
+    "steps": 2,
+    "batch_size": 2,
+    "vgg16": "none",
+    "vgg_width": 4,
+    "crop": SIDE,
+    "thresholds": 9,
+    "consensus": 1,
+}
 CONFIGS = {"fcfn_edges": FCFNEdgesConfig, "rds": RDSConfig}
 
 
@@ -63,12 +71,15 @@ def test_the_locally_connected_fusion_is_equation_2_10(folder):
     system, _ = make(folder, "fcfn_edges")
     sides, fused = system.logits(batch()["image"])
     kernel, bias = system.networks["fusion"].fusion.get_weights()
-    expected = sum(kernel[:, :, 0, j] * np.array(side) for j, side in enumerate(sides)) + bias[..., 0]
+    expected = (
+        sum(kernel[:, :, 0, j] * np.array(side) for j, side in enumerate(sides)) + bias[..., 0]
+    )
     np.testing.assert_allclose(fused, expected, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize(
-    "supervision, sides", [("all", {1, 2, 3, 4, 5}), ("early", {1, 2, 3}), ("late", {4, 5}), ("none", set())]
+    "supervision, sides",
+    [("all", {1, 2, 3, 4, 5}), ("early", {1, 2, 3}), ("late", {4, 5}), ("none", set())],
 )
 def test_supervision_of_table_3_2(folder, supervision, sides):
     system, _ = make(folder, supervision=supervision)
@@ -77,7 +88,10 @@ def test_supervision_of_table_3_2(folder, supervision, sides):
 
 def test_relaxed_pixels_cost_the_sides_nothing_and_the_fused_output_something(folder):
     losses = make(folder)[0].losses(batch(labels=0, response=1))
-    assert all(float(loss) == 0 for name, loss in losses.items() if name != "fused") and float(losses["fused"]) > 0
+    assert (
+        all(float(loss) == 0 for name, loss in losses.items() if name != "fused")
+        and float(losses["fused"]) > 0
+    )
 
 
 def test_hed_supervises_everything_with_the_truth(folder):
@@ -89,13 +103,20 @@ def test_hed_supervises_everything_with_the_truth(folder):
 @pytest.mark.parametrize("system", CONFIGS)
 @pytest.mark.parametrize("size", [(1, 1), (37, 53), (70, 40)])
 def test_any_size(folder, system, size):
-    edges = make(folder, system)[0].probabilities(tf.random.uniform([1, *size, 3], maxval=255.0)).numpy()
+    edges = (
+        make(folder, system)[0]
+        .probabilities(tf.random.uniform([1, *size, 3], maxval=255.0))
+        .numpy()
+    )
     assert edges.shape == (1, *size) and edges.min() >= 0 and edges.max() <= 1
 
 
 def test_several_scales_are_averaged(folder):
     picture = batch()["image"]
-    one, two, both = (make(folder, scales=scales)[0].probabilities(picture).numpy() for scales in ("1", "2", "1,2"))
+    one, two, both = (
+        make(folder, scales=scales)[0].probabilities(picture).numpy()
+        for scales in ("1", "2", "1,2")
+    )
     np.testing.assert_allclose(both, (one + two) / 2, atol=1e-6)
     assert not np.allclose(one, two)
 
@@ -106,7 +127,9 @@ def test_wrong_scales_are_refused(scales):
         RDSConfig(**{**SMALL, "scales": scales})
 
 
-@pytest.mark.parametrize("settings, word", [({"crop": 0}, "--resize_to"), ({"vgg16": "lpips"}, "--vgg_width=4")])
+@pytest.mark.parametrize(
+    "settings, word", [({"crop": 0}, "--resize_to"), ({"vgg16": "lpips"}, "--vgg_width=4")]
+)
 def test_settings_that_do_not_fit_are_refused(settings, word):
     with pytest.raises(UserError, match=word):
         RDSConfig(**{**SMALL, **settings})
@@ -134,7 +157,10 @@ def test_a_run_starts_from_another(folder, tmp_path):
     started.start()
     for name, network in started.networks.items():
         assert all(
-            (a == b).all() for a, b in zip(network.get_weights(), trained.networks[name].get_weights(), strict=True)
+            (a == b).all()
+            for a, b in zip(
+                network.get_weights(), trained.networks[name].get_weights(), strict=True
+            )
         )
 
 
@@ -169,7 +195,9 @@ def test_published_weights_of_hed_find_their_place(folder, monkeypatch, tmp_path
             for place, layer in enumerate(layers):
                 for number, weight in enumerate(layer.get_weights()):
                     suffix = f"_{place}" if place else ""
-                    file[f"block{block}/layers/conv2d{suffix}/vars/{number}"] = rng.normal(size=weight.shape)
+                    file[f"block{block}/layers/conv2d{suffix}/vars/{number}"] = rng.normal(
+                        size=weight.shape
+                    )
         for k, layer in enumerate(system.networks["sides"].scores, start=1):
             for number, weight in enumerate(layer.get_weights()):
                 file[f"dsn{k}/vars/{number}"] = np.full(weight.shape, k)
@@ -177,5 +205,11 @@ def test_published_weights_of_hed_find_their_place(folder, monkeypatch, tmp_path
     spec = types.SimpleNamespace(submodule_search_locations=[str(tmp_path)])
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: spec)
     hed_reference.set_weights(system)
-    assert [float(np.ravel(layer.kernel)[0]) for layer in system.networks["sides"].scores] == [1, 2, 3, 4, 5]
+    assert [float(np.ravel(layer.kernel)[0]) for layer in system.networks["sides"].scores] == [
+        1,
+        2,
+        3,
+        4,
+        5,
+    ]
     assert np.ravel(system.networks["fusion"].fusion.kernel).tolist() == [0, 1, 2, 3, 4]

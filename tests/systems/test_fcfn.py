@@ -15,7 +15,14 @@ from tfvse.systems import base
 from tfvse.systems.fcfn import FUSIONS, Config, ScoreNetwork
 
 SIDE, CLASSES = 48, ("sky", "sea", "moon")
-SMALL = {"steps": 2, "vgg16": "none", "vgg_width": 4, "head_channels": 8, "head_kernel": 3, "crop": SIDE}
+SMALL = {
+    "steps": 2,
+    "vgg16": "none",
+    "vgg_width": 4,
+    "head_channels": 8,
+    "head_kernel": 3,
+    "crop": SIDE,
+}
 
 
 def pictures(*shape, seed=0):
@@ -63,7 +70,11 @@ def system():
 def test_fusion_is_that_of_equations_2_7_and_2_8(system):
     image = pictures(1, SIDE, SIDE).astype("float32")
     top, pool4, pool3 = (np.array(scores) for scores in system.networks["scores"](image))
-    assert [scores.shape[1] for scores in (top, pool4, pool3)] == [SIDE // 32 + 1, SIDE // 16, SIDE // 8]
+    assert [scores.shape[1] for scores in (top, pool4, pool3)] == [
+        SIDE // 32 + 1,
+        SIDE // 16,
+        SIDE // 8,
+    ]
     fused = top
     for stage, finer in zip(system.networks["fusion"].stages, (pool4, pool3), strict=True):
         weight, bias = stage.kernel.numpy(), stage.bias.numpy()
@@ -85,7 +96,9 @@ def test_parameters_of_fcn_8s():
     network = ScoreNetwork(VGG16Features(4), 21, 16, 7)
     network(np.zeros((1, 1, 1, 3), "float32"))
     head = (7 * 7 * 32 * 16 + 16) + (16**2 + 16)
-    assert network.count_params() - network.features.count_params() == head + 21 * (16 + 32 + 16 + 3)
+    assert network.count_params() - network.features.count_params() == head + 21 * (
+        16 + 32 + 16 + 3
+    )
 
 
 def test_locally_connected_fusion_has_two_weights_and_a_bias_for_every_place_and_class(system):
@@ -104,13 +117,20 @@ def test_any_size(fusion):
     system = make(fusion)
     for height, width in ((1, 1), (37, 53), (64, 20)):
         logits = system.logits(pictures(2, height, width))
-        assert logits.shape == (2, height, width, 3) and np.isfinite(logits).all() and logits.dtype == tf.float32
+        assert (
+            logits.shape == (2, height, width, 3)
+            and np.isfinite(logits).all()
+            and logits.dtype == tf.float32
+        )
 
 
 @pytest.mark.parametrize("void", [0.0, 0.5, 1.0])
 def test_loss_is_equation_2_9_over_the_number_of_pixels(system, void):
     rng = np.random.default_rng(0)
-    image, labels = pictures(2, SIDE, SIDE).astype("float32"), rng.integers(0, 3, (2, SIDE, SIDE), np.uint8)
+    image, labels = (
+        pictures(2, SIDE, SIDE).astype("float32"),
+        rng.integers(0, 3, (2, SIDE, SIDE), np.uint8),
+    )
     logits = np.array(system.logits(image), "float64")
     own = np.take_along_axis(logits, labels[..., None].astype(int), -1)[..., 0]
     labels[:, : int(void * SIDE)] = segmentation.VOID
@@ -129,7 +149,10 @@ def step(system, label):
     return {
         name
         for name, weights in before.items()
-        if any((a != b).any() for a, b in zip(weights, system.networks[name].get_weights(), strict=True))
+        if any(
+            (a != b).any()
+            for a, b in zip(weights, system.networks[name].get_weights(), strict=True)
+        )
     }
 
 
@@ -137,7 +160,9 @@ def test_a_patch_of_void_changes_no_weight():
     assert step(make(weight_decay=0.0), segmentation.VOID) == set()
 
 
-@pytest.mark.parametrize("settings, changed", [({}, {"scores", "fusion"}), ({"fusion_rate": 0.0}, {"scores"})])
+@pytest.mark.parametrize(
+    "settings, changed", [({}, {"scores", "fusion"}), ({"fusion_rate": 0.0}, {"scores"})]
+)
 def test_a_step_changes_what_has_a_rate(settings, changed):
     assert step(make(**settings), 1) == changed
 
@@ -145,13 +170,23 @@ def test_a_step_changes_what_has_a_rate(settings, changed):
 def test_the_papers_recipe_is_the_default():
     (stage,) = base.create(Config(**SMALL), fake_data()).stages()
     for sgd in stage.optimizers.values():
-        assert (sgd.learning_rate, sgd.momentum, sgd.weight_decay, sgd.schedule) == (1e-4, 0.9, 1e-4, "constant")
+        assert (sgd.learning_rate, sgd.momentum, sgd.weight_decay, sgd.schedule) == (
+            1e-4,
+            0.9,
+            1e-4,
+            "constant",
+        )
     assert Config(**SMALL).batch_size == 1
 
 
 def test_evaluation_segments_whole_pictures(system, data):
     report = system.evaluate(data, "val")
-    assert report.metrics.keys() == {"mean_iou", "pixel_accuracy", "class_accuracy", *(f"IoU/{c}" for c in CLASSES)}
+    assert report.metrics.keys() == {
+        "mean_iou",
+        "pixel_accuracy",
+        "class_accuracy",
+        *(f"IoU/{c}" for c in CLASSES),
+    }
     # The rows of void are not counted: all but one of 48, 37 and 48, and the pixel of the last picture.
     counted = sum(map(sum, report.details["confusion"]))
     assert counted == 47 * 60 + 36 * 53 + 47 * 60 + 1
@@ -166,7 +201,9 @@ def test_exported_pngs_have_the_size_of_their_picture_and_the_same_classes(syste
     signature = system.signatures(data)["predict"]
     shown = [pictures(37, 53), pictures(1, 1), pictures(20, 64)]
     files = signature.function(image=tf.constant([images.encode_png(pixels) for pixels in shown]))
-    for pixels, labels, painted in zip(shown, files["class_map_bytes"], files["coloured_bytes"], strict=True):
+    for pixels, labels, painted in zip(
+        shown, files["class_map_bytes"], files["coloured_bytes"], strict=True
+    ):
         labels, painted = tf.io.decode_png(labels).numpy(), tf.io.decode_png(painted).numpy()
         assert labels.shape == (*pixels.shape[:2], 1)
         np.testing.assert_array_equal(labels[..., 0], system.segment(pixels))
@@ -181,7 +218,9 @@ def test_bytes_that_are_no_picture_are_refused(system, data):
 def test_what_is_too_large_is_refused(system, data, monkeypatch):
     monkeypatch.setattr("tfvse.export.graph.MAX_NETWORK_PIXELS", 100)
     with pytest.raises(tf.errors.InvalidArgumentError, match="too many"):
-        system.signatures(data)["predict"].function(image=tf.constant([images.encode_png(pictures(11, 11))]))
+        system.signatures(data)["predict"].function(
+            image=tf.constant([images.encode_png(pictures(11, 11))])
+        )
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,9 @@ def data(vocabulary=None):
 
 
 def copy(**settings):
-    return Copy(MatchingConfig(system="copy", data="noise", steps=1, scores="first,second", **settings))
+    return Copy(
+        MatchingConfig(system="copy", data="noise", steps=1, scores="first,second", **settings)
+    )
 
 
 def test_embeddings_are_the_configured_parts_at_length_one():
@@ -85,9 +87,13 @@ def test_a_score_is_lowered_by_half_the_closeness_to_training_samples():
     split, system = data().split("val"), copy(hub_neighbours=2)
     images, texts = system.embed_split(split)
     to_text, to_image = system.scorers(split)
-    scores = np.mean([images[name] @ texts[name].T for name in ("first", "second")], axis=0)  # also those of training
+    scores = np.mean(
+        [images[name] @ texts[name].T for name in ("first", "second")], axis=0
+    )  # also those of training
     np.testing.assert_allclose(
-        to_text(slice(4), slice(None)), scores[:4] - np.sort(scores, axis=0)[-2:].mean(axis=0) / 2, atol=1e-5
+        to_text(slice(4), slice(None)),
+        scores[:4] - np.sort(scores, axis=0)[-2:].mean(axis=0) / 2,
+        atol=1e-5,
     )
     np.testing.assert_allclose(
         to_image(slice(4), slice(2, 9)),
@@ -104,7 +110,10 @@ def test_a_report_says_that_scores_were_lowered():
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
-        ({"canonical_components": 4, "image_components": 3}, "--image_components=3: must be 0 with --canonical"),
+        (
+            {"canonical_components": 4, "image_components": 3},
+            "--image_components=3: must be 0 with --canonical",
+        ),
         ({"canonical_components": 4, "train_text_encoder": True}, "--notrain_text_encoder"),
     ],
 )
@@ -120,7 +129,9 @@ def test_folds_are_smaller_galleries():
 
 def test_collapse_is_told_and_training_is_not():
     assert "collapsed" in copy().warning({"loss": 0.3, "mean_cosine": 0.999})
-    assert copy().warning({"loss": 0.3, "mean_cosine": 0.7}) is copy().warning({"loss": 0.3}) is None
+    assert (
+        copy().warning({"loss": 0.3, "mean_cosine": 0.7}) is copy().warning({"loss": 0.3}) is None
+    )
 
 
 def test_sample_is_the_similarity_matrix_with_a_bright_diagonal():

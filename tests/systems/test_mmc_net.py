@@ -25,14 +25,26 @@ def batch(single_label=True):
 
 def config(**settings):
     small = {"steps": 4, "batch_size": PAIRS, "negatives": 4, "widths": "9,8,8,8", "pooled_dim": 16}
-    return Config(**{"system": "mmc_net", "data": "noise", "text_encoder": "hub:sentences", **small, **settings})
+    return Config(
+        **{
+            "system": "mmc_net",
+            "data": "noise",
+            "text_encoder": "hub:sentences",
+            **small,
+            **settings,
+        }
+    )
 
 
 def system(single_label=True, **settings):
     data = batch(single_label)
-    spec = {name: tf.TensorSpec([None, *value.shape[1:]], value.dtype) for name, value in data.items()}
+    spec = {
+        name: tf.TensorSpec([None, *value.shape[1:]], value.dtype) for name, value in data.items()
+    }
     classes = ("a", "b", "c") if settings.get("variant") != "mm" else ()
-    dataset = types.SimpleNamespace(element_spec=spec, vocabulary=None, classes=classes, single_label=single_label)
+    dataset = types.SimpleNamespace(
+        element_spec=spec, vocabulary=None, classes=classes, single_label=single_label
+    )
     found = base.create(config(**settings), dataset)
     found.create_optimizers()
     found.stage = found.stages()[0]
@@ -40,16 +52,24 @@ def system(single_label=True, **settings):
 
 
 def weights(found):
-    return {name: [w.copy() for w in network.get_weights()] for name, network in found.networks.items()}
+    return {
+        name: [w.copy() for w in network.get_weights()] for name, network in found.networks.items()
+    }
 
 
 def changed(before, after):
-    return {n for n in before if any(not np.array_equal(a, b) for a, b in zip(before[n], after[n], strict=True))}
+    return {
+        n
+        for n in before
+        if any(not np.array_equal(a, b) for a, b in zip(before[n], after[n], strict=True))
+    }
 
 
 def test_stages_are_algorithm_3():
     match, classify, joint = system(joint_length=6).stages()
-    assert match.trains["main"] == ("image_branch", "text_branch") and classify.trains["main"] == ("classifier",)
+    assert match.trains["main"] == ("image_branch", "text_branch") and classify.trains["main"] == (
+        "classifier",
+    )
     assert joint.trains["main"] == ("image_branch", "text_branch", "classifier")
     assert (match.steps, classify.steps, joint.steps) == (4, 4, 6)
     rates = [stage.optimizers["main"].learning_rate for stage in (match, classify, joint)]
@@ -76,13 +96,18 @@ def test_matching_loss_is_equation_7_4():
     found, data = system(margin=0.3, dropout=0.0), batch()
     found.stage = found.stages()[1]  # in which batch normalisation does not follow the batch
     unit = lambda x: x / np.linalg.norm(x, axis=1, keepdims=True)  # noqa: E731
-    f, g = unit(found._image(data["image"], False).numpy()), unit(found._text(data["text"], False).numpy())
+    f, g = (
+        unit(found._image(data["image"], False).numpy()),
+        unit(found._text(data["text"], False).numpy()),
+    )
     distance, ids, total = 1 - f @ g.T, data["image_id"].numpy(), 0.0
     for i in range(PAIRS):
         for row, weight in ((distance[i], 1.0), (distance[:, i], found.config.alpha)):
             hardest = np.sort(row[ids != ids[i]])[: found.config.negatives]
             total += weight * np.maximum(0, distance[i, i] - hardest + 0.3).sum()
-    np.testing.assert_allclose(found.losses(data)["matching"], total / PAIRS / found.config.negatives, rtol=1e-4)
+    np.testing.assert_allclose(
+        found.losses(data)["matching"], total / PAIRS / found.config.negatives, rtol=1e-4
+    )
 
 
 @pytest.mark.parametrize("single_label", [True, False])
@@ -99,7 +124,8 @@ def test_classification_loss_is_equations_7_9_to_7_12(single_label):
 
 
 @pytest.mark.parametrize(
-    ("pooling", "width"), [("compact_bilinear", 16), ("bilinear", 64), ("concatenation", 16), ("image", 8)]
+    ("pooling", "width"),
+    [("compact_bilinear", 16), ("bilinear", 64), ("concatenation", 16), ("image", 8)],
 )
 def test_pooling_decides_the_width_of_what_is_classified(pooling, width):
     network = classifier(8, CLASSES, config(pooling=pooling))
@@ -109,7 +135,9 @@ def test_pooling_decides_the_width_of_what_is_classified(pooling, width):
     assert sees_text == (pooling != "image")
 
 
-@pytest.mark.parametrize(("fusion", "weights"), [("none", 0), ("sum", 0), ("product", 0), ("convolution", 3 + 8)])
+@pytest.mark.parametrize(
+    ("fusion", "weights"), [("none", 0), ("sum", 0), ("product", 0), ("convolution", 3 + 8)]
+)
 def test_fusion_has_three_weights_and_a_bias_per_channel(fusion, weights):
     count = lambda fusion: branch(5, config(layer_fusion=fusion), "b").count_params()  # noqa: E731
     assert count(fusion) - count("none") == weights

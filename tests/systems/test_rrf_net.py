@@ -22,13 +22,24 @@ def batch(seed=0):
 
 
 def config(**settings):
-    small = {"steps": 30, "batch_size": PAIRS, "negatives": 4, "widths": "9,8,8,6", "text_encoder": "hub:sentences"}
+    small = {
+        "steps": 30,
+        "batch_size": PAIRS,
+        "negatives": 4,
+        "widths": "9,8,8,6",
+        "text_encoder": "hub:sentences",
+    }
     return Config(**{"system": "rrf_net", "data": "noise", **small, **settings})
 
 
 def system(**settings):
-    spec = {name: tf.TensorSpec([None, *value.shape[1:]], value.dtype) for name, value in batch().items()}
-    found = base.create(config(**settings), types.SimpleNamespace(element_spec=spec, vocabulary=None))
+    spec = {
+        name: tf.TensorSpec([None, *value.shape[1:]], value.dtype)
+        for name, value in batch().items()
+    }
+    found = base.create(
+        config(**settings), types.SimpleNamespace(element_spec=spec, vocabulary=None)
+    )
     found.create_optimizers()
     found.stage = found.stages()[0]
     return found
@@ -51,12 +62,16 @@ def test_block_is_equations_5_1_to_5_6_by_hand():
     weights = [[-1.0, 0.0], [0.0, 2.0]]
     np.testing.assert_allclose(block(1, "none", weights)(x), [[0.0, 9.0]], atol=1e-6)
     np.testing.assert_allclose(block(1, "sum", weights)(x), [[0.0, 12.0]], atol=1e-6)
-    np.testing.assert_allclose(block(1, "convolution", weights)(x), [[0.0, 6.0]], atol=1e-6)  # starts as the mean
+    np.testing.assert_allclose(
+        block(1, "convolution", weights)(x), [[0.0, 6.0]], atol=1e-6
+    )  # starts as the mean
 
 
 def test_a_residual_branch_starts_as_its_input():
     features = np.float32([[0.5, -2.0, 1.0, 0.0, 3.0, -1.0]])
-    np.testing.assert_allclose(branch(6, config(residual=True), "image_branch")(features), features, atol=1e-6)
+    np.testing.assert_allclose(
+        branch(6, config(residual=True), "image_branch")(features), features, atol=1e-6
+    )
 
 
 def test_a_residual_branch_of_another_width_is_told():
@@ -75,9 +90,14 @@ def test_recurrences_share_the_layer_but_not_its_normalisation():
 
 def test_branch_has_the_layers_of_the_paper():
     network = branch(2048, config(widths="2048,512,512,512", block="plain"), "image_branch")
-    dense = [layer.kernel.shape for layer in network.layers if isinstance(layer, keras.layers.Dense)]
+    dense = [
+        layer.kernel.shape for layer in network.layers if isinstance(layer, keras.layers.Dense)
+    ]
     assert dense == [(2048, 2048), (2048, 512), (512, 512), (512, 512)]
-    assert [layer.rate for layer in network.layers if isinstance(layer, keras.layers.Dropout)] == [0.0, 0.5]
+    assert [layer.rate for layer in network.layers if isinstance(layer, keras.layers.Dropout)] == [
+        0.0,
+        0.5,
+    ]
 
 
 def naive_loss(found, data):
@@ -94,8 +114,12 @@ def naive_loss(found, data):
             hardest = sorted(others, key=lambda j: distance(query, pool[j]))[: c.negatives]
             pair = distance(x[i], y[i])
             for j in hardest:
-                total += weight * c.cross_weight * max(0, pair - distance(query, pool[j]) + c.margin)
-                total += weight * c.intra_weight * max(0, pair - distance(pool[i], pool[j]) + c.margin)
+                total += (
+                    weight * c.cross_weight * max(0, pair - distance(query, pool[j]) + c.margin)
+                )
+                total += (
+                    weight * c.intra_weight * max(0, pair - distance(pool[i], pool[j]) + c.margin)
+                )
     return total / PAIRS / c.negatives
 
 
@@ -104,7 +128,9 @@ def test_loss_is_equation_5_10(intra_weight):
     found, data = system(margin=0.3, intra_weight=intra_weight, dropout=0.0), batch()
     found._embed = lambda image, text, training, embed=found._embed: embed(image, text, False)
     losses = found.losses(data)
-    np.testing.assert_allclose(losses["image_to_text"] + losses["text_to_image"], naive_loss(found, data), rtol=1e-4)
+    np.testing.assert_allclose(
+        losses["image_to_text"] + losses["text_to_image"], naive_loss(found, data), rtol=1e-4
+    )
 
 
 def test_a_collapsed_branch_is_noticed():
@@ -117,12 +143,19 @@ def test_a_collapsed_branch_is_noticed():
 
 
 def test_training_lowers_the_loss_and_pairs_are_found():
-    found = system(optimizer="adam", learning_rate=0.01, schedule="constant", weight_decay=0.0, dropout=0.0)
+    found = system(
+        optimizer="adam", learning_rate=0.01, schedule="constant", weight_decay=0.0, dropout=0.0
+    )
     step, data = tf.function(found.train_step), batch()
     losses = [float(step(data)["loss"]) for _ in range(80)]
     assert losses[-1] < 0.5 * losses[0]
-    images, texts = found.embed_images(data["image"])["embedding"], found.embed_texts(data["text"])["embedding"]
-    assert (np.argmax(images @ tf.transpose(texts), axis=1)[2:] == np.arange(PAIRS)[2:]).mean() >= 0.5
+    images, texts = (
+        found.embed_images(data["image"])["embedding"],
+        found.embed_texts(data["text"])["embedding"],
+    )
+    assert (
+        np.argmax(images @ tf.transpose(texts), axis=1)[2:] == np.arange(PAIRS)[2:]
+    ).mean() >= 0.5
 
 
 def test_block_needs_an_input_as_wide_as_its_output():

@@ -53,9 +53,16 @@ def test_any_size_goes_in_and_comes_out(system, size):
 
 def test_evaluate_reports_cycles_and_pairs(system):
     report = system.evaluate(Data(), "val")
-    assert (report.system, report.data_set, report.split, report.data_checksum) == ("negative", "pairs", "val", "0123")
+    assert (report.system, report.data_set, report.split, report.data_checksum) == (
+        "negative",
+        "pairs",
+        "val",
+        "0123",
+    )
     assert report.metrics["a/cycle_l1"] == report.metrics["b/cycle_l1"] == 0
-    assert report.metrics["a_to_b/ssim"] == pytest.approx(1) and report.metrics["b_to_a/psnr"] == 100
+    assert (
+        report.metrics["a_to_b/ssim"] == pytest.approx(1) and report.metrics["b_to_a/psnr"] == 100
+    )
     # Identity: the picture against its negative, |x - (-x)| = 2 |x| with |x| uniform in 0 … 1.
     assert report.metrics["a/identity_l1"] == pytest.approx(1, abs=0.05)
 

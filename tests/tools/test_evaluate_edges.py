@@ -19,13 +19,20 @@ def folders(tmp_path):
     for name, picture in (("a", line), ("b", line[::-1])):
         Image.fromarray(picture * 200).save(tmp_path / "maps" / f"{name}.png")
         write_annotations(tmp_path / "truth" / f"{name}.mat", [picture])
-    return [f"--edge_maps={tmp_path}/maps", f"--annotations={tmp_path}/truth", f"--output={tmp_path}/out"]
+    return [
+        f"--edge_maps={tmp_path}/maps",
+        f"--annotations={tmp_path}/truth",
+        f"--output={tmp_path}/out",
+    ]
 
 
 def test_report_and_pictures_of_a_folder(folders, tmp_path, capsys):
     evaluate.main([*folders, "--thresholds=9", "--ceval"])
     report = json.loads((tmp_path / "out" / "report.json").read_text())
-    assert report["metrics"]["ODS"] == report["metrics"]["CEval/OIS"] == 1 and report["system"] == "maps"
+    assert (
+        report["metrics"]["ODS"] == report["metrics"]["CEval/OIS"] == 1
+        and report["system"] == "maps"
+    )
     assert report["protocol"]["nms"] == "none"
     assert (tmp_path / "out" / "precision_recall.png").stat().st_size > 10_000
     assert (tmp_path / "out" / "contact_sheet.png").stat().st_size > 1_000
@@ -34,7 +41,9 @@ def test_report_and_pictures_of_a_folder(folders, tmp_path, capsys):
 
 def test_nothing_is_written_for_bad_maps(folders, tmp_path):
     Image.fromarray(np.zeros((30, 20), np.uint8)).save(tmp_path / "maps" / "b.png")
-    with pytest.raises(UserError, match="b: the edge map is 20 x 30 pixels and its annotation 30 x 20"):
+    with pytest.raises(
+        UserError, match="b: the edge map is 20 x 30 pixels and its annotation 30 x 20"
+    ):
         evaluate.main(folders)
     assert not (tmp_path / "out").exists()
 

@@ -25,7 +25,12 @@ TABLE = {
 
 
 def report(error):
-    about = {"run_dirs": {str(error): 60.0}, "data_set": "d", "split": "val", "data_checksum": "c" * 64}
+    about = {
+        "run_dirs": {str(error): 60.0},
+        "data_set": "d",
+        "split": "val",
+        "data_checksum": "c" * 64,
+    }
     versions = {"versions": {"tensorflow": "2", "keras": "3"}, "hardware": {"cores": 2, "cpu": "x"}}
     return {"metrics": {"error": error}, **about, **versions}
 
@@ -53,8 +58,12 @@ def test_an_ordering_needs_a_difference_above_the_noise(a, b, word):
 
 def test_a_claim_without_numbers_is_checked_too():
     table = {**TABLE, "rows": [{"name": "a"}, {"name": "b"}], "claims": [["b", "a"]]}
-    measured = reproduce.cells(table, {"a": [report(9.0), report(9.2)], "b": [report(12.0), report(12.2)]})
-    assert reproduce.orderings(table, measured) == ["| error | b vs a | above 0 | +3.00 ± 0.20 | holds |"]
+    measured = reproduce.cells(
+        table, {"a": [report(9.0), report(9.2)], "b": [report(12.0), report(12.2)]}
+    )
+    assert reproduce.orderings(table, measured) == [
+        "| error | b vs a | above 0 | +3.00 ± 0.20 | holds |"
+    ]
 
 
 def test_one_seed_has_no_noise_to_show():
@@ -65,7 +74,10 @@ def test_one_seed_has_no_noise_to_show():
 def test_a_failed_cell_is_shown(tmp_path):
     flags = reproduce.Flags(table="0", seeds=1, output=str(tmp_path / "results"))
     text = reproduce.write(flags, TABLE, {"a": [report(11.0)], "b": ["error: no space"]})
-    assert "| a | 11.00 (10; +1.0) |\n| b | failed |" in text and "- b, seed 0: error: no space" in text
+    assert (
+        "| a | 11.00 (10; +1.0) |\n| b | failed |" in text
+        and "- b, seed 0: error: no space" in text
+    )
     assert text in (tmp_path / "results.md").read_text()
     first, second = csv.DictReader((tmp_path / "results" / "0.csv").read_text().splitlines())
     assert (first["ours"], first["difference"], first["train_seconds"]) == ("11.0", "1.0", "60.0")
@@ -74,8 +86,12 @@ def test_a_failed_cell_is_shown(tmp_path):
 
 def test_a_setting_at_its_default_does_not_change_the_folder(monkeypatch):
     monkeypatch.chdir(ROOT)
-    folder = lambda *argv: reproduce.run_folder(reproduce.Flags(), ["--flagfile=configs/smoke/rrf_net.cfg", *argv])  # noqa: E731
-    assert folder() == folder("--margin=0.1") == folder("--prepared_dir=x") != folder("--margin=0.2")
+    folder = lambda *argv: reproduce.run_folder(
+        reproduce.Flags(), ["--flagfile=configs/smoke/rrf_net.cfg", *argv]
+    )  # noqa: E731
+    assert (
+        folder() == folder("--margin=0.1") == folder("--prepared_dir=x") != folder("--margin=0.2")
+    )
 
 
 def test_an_ensemble_is_evaluated_from_the_runs_of_its_rows(monkeypatch, tmp_path):
@@ -104,12 +120,19 @@ def test_an_ensemble_is_evaluated_from_the_runs_of_its_rows(monkeypatch, tmp_pat
     found = reproduce.measure(flags, table)
     assert found["both"][0]["run_dirs"] == {str(tmp_path / "a"): 2, str(tmp_path / "b"): 2}
     a, b = tmp_path / "a", tmp_path / "b"
-    assert called.count(("train", [f"--run_dir={a}"])) == called.count(("train", [f"--run_dir={b}"])) == 1
+    assert (
+        called.count(("train", [f"--run_dir={a}"]))
+        == called.count(("train", [f"--run_dir={b}"]))
+        == 1
+    )
     assert called[-1] == ("evaluate", [f"--run_dir={a}", f"--ensemble={b}"])
 
 
 def test_a_row_starts_from_the_run_of_another(monkeypatch, tmp_path):
-    first, second = {"name": "first", "train": ["--first"]}, {"name": "second", "start": "first", "train": ["--second"]}
+    first, second = (
+        {"name": "first", "train": ["--first"]},
+        {"name": "second", "start": "first", "train": ["--second"]},
+    )
     table, trained = {**TABLE, "flagfile": "f", "rows": [second, first]}, []
     monkeypatch.setattr(reproduce, "run_folder", lambda flags, argv: tmp_path / argv[1].lstrip("-"))
 
@@ -133,13 +156,21 @@ def test_an_unknown_table_is_one_sentence(monkeypatch):
         reproduce.read_table("6.22")
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "configs" / "tables").glob("*.json")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "configs" / "tables").glob("*.json")), ids=lambda path: path.stem
+)
 def test_every_row_of_every_table_is_a_config(path, monkeypatch):
     monkeypatch.chdir(ROOT)
     table = json.loads(path.read_text())
     for row in table["rows"]:
-        argv = [f"--flagfile={row.get('flagfile', table['flagfile'])}", *row.get("train", []), *row.get("evaluate", [])]
+        argv = [
+            f"--flagfile={row.get('flagfile', table['flagfile'])}",
+            *row.get("train", []),
+            *row.get("evaluate", []),
+        ]
         reproduce.configs.parse_experiment([*argv, "--run_dir=unused"])
-        assert set(row.get("ensemble", [])) <= {other["name"] for other in table["rows"] if "ensemble" not in other}
+        assert set(row.get("ensemble", [])) <= {
+            other["name"] for other in table["rows"] if "ensemble" not in other
+        }
         assert row.get("start", row["name"]) in {other["name"] for other in table["rows"]}
         assert len(row.get("paper") or table["metrics"]) == len(table["metrics"])

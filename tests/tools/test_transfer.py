@@ -27,7 +27,9 @@ def shapes(folder, names):
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         shape = "circle" if path.parent.name == "a" else "cross"
-        path.write_bytes(making.png(synthetic.draw(shape, (200, 30, 30), (0.5, 0.5), 50, generator)))
+        path.write_bytes(
+            making.png(synthetic.draw(shape, (200, 30, 30), (0.5, 0.5), 50, generator))
+        )
 
 
 def measure(run_dir, data, prepared):
@@ -38,12 +40,21 @@ def measure(run_dir, data, prepared):
 def test_folders_of_classes(run_dir, tmp_path, capsys):
     pytest.importorskip("sklearn")
     shapes(
-        tmp_path / "in", [f"{split}/{name}/{i}.png" for split in ("train", "test") for name in "ab" for i in range(6)]
+        tmp_path / "in",
+        [
+            f"{split}/{name}/{i}.png"
+            for split in ("train", "test")
+            for name in "ab"
+            for i in range(6)
+        ],
     )
     making.prepare("class_folders", tmp_path / "out", data_dir=tmp_path / "in")
     report = measure(run_dir, "class_folders", tmp_path / "out")
     assert (report["system"], report["data_set"], report["step"]) == ("cfn", "class_folders", 3)
-    assert report["protocol"]["features"] == "192, scaled to length 1" and 0 <= report["metrics"]["accuracy"] <= 100
+    assert (
+        report["protocol"]["features"] == "192, scaled to length 1"
+        and 0 <= report["metrics"]["accuracy"] <= 100
+    )
     assert "accuracy" in capsys.readouterr().out
 
 

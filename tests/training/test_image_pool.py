@@ -49,7 +49,9 @@ def test_half_of_the_pictures_are_old_and_every_place_is_used():
 
 def test_a_batch_is_traded_one_picture_after_the_other():
     # Five pictures into a pool of three: the last two may get one of the first three of the same batch.
-    history, count, traded = trade(tf.zeros((3, 2, 2, 3)), tf.constant(0, tf.int64), _pictures(1, 2, 3, 4, 5), [0, 0])
+    history, count, traded = trade(
+        tf.zeros((3, 2, 2, 3)), tf.constant(0, tf.int64), _pictures(1, 2, 3, 4, 5), [0, 0]
+    )
     assert _values(traded)[:3] == [1, 2, 3] and count == 3
     assert set(_values(history)) <= {1, 2, 3, 4, 5} and len(set(_values(history))) == 3
 
@@ -91,8 +93,12 @@ def test_distance_by_hand():
 @pytest.fixture(scope="module")
 def two_replicas():
     cpu = tf.config.list_physical_devices("CPU")[0]
-    with contextlib.suppress(RuntimeError):  # TensorFlow has already started with the devices that it has
-        tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+    with contextlib.suppress(
+        RuntimeError
+    ):  # TensorFlow has already started with the devices that it has
+        tf.config.set_logical_device_configuration(
+            cpu, [tf.config.LogicalDeviceConfiguration()] * 2
+        )
     devices = tf.config.list_logical_devices("CPU")
     if len(devices) < 2:
         pytest.skip("needs two logical CPU devices")

@@ -20,7 +20,9 @@ class Table(System):
 
     def build(self, data):
         number = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)])
-        self.networks = {"rows": keras.Sequential([keras.Input((), dtype="int32"), keras.layers.Embedding(5, 2)])}
+        self.networks = {
+            "rows": keras.Sequential([keras.Input((), dtype="int32"), keras.layers.Embedding(5, 2)])
+        }
         self.networks["number"] = number
 
     def stages(self):
@@ -78,7 +80,10 @@ def test_a_dense_gradient_gives_the_same_as_the_rows_that_are_not_zero():
 
 def test_nesterov_looks_ahead():
     # v₁ = -0.1 · 3, step 0.9 v₁ - 0.3 = -0.57; v₂ = 0.9 v₁ - 0.3 = -0.57, step 0.9 v₂ - 0.3 = -0.813.
-    nesterov = {"main": Optimizer("sgd", 0.5), "scale": Optimizer("sgd", 0.1, momentum=0.9, nesterov=True)}
+    nesterov = {
+        "main": Optimizer("sgd", 0.5),
+        "scale": Optimizer("sgd", 0.1, momentum=0.9, nesterov=True),
+    }
     assert change(table(nesterov), calls=2)[1] == pytest.approx(-0.57 - 0.813, abs=1e-5)
 
 

@@ -20,11 +20,18 @@ def registry(monkeypatch):
 
 def trainer(run_dir, data=None, **settings):
     settings = {"batch_size": 4, "steps": 10, "checkpoint_every": 3, "log_every": 2, **settings}
-    return Trainer(tiny.Config(system="line", data="points", **settings), data or tiny.Points(), run_dir, base.create)
+    return Trainer(
+        tiny.Config(system="line", data="points", **settings),
+        data or tiny.Points(),
+        run_dir,
+        base.create,
+    )
 
 
 def log(run_dir):
-    return [{**json.loads(line), "time": 0} for line in (run_dir / "log.jsonl").read_text().splitlines()]
+    return [
+        {**json.loads(line), "time": 0} for line in (run_dir / "log.jsonl").read_text().splitlines()
+    ]
 
 
 def test_a_line_is_fitted(tmp_path):
@@ -112,4 +119,6 @@ def test_weight_decay_is_an_l2_penalty(tmp_path):
     # One SGD step of rate 0.1 on data that is zero: w ← w − 0.1 · 0.5 · w = 0.95 w.
     run = trainer(tmp_path, tiny.Points(scale=0.0), steps=1, learning_rate=0.1, weight_decay=0.5)
     before = run.system.networks["slope"].get_weights()[0]
-    np.testing.assert_allclose(run.run().networks["slope"].get_weights()[0], 0.95 * before, rtol=1e-6)
+    np.testing.assert_allclose(
+        run.run().networks["slope"].get_weights()[0], 0.95 * before, rtol=1e-6
+    )

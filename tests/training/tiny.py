@@ -35,7 +35,10 @@ class Points:
         self.element_spec = {"x": tf.TensorSpec([None, 3]), "y": tf.TensorSpec([None, 1])}
 
     def train_set(self):
-        fetch = lambda rows, _: {"x": tf.gather(self.x, rows[:, 0]), "y": tf.gather(self.y, rows[:, 0])}  # noqa: E731
+        fetch = lambda rows, _: {
+            "x": tf.gather(self.x, rows[:, 0]),
+            "y": tf.gather(self.y, rows[:, 0]),
+        }  # noqa: E731
         return TrainSet((20,), fetch, self.element_spec)
 
 
@@ -47,9 +50,15 @@ class Line(System):
 
     def build(self, data):
         slope = keras.Sequential(
-            [keras.Input((3,)), keras.layers.Dropout(self.config.dropout), keras.layers.Dense(1, use_bias=False)]
+            [
+                keras.Input((3,)),
+                keras.layers.Dropout(self.config.dropout),
+                keras.layers.Dense(1, use_bias=False),
+            ]
         )
-        bias = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, kernel_initializer="ones")])
+        bias = keras.Sequential(
+            [keras.Input((1,)), keras.layers.Dense(1, kernel_initializer="ones")]
+        )
         self.networks = {"slope": slope, "bias": bias}
 
     def stages(self):
@@ -63,8 +72,20 @@ class Line(System):
             patience=1,
         )
         return (
-            Stage("slope", {"main": ("slope",)}, {"main": optimizer}, steps=config.steps, epochs=config.epochs),
-            Stage("bias", {"main": ("bias",)}, {"main": optimizer}, steps=config.steps, epochs=config.epochs),
+            Stage(
+                "slope",
+                {"main": ("slope",)},
+                {"main": optimizer},
+                steps=config.steps,
+                epochs=config.epochs,
+            ),
+            Stage(
+                "bias",
+                {"main": ("bias",)},
+                {"main": optimizer},
+                steps=config.steps,
+                epochs=config.epochs,
+            ),
         )
 
     def losses(self, batch):
@@ -78,4 +99,6 @@ class Line(System):
 
 def weights(system):
     """Every weight of the system's networks as one byte string."""
-    return b"".join(v.numpy().tobytes() for network in system.networks.values() for v in network.variables)
+    return b"".join(
+        v.numpy().tobytes() for network in system.networks.values() for v in network.variables
+    )

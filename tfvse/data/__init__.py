@@ -73,7 +73,11 @@ def load(config, kind=None):
     """
     found = manifest.read(config.prepared_path)
     if config.data and found["data_set"] != config.data:
-        raise UserError(f"--data={config.data}: {config.prepared_path} holds {found['data_set']} instead")
+        raise UserError(
+            f"--data={config.data}: {config.prepared_path} holds {found['data_set']} instead"
+        )
     if kind and found["kind"] != kind:
-        raise UserError(f"--data={config.data}: is a data set for {found['kind']}; this system learns {kind}")
+        raise UserError(
+            f"--data={config.data}: is a data set for {found['kind']}; this system learns {kind}"
+        )
     return find(KINDS[found["kind"]])(config, found)

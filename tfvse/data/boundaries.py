@@ -32,12 +32,18 @@ def read_annotations(path):
     except mat.BadMat as error:
         raise UserError(f"{path}: {error}; give a ground truth file of BSDS500 or NYUD") from None
     if "groundTruth" not in found:
-        raise UserError(f"{path}: holds no groundTruth; give a ground truth file of BSDS500 or NYUD")
+        raise UserError(
+            f"{path}: holds no groundTruth; give a ground truth file of BSDS500 or NYUD"
+        )
     drawn = [_boundaries(cell, path) for cell in found["groundTruth"].ravel()]
     if not any(picture.any() for picture in drawn):
-        raise UserError(f"{path}: the annotation is empty: no annotator drew a boundary; leave this picture out")
+        raise UserError(
+            f"{path}: the annotation is empty: no annotator drew a boundary; leave this picture out"
+        )
     if len({picture.shape for picture in drawn}) > 1:
-        raise UserError(f"{path}: the annotators' pictures differ in size; all must have the size of the photo")
+        raise UserError(
+            f"{path}: the annotators' pictures differ in size; all must have the size of the photo"
+        )
     return drawn
 
 
@@ -45,8 +51,12 @@ def _boundaries(cell, path):
     try:
         picture = np.asarray(cell["Boundaries"][0, 0])
     except (IndexError, KeyError, TypeError, ValueError):
-        raise UserError(f"{path}: an annotator's cell holds no Boundaries; it must be a struct that has them") from None
+        raise UserError(
+            f"{path}: an annotator's cell holds no Boundaries; it must be a struct that has them"
+        ) from None
     if picture.ndim != 2 or picture.dtype.kind not in "biuf" or not 0 < picture.size <= MAX_PIXELS:
         wanted = f"a picture of zeros and ones, at most {MAX_PIXELS:,} pixels"
-        raise UserError(f"{path}: Boundaries is {picture.dtype} {list(picture.shape)}; it must be {wanted}")
+        raise UserError(
+            f"{path}: Boundaries is {picture.dtype} {list(picture.shape)}; it must be {wanted}"
+        )
     return picture != 0

@@ -26,7 +26,10 @@ def prepare_bsds500(flags, folder):
     root = verification.require(flags.data_dir, (), BSDS500_LAYOUT)
     places = [root / place / "data" for place in ("", "BSDS500", "BSR/BSDS500")]
     root = next((place for place in places if (place / "images").is_dir()), places[0])
-    splits = {split: (root / "images" / split, root / "groundTruth" / split) for split in ("train", "val", "test")}
+    splits = {
+        split: (root / "images" / split, root / "groundTruth" / split)
+        for split in ("train", "val", "test")
+    }
     licence = "Non-commercial research and education; cite Arbelaez et al. 2011."
     return _prepare(flags, folder, splits, BSDS500_LAYOUT, "BSDS500", licence)
 
@@ -35,11 +38,15 @@ def prepare_nyud(flags, folder):
     """381 training, 414 validation and 654 test pictures, one annotation each."""
     root = verification.require(flags.data_dir, (), NYUD_LAYOUT)
     splits = {s: (root / s / "images", root / s / "groundTruth") for s in ("train", "val", "test")}
-    return _prepare(flags, folder, splits, NYUD_LAYOUT, "NYUD v2", "Research use; cite Silberman et al. 2012.")
+    return _prepare(
+        flags, folder, splits, NYUD_LAYOUT, "NYUD v2", "Research use; cite Silberman et al. 2012."
+    )
 
 
 def _prepare(flags, folder, places, layout, source, licence):
-    found = {s: _pictures(*place, flags.edge_maps) for s, place in places.items() if place[0].is_dir()}
+    found = {
+        s: _pictures(*place, flags.edge_maps) for s, place in places.items() if place[0].is_dir()
+    }
     if not found:
         verification.require(flags.data_dir, [next(iter(places.values()))[0]], layout)
     written = edges.write(folder, found, verification.Findings(flags.skip_bad))
@@ -51,7 +58,9 @@ def _pictures(pictures, annotations, edge_maps):
     listed = images.files(pictures)
     for path in listed:
         if not (annotations / f"{path.stem}.mat").is_file():
-            raise UserError(f"{path}: has no annotation {annotations / path.stem}.mat; every picture needs one")
+            raise UserError(
+                f"{path}: has no annotation {annotations / path.stem}.mat; every picture needs one"
+            )
     return [
         EdgePicture(
             path.stem,
@@ -71,7 +80,13 @@ def find_edge_map(folder, name):
     """
     if not folder:
         return None
-    found = [path for kind in (".png", ".mat") if (path := pathlib.Path(folder) / f"{name}{kind}").is_file()]
+    found = [
+        path
+        for kind in (".png", ".mat")
+        if (path := pathlib.Path(folder) / f"{name}{kind}").is_file()
+    ]
     if not found:
-        raise UserError(f"--edge_maps={folder}: holds no {name}.png or {name}.mat; every picture needs its edge map")
+        raise UserError(
+            f"--edge_maps={folder}: holds no {name}.png or {name}.mat; every picture needs its edge map"
+        )
     return found[0]

@@ -25,7 +25,9 @@ def prepare(flags, folder):
     root = verification.require(flags.data_dir, ("train", "trainannot", "val", "valannot"), LAYOUT)
     splits = {
         split: [
-            LabelledPixels(f"{split}/{path.name}", path, root / f"{split}annot" / f"{path.stem}.png")
+            LabelledPixels(
+                f"{split}/{path.name}", path, root / f"{split}annot" / f"{path.stem}.png"
+            )
             for path in images.files(root / split)
         ]
         for split in ("train", "val", "test")
@@ -33,4 +35,8 @@ def prepare(flags, folder):
     }
     findings = verification.Findings(flags.skip_bad)
     written = segmentation.write(folder, splits, CLASSES, COLOURS, findings, VOID)
-    return {"licence": "For academic use.", "source": "CamVid, Brostow et al. 2009, with SegNet's classes", **written}
+    return {
+        "licence": "For academic use.",
+        "source": "CamVid, Brostow et al. 2009, with SegNet's classes",
+        **written,
+    }

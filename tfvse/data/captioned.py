@@ -63,19 +63,30 @@ def write(
     bad = verification.check_pictures(splits, findings) | _check_texts(splits, findings)
     findings.settle()
     counts, parts, vocabulary = {}, {}, None
-    fields = IMAGE_FIELDS | ({"labels": {"dtype": "uint8", "shape": [len(classes)]}} if classes else {})
+    fields = IMAGE_FIELDS | (
+        {"labels": {"dtype": "uint8", "shape": [len(classes)]}} if classes else {}
+    )
     for split, pictures in splits.items():
         kept = [p for p in pictures if (split, p.id) not in bad] if bad else pictures
         if not any(True for _ in kept):
-            raise UserError(f"the split {split} holds no usable picture; check the layout of the data")
+            raise UserError(
+                f"the split {split} holds no usable picture; check the layout of the data"
+            )
         texts = []
         parts[f"{split}/images"] = records.write(
-            folder / split / "images", _image_records(kept, texts, len(classes)), fields, total=_length(kept)
+            folder / split / "images",
+            _image_records(kept, texts, len(classes)),
+            fields,
+            total=_length(kept),
         )
-        parts[f"{split}/texts"] = records.write(folder / split / "texts", texts, TEXT_FIELDS, total=len(texts))
+        parts[f"{split}/texts"] = records.write(
+            folder / split / "texts", texts, TEXT_FIELDS, total=len(texts)
+        )
         counts[split] = {"images": parts[f"{split}/images"]["count"], "texts": len(texts)}
         if split == "train":
-            vocabulary = Vocabulary.from_texts((t["text"].decode() for t in texts), tokenizer=tokenizer)
+            vocabulary = Vocabulary.from_texts(
+                (t["text"].decode() for t in texts), tokenizer=tokenizer
+            )
             vocabulary.write(folder / VOCABULARY)
     words = {"words_of_train": len(vocabulary.words)} if vocabulary else {}
     labelled = {"classes": list(classes), "single_label": single_label} if classes else {}
@@ -100,7 +111,9 @@ def _check_texts(splits, findings):
                 bad.add((split, picture.id))
             repeated += len(picture.texts) - len(set(picture.texts))
         if repeated:
-            findings.remark(f"{repeated:,} captions of {split} say the same as another one of the same picture")
+            findings.remark(
+                f"{repeated:,} captions of {split} say the same as another one of the same picture"
+            )
     return bad
 
 
@@ -109,8 +122,14 @@ def _image_records(pictures, texts, classes):
     for row, picture in enumerate(pictures):
         for number, text in enumerate(t for t in picture.texts if t.strip()):
             cleaned = " ".join(text.split())
-            texts.append({"id": f"{picture.id}#{number}".encode(), "text": cleaned.encode(), "image": row})
-        labels = {"labels": np.isin(np.arange(classes), picture.labels).astype(np.uint8)} if classes else {}
+            texts.append(
+                {"id": f"{picture.id}#{number}".encode(), "text": cleaned.encode(), "image": row}
+            )
+        labels = (
+            {"labels": np.isin(np.arange(classes), picture.labels).astype(np.uint8)}
+            if classes
+            else {}
+        )
         yield {"id": picture.id.encode(), "picture": images.read(picture.picture), **labels}
 
 

@@ -10,7 +10,18 @@ from tfvse.data.tfds import load_tfds
 from tfvse.errors import UserError
 
 LICENCE = "Its authors state none; cite Krizhevsky 2009, Learning multiple layers of features from tiny images."
-CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+CIFAR10_CLASSES = (
+    "airplane",
+    "automobile",
+    "bird",
+    "cat",
+    "deer",
+    "dog",
+    "frog",
+    "horse",
+    "ship",
+    "truck",
+)
 
 CIFAR10_LAYOUT = """
 CIFAR-10 is expected in one of three forms:
@@ -36,14 +47,23 @@ def prepare_cifar10(flags, folder):
     names = [f"data_batch_{i}" for i in range(1, 6)]
     root = verification.require(flags.data_dir, (), CIFAR10_LAYOUT)
     if (root / "data_batch_1.png").exists():
-        needed = [*(f"{name}.png" for name in names), "test_batch.png", "train_lables.json", "test_lables.json"]
+        needed = [
+            *(f"{name}.png" for name in names),
+            "test_batch.png",
+            "train_lables.json",
+            "test_lables.json",
+        ]
         verification.require(root, needed, CIFAR10_LAYOUT)
         splits = {
-            "train": _read_strips([root / f"{name}.png" for name in names], root / "train_lables.json"),
+            "train": _read_strips(
+                [root / f"{name}.png" for name in names], root / "train_lables.json"
+            ),
             "test": _read_strips([root / "test_batch.png"], root / "test_lables.json"),
         }
     else:
-        verification.require(root, [*(f"{name}.bin" for name in names), "test_batch.bin"], CIFAR10_LAYOUT)
+        verification.require(
+            root, [*(f"{name}.bin" for name in names), "test_batch.bin"], CIFAR10_LAYOUT
+        )
         splits = {
             "train": _read_binary([root / f"{name}.bin" for name in names], label_bytes=1),
             "test": _read_binary([root / "test_batch.bin"], label_bytes=1),
@@ -56,8 +76,13 @@ def prepare_cifar100(flags, folder):
     if not flags.data_dir:
         splits, classes = _from_tfds("cifar100")
     else:
-        root = verification.require(flags.data_dir, ("train.bin", "test.bin", "fine_label_names.txt"), CIFAR100_LAYOUT)
-        splits = {split: _read_binary([root / f"{split}.bin"], label_bytes=2) for split in ("train", "test")}
+        root = verification.require(
+            flags.data_dir, ("train.bin", "test.bin", "fine_label_names.txt"), CIFAR100_LAYOUT
+        )
+        splits = {
+            split: _read_binary([root / f"{split}.bin"], label_bytes=2)
+            for split in ("train", "test")
+        }
         classes = (root / "fine_label_names.txt").read_text().split()
     return _write(flags, folder, splits, classes)
 
@@ -74,10 +99,16 @@ def _hold_out(splits, count, seed):
     """The last `count` of a seeded permutation of the training pictures become val."""
     images, labels = splits["train"]
     if count >= len(images):
-        raise UserError(f"--validation={count}: there are {len(images):,} training pictures; hold fewer out")
+        raise UserError(
+            f"--validation={count}: there are {len(images):,} training pictures; hold fewer out"
+        )
     order = np.random.default_rng(seed).permutation(len(images))
     kept, held = np.sort(order[:-count]), np.sort(order[-count:])
-    return {"train": (images[kept], labels[kept]), "val": (images[held], labels[held]), "test": splits["test"]}
+    return {
+        "train": (images[kept], labels[kept]),
+        "val": (images[held], labels[held]),
+        "test": splits["test"],
+    }
 
 
 def _read_binary(paths, label_bytes):
@@ -86,7 +117,9 @@ def _read_binary(paths, label_bytes):
     for path in paths:
         raw = np.fromfile(path, np.uint8)
         if not raw.size or raw.size % (label_bytes + _PIXELS):
-            raise UserError(f"{path}: is not made of records of {label_bytes + _PIXELS:,} bytes; download it again")
+            raise UserError(
+                f"{path}: is not made of records of {label_bytes + _PIXELS:,} bytes; download it again"
+            )
         rows = raw.reshape(-1, label_bytes + _PIXELS)
         labels.append(rows[:, label_bytes - 1].astype(np.int64))
         images.append(rows[:, label_bytes:].reshape(-1, 3, _SIDE, _SIDE).transpose(0, 2, 3, 1))
@@ -99,7 +132,9 @@ def _read_strips(paths, label_path):
     for path in paths:
         with Image.open(path) as strip:
             if strip.width != _SIDE * _SIDE or strip.height > 20_000:
-                raise UserError(f"{path}: is {strip.width} x {strip.height} pixels, must be 1024 wide; unpack it again")
+                raise UserError(
+                    f"{path}: is {strip.width} x {strip.height} pixels, must be 1024 wide; unpack it again"
+                )
             images.append(np.asarray(strip.convert("RGB")).reshape(-1, _SIDE, _SIDE, 3))
     labels = np.array(json.loads(label_path.read_text()), np.int64)
     return np.concatenate(images), labels
@@ -110,5 +145,8 @@ def _from_tfds(name):
     splits = {}
     for split, examples in sets.items():
         found = list(examples.as_numpy_iterator())
-        splits[split] = np.stack([e["image"] for e in found]), np.array([e["label"] for e in found], np.int64)
+        splits[split] = (
+            np.stack([e["image"] for e in found]),
+            np.array([e["label"] for e in found], np.int64),
+        )
     return splits, info.features["label"].names

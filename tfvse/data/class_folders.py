@@ -36,10 +36,16 @@ def prepare(flags, folder):
         classes = _classes_in(root)
         pictures = _pictures(root, root, classes)
         if not pictures:
-            raise UserError(f"{root}: its {len(classes)} folders hold no pictures; check the layout")
+            raise UserError(
+                f"{root}: its {len(classes)} folders hold no pictures; check the layout"
+            )
         splits = _draw(pictures, flags)
     written = write_pictures(folder, splits, classes, findings)
-    return {"licence": "The user's own data.", "source": f"{len(classes):,} folders of pictures", **written}
+    return {
+        "licence": "The user's own data.",
+        "source": f"{len(classes):,} folders of pictures",
+        **written,
+    }
 
 
 def prepare_imagenet(flags, folder):
@@ -53,7 +59,11 @@ def prepare_imagenet(flags, folder):
         splits = {split: _TfdsPictures(split, examples) for split, examples in sets.items()}
     written = write_pictures(folder, splits, classes, verification.Findings(flags.skip_bad))
     licence = "For non-commercial research, as https://image-net.org/download says."
-    return {"licence": licence, "source": "ImageNet, ILSVRC 2012, Russakovsky et al. 2015", **written}
+    return {
+        "licence": licence,
+        "source": "ImageNet, ILSVRC 2012, Russakovsky et al. 2015",
+        **written,
+    }
 
 
 def prepare_indoor67(flags, folder):
@@ -64,13 +74,19 @@ def prepare_indoor67(flags, folder):
     splits = {split: _listed(root, name, classes) for split, name in lists.items()}
     written = write_pictures(folder, splits, classes, findings)
     source = "MIT Indoor-67, Quattoni and Torralba 2009, official lists"
-    return {"licence": "Pictures under their owners' terms; for research.", "source": source, **written}
+    return {
+        "licence": "Pictures under their owners' terms; for research.",
+        "source": source,
+        **written,
+    }
 
 
 def _classes_in(root):
     classes = sorted(path.name for path in root.iterdir() if path.is_dir() and path.name[0] != ".")
     if len(classes) < 2:
-        raise UserError(f"{root}: must hold at least two folders, one for each class; it holds {len(classes)}")
+        raise UserError(
+            f"{root}: must hold at least two folders, one for each class; it holds {len(classes)}"
+        )
     return classes
 
 
@@ -112,7 +128,9 @@ def _draw(pictures, flags):
         rows["val"] += order[cuts[0] : cuts[1]].tolist()
         rows["test"] += order[cuts[1] : cuts[2]].tolist()
         rows["train"] += order[cuts[2] :].tolist()
-    return {split: [pictures[row] for row in sorted(found)] for split, found in rows.items() if found}
+    return {
+        split: [pictures[row] for row in sorted(found)] for split, found in rows.items() if found
+    }
 
 
 def _listed(root, name, classes):
@@ -120,7 +138,9 @@ def _listed(root, name, classes):
     for place, line in enumerate((root / name).read_text(encoding="utf-8").split("\n"), start=1):
         path = line.strip()
         if path and (path.count("/") != 1 or path.split("/")[0] not in numbers):
-            raise UserError(f"{root / name}, line {place}: must be <class>/<picture> of {root / 'Images'}")
+            raise UserError(
+                f"{root / name}, line {place}: must be <class>/<picture> of {root / 'Images'}"
+            )
         if path:
             found.append(LabelledPicture(path, root / "Images" / path, numbers[path.split("/")[0]]))
     return found
@@ -134,4 +154,6 @@ class _TfdsPictures:
 
     def __iter__(self):
         for number, example in enumerate(self.examples.as_numpy_iterator()):
-            yield LabelledPicture(f"{self.split}-{number:07d}", example["image"], int(example["label"]))
+            yield LabelledPicture(
+                f"{self.split}-{number:07d}", example["image"], int(example["label"])
+            )

@@ -47,8 +47,12 @@ def write(
     parts = {}
     for split, (pixels, labels) in splits.items():
         fields = {"image": {"dtype": "uint8", "shape": list(pixels.shape[1:])}, "label": "int64"}
-        examples = ({"image": image, "label": label} for image, label in zip(pixels, labels, strict=True))
-        parts[f"{split}/examples"] = records.write(folder / split / "examples", examples, fields, total=len(pixels))
+        examples = (
+            {"image": image, "label": label} for image, label in zip(pixels, labels, strict=True)
+        )
+        parts[f"{split}/examples"] = records.write(
+            folder / split / "examples", examples, fields, total=len(pixels)
+        )
     return {
         "kind": "classification", "splits": {name.split("/")[0]: {"examples": p["count"]} for name, p in parts.items()},
         "parts": parts, "classes": list(classes), "left_out": findings.left_out, "remarks": findings.remarks,
@@ -96,13 +100,17 @@ def _check(splits, classes, findings):
     seen = {}
     for split, (pixels, labels) in splits.items():
         if not len(pixels) or len(pixels) != len(labels):
-            raise UserError(f"the split {split} has {len(pixels):,} pictures and {len(labels):,} labels")
+            raise UserError(
+                f"the split {split} has {len(pixels):,} pictures and {len(labels):,} labels"
+            )
         if labels.min() < 0 or labels.max() >= len(classes):
             raise UserError(f"the split {split} has a label outside 0 ... {len(classes) - 1}")
         doubles = collections.Counter(seen.setdefault(image.tobytes(), split) for image in pixels)
         for first, count in doubles.items():
             if first != split:
-                findings.remark(f"{count:,} pictures of {split} are in {first} as well (the same pixels)")
+                findings.remark(
+                    f"{count:,} pictures of {split} are in {first} as well (the same pixels)"
+                )
 
 
 class ClassificationData:
@@ -122,7 +130,9 @@ class ClassificationData:
         self.config, self.manifest = config, found
         self.prepared_dir = config.prepared_path
         self.classes = found["classes"]
-        self.checksum = manifest.checksum(found, ["train/examples"] if "train" in found["splits"] else found["parts"])
+        self.checksum = manifest.checksum(
+            found, ["train/examples"] if "train" in found["splits"] else found["parts"]
+        )
 
     @functools.cached_property
     def view(self):
@@ -132,7 +142,9 @@ class ClassificationData:
             return View((config.resize_to,) * 2, (config.crop,) * 2)
         fields = next(iter(self.manifest["parts"].values()))["fields"]
         if "image" not in fields:
-            raise UserError(f"--crop=0: {self.prepared_dir} holds pictures of any size; set --resize_to and --crop")
+            raise UserError(
+                f"--crop=0: {self.prepared_dir} holds pictures of any size; set --resize_to and --crop"
+            )
         size = tuple(fields["image"]["shape"][:2])
         return View(size, size, PADDING)
 
@@ -163,7 +175,11 @@ class ClassificationData:
         def fetch(indices, noise):
             batch = train.part.batch(indices[:, 0])
             scaled = train.scaled(batch)
-            image = self.view.random(scaled, noise) if self.config.augment else self.view.central(scaled)
+            image = (
+                self.view.random(scaled, noise)
+                if self.config.augment
+                else self.view.central(scaled)
+            )
             return {"image": image, "label": batch["label"]}
 
         return TrainSet((len(train),), fetch, self.element_spec)

@@ -28,18 +28,28 @@ def prepare(flags, folder):
     root = verification.require(flags.data_dir, (manifest.FILE,), LAYOUT)
     found = manifest.read(root)
     if found["kind"] != "segmentation":
-        raise UserError(f"--data_dir={root}: holds a set for {found['kind']}; coarse edges need one for segmentation")
-    splits = {s: list(_outlined(records.Part(root, found, f"{s}/examples"), flags)) for s in found["splits"]}
+        raise UserError(
+            f"--data_dir={root}: holds a set for {found['kind']}; coarse edges need one for segmentation"
+        )
+    splits = {
+        s: list(_outlined(records.Part(root, found, f"{s}/examples"), flags))
+        for s in found["splits"]
+    }
     written = edges.write(folder, splits, verification.Findings(flags.skip_bad))
     return {"licence": found["licence"], "source": f"outlines of {found['source']}", **written}
 
 
 def _outlined(part, flags):
     for row in range(len(part)):
-        record = {name: value[0].numpy() for name, value in part.batch(tf.constant([row], tf.int64)).items()}
+        record = {
+            name: value[0].numpy()
+            for name, value in part.batch(tf.constant([row], tf.int64)).items()
+        }
         labels = tf.io.decode_png(record["labels"], 1).numpy()[..., 0]
         name = record["id"].decode()
-        yield EdgePicture(name, record["picture"], functools.partial(_outlines, labels, name), _map(flags, name))
+        yield EdgePicture(
+            name, record["picture"], functools.partial(_outlines, labels, name), _map(flags, name)
+        )
 
 
 def prepare_pascal_context(flags, folder):
@@ -55,7 +65,11 @@ def prepare_pascal_context(flags, folder):
         for path in sorted((root / "trainval").glob("*.mat"))
     ]
     written = edges.write(folder, {"train": pictures}, verification.Findings(flags.skip_bad))
-    return {"licence": "Research use; cite Mottaghi et al. 2014.", "source": "outlines of Pascal Context", **written}
+    return {
+        "licence": "Research use; cite Mottaghi et al. 2014.",
+        "source": "outlines of Pascal Context",
+        **written,
+    }
 
 
 def _map(flags, name):
@@ -70,12 +84,16 @@ def _outlines_of_file(path):
     except KeyError:
         raise UserError(f"{path}: holds no LabelMap; give a label file of Pascal Context") from None
     if labels.ndim != 2 or labels.dtype.kind not in "iu" or not 0 < labels.size <= MAX_PIXELS:
-        raise UserError(f"{path}: LabelMap is {labels.dtype} {list(labels.shape)}; it must be whole numbers [H, W]")
+        raise UserError(
+            f"{path}: LabelMap is {labels.dtype} {list(labels.shape)}; it must be whole numbers [H, W]"
+        )
     return _outlines(labels, path.stem)
 
 
 def _outlines(labels, name):
     found = edges.boundaries_of(labels)
     if not found.any():
-        raise UserError(f"{name}: the annotation is empty: one label covers the picture; leave this picture out")
+        raise UserError(
+            f"{name}: the annotation is empty: one label covers the picture; leave this picture out"
+        )
     return [found]

@@ -38,11 +38,18 @@ def prepare(flags, folder):
     variant = verification.variant(flags, VARIANTS)
     findings = verification.Findings(flags.skip_bad)
     if variant == "first_5000":
-        needed = ("train2014", "val2014", "annotations/captions_train2014.json", "annotations/captions_val2014.json")
+        needed = (
+            "train2014",
+            "val2014",
+            "annotations/captions_train2014.json",
+            "annotations/captions_val2014.json",
+        )
         root = verification.require(flags.data_dir, needed, LAYOUT)
         splits = _read_official(root, findings)
     else:
-        root = verification.require(flags.data_dir, ("train2014", "val2014", "dataset_coco.json"), LAYOUT)
+        root = verification.require(
+            flags.data_dir, ("train2014", "val2014", "dataset_coco.json"), LAYOUT
+        )
         names = {"train": "train", "val": "val", "test": "test"}
         if variant == "karpathy_restval":
             names["restval"] = "train"
@@ -73,10 +80,16 @@ def _read_instances(annotations):
             for image, category in content["annotations"]:
                 labels[names[image]].add(numbers[category])
         except FileNotFoundError:
-            raise UserError(f"{path}: is missing; give the instances of both parts, or of neither") from None
+            raise UserError(
+                f"{path}: is missing; give the instances of both parts, or of neither"
+            ) from None
         except (KeyError, TypeError, ValueError) as error:
-            raise UserError(f"{path}: not a COCO instance file ({error!r}); unpack it again") from None
-    return tuple(categories[number] for number in sorted(categories)), {n: tuple(found) for n, found in labels.items()}
+            raise UserError(
+                f"{path}: not a COCO instance file ({error!r}); unpack it again"
+            ) from None
+    return tuple(categories[number] for number in sorted(categories)), {
+        n: tuple(found) for n, found in labels.items()
+    }
 
 
 def _slim(entry):
@@ -103,7 +116,9 @@ def _read_annotations(root, part, findings):
         raise UserError(f"{path}: not a COCO caption file ({error!r}); unpack it again") from None
     verification.check_unique([image["file_name"] for image in content["images"]], path, findings)
     for number in sorted(captions.keys() - names.keys()):
-        findings.add("caption without picture", f"{path}: image_id {number} is not in its list of images")
+        findings.add(
+            "caption without picture", f"{path}: image_id {number} is not in its list of images"
+        )
     return [Captioned(names[i], root / part / names[i], tuple(captions[i])) for i in sorted(names)]
 
 
@@ -114,7 +129,11 @@ def prepare_tfds(flags, folder):
     _, sets = load_tfds("coco_captions", {"train": train, "val": "val", "test": "test"}, ("image",))
     splits = {split: _TfdsCaptions(examples) for split, examples in sets.items()}
     written = captioned.write(folder, splits, verification.Findings(flags.skip_bad))
-    return {"licence": LICENCE, "source": f"TensorFlow Datasets coco_captions, splits: {variant}", **written}
+    return {
+        "licence": LICENCE,
+        "source": f"TensorFlow Datasets coco_captions, splits: {variant}",
+        **written,
+    }
 
 
 class _TfdsCaptions:

@@ -25,18 +25,28 @@ def prepare(flags, folder):
     for split, entries in pictures.items():
         for entry in entries:
             sentences = (root / "text_c10" / entry.id).with_suffix(".txt")
-            splits[split] += labelled.read(entry.id, entry.picture, sentences, entry.label, findings)
+            splits[split] += labelled.read(
+                entry.id, entry.picture, sentences, entry.label, findings
+            )
     if flags.validation:
-        splits["train"], splits["val"] = labelled.hold_out(splits["train"], flags.validation, flags.seed)
+        splits["train"], splits["val"] = labelled.hold_out(
+            splits["train"], flags.validation, flags.seed
+        )
     source = f"{SOURCE}, captions of Reed et al. 2016, official splits"
-    return {"licence": LICENCE, "source": source, **captioned.write(folder, splits, findings, classes)}
+    return {
+        "licence": LICENCE,
+        "source": source,
+        **captioned.write(folder, splits, findings, classes),
+    }
 
 
 def prepare_pictures(flags, folder):
     """The pictures and their classes alone; no captions are needed."""
     root = verification.require(flags.data_dir, _FILES, LAYOUT)
     classes, splits = _pictures(root)
-    written = classification.write_pictures(folder, splits, classes, verification.Findings(flags.skip_bad))
+    written = classification.write_pictures(
+        folder, splits, classes, verification.Findings(flags.skip_bad)
+    )
     return {"licence": LICENCE, "source": f"{SOURCE}, official splits", **written}
 
 
@@ -64,6 +74,8 @@ def _read(path):
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         words = line.split()
         if len(words) != 2 or words[0] in rows:
-            raise UserError(f"{path}, line {number}: must be a number of its own and a word; unpack the list again")
+            raise UserError(
+                f"{path}, line {number}: must be a number of its own and a word; unpack the list again"
+            )
         rows[words[0]] = words[1]
     return rows

@@ -44,14 +44,22 @@ def _size(picture):
 
 
 def _png_size(header):
-    width_and_height = tf.io.decode_raw(tf.strings.substr(header, 16, 8), tf.int32, little_endian=False)
+    width_and_height = tf.io.decode_raw(
+        tf.strings.substr(header, 16, 8), tf.int32, little_endian=False
+    )
     return tf.ensure_shape(tf.reverse(width_and_height, [0]), [2])
 
 
 def _check_size(size):
     height, width = tf.unstack(tf.cast(size, tf.int64))
-    sentence = f"The picture is {{}} by {{}} pixels; the most that is decoded is {MAX_PIXELS} pixels."
+    sentence = (
+        f"The picture is {{}} by {{}} pixels; the most that is decoded is {MAX_PIXELS} pixels."
+    )
     return tf.group(
-        tf.debugging.Assert((height > 0) & (width > 0), ["The bytes are not a JPEG or PNG picture."]),
-        tf.debugging.Assert(height * width <= MAX_PIXELS, [tf.strings.format(sentence, (height, width))]),
+        tf.debugging.Assert(
+            (height > 0) & (width > 0), ["The bytes are not a JPEG or PNG picture."]
+        ),
+        tf.debugging.Assert(
+            height * width <= MAX_PIXELS, [tf.strings.format(sentence, (height, width))]
+        ),
     )

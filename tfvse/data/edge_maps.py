@@ -25,10 +25,17 @@ class EdgeMapFolder:
     """
 
     def __init__(self, edge_maps, annotations):
-        self._maps, self._annotations = _by_name(edge_maps, (".png", ".mat")), _by_name(annotations, (".mat",))
+        self._maps, self._annotations = (
+            _by_name(edge_maps, (".png", ".mat")),
+            _by_name(annotations, (".mat",)),
+        )
         for name in sorted(self._maps.keys() ^ self._annotations.keys()):
-            have, lack = (edge_maps, annotations) if name in self._maps else (annotations, edge_maps)
-            raise UserError(f"{name}: is in {have} but not in {lack}; every edge map needs its annotation and back")
+            have, lack = (
+                (edge_maps, annotations) if name in self._maps else (annotations, edge_maps)
+            )
+            raise UserError(
+                f"{name}: is in {have} but not in {lack}; every edge map needs its annotation and back"
+            )
 
     def __len__(self):
         return len(self._maps)
@@ -58,11 +65,17 @@ def read_edge_map(path):
 def _by_name(folder, kinds):
     folder = pathlib.Path(folder)
     if not folder.is_dir():
-        raise UserError(f"{folder}: there is no such folder; give one with {' or '.join(kinds)} files")
-    files = sorted(path for path in folder.iterdir() if path.suffix in kinds and path.name[0] != ".")
+        raise UserError(
+            f"{folder}: there is no such folder; give one with {' or '.join(kinds)} files"
+        )
+    files = sorted(
+        path for path in folder.iterdir() if path.suffix in kinds and path.name[0] != "."
+    )
     found = {path.stem: path for path in files}
     if not files:
-        raise UserError(f"{folder}: holds no {' or '.join(kinds)} files; give the folder that has them")
+        raise UserError(
+            f"{folder}: holds no {' or '.join(kinds)} files; give the folder that has them"
+        )
     if len(found) < len(files):
         raise UserError(f"{folder}: a name has both a .png and a .mat file; leave one of them")
     return found
@@ -73,11 +86,17 @@ def _from_mat(path):
         found = mat.read(path)
     except mat.BadMat as error:
         raise UserError(f"{path}: {error}; give an edge map as a matrix or a PNG") from None
-    matrices = [m for m in found.values() if isinstance(m, np.ndarray) and m.ndim == 2 and m.dtype.kind in "biuf"]
+    matrices = [
+        m
+        for m in found.values()
+        if isinstance(m, np.ndarray) and m.ndim == 2 and m.dtype.kind in "biuf"
+    ]
     if len(matrices) != 1 or not 0 < matrices[0].size <= MAX_PIXELS:
         wanted = f"one matrix of at most {MAX_PIXELS:,} pixels"
         raise UserError(f"{path}: holds {', '.join(found) or 'nothing'}; an edge map is {wanted}")
-    eight_bits = matrices[0].dtype == np.uint8 and matrices[0].max() > 1  # MATLAB's true and false come as uint8, too
+    eight_bits = (
+        matrices[0].dtype == np.uint8 and matrices[0].max() > 1
+    )  # MATLAB's true and false come as uint8, too
     return (matrices[0] / (255 if eight_bits else 1)).astype(np.float32)
 
 
@@ -88,11 +107,24 @@ def _from_picture(path):
             image = Image.open(path)
         with image:
             if image.width * image.height > MAX_PIXELS:
-                raise UserError(f"{path}: {image.width} x {image.height} pixels; at most {MAX_PIXELS:,} are read")
+                raise UserError(
+                    f"{path}: {image.width} x {image.height} pixels; at most {MAX_PIXELS:,} are read"
+                )
             if image.mode not in _WHITE:
-                raise UserError(f"{path}: is {image.mode}, not grey; save the edge map as a grey PNG")
+                raise UserError(
+                    f"{path}: is {image.mode}, not grey; save the edge map as a grey PNG"
+                )
             return (np.asarray(image) / _WHITE[image.mode]).astype(np.float32)
     except FileNotFoundError:
         raise UserError(f"{path}: missing; give an edge map as a grey PNG") from None
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError, EOFError) as error:
-        raise UserError(f"{path}: unreadable: damaged or no PNG ({type(error).__name__}); write it again") from None
+    except (
+        UnidentifiedImageError,
+        Image.DecompressionBombError,
+        OSError,
+        SyntaxError,
+        ValueError,
+        EOFError,
+    ) as error:
+        raise UserError(
+            f"{path}: unreadable: damaged or no PNG ({type(error).__name__}); write it again"
+        ) from None

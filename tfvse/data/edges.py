@@ -23,7 +23,13 @@ FIELDS = {
     "edge_map": "bytes",
 }  # fmt: skip
 CANNY_SIGMAS = (1, 3, 5, 7, 9)  # section 3.2.1
-MEAN_FACTORS = (0.5, 1.0, 1.5, 2.0, 2.5)  # η of section 3.2.1: an edge map's thresholds in units of its mean
+MEAN_FACTORS = (
+    0.5,
+    1.0,
+    1.5,
+    2.0,
+    2.5,
+)  # η of section 3.2.1: an edge map's thresholds in units of its mean
 SIDES = len(CANNY_SIGMAS)
 IGNORED = 2  # label of pixels that training does not look at
 _LINE = 0.25  # of a resized line's brightness: what a thin line keeps when it is scaled to a half
@@ -42,7 +48,11 @@ class EdgePicture:
     edge_map: pathlib.Path | None = None
 
 
-def write(folder: pathlib.Path, splits: Mapping[str, Iterable[EdgePicture]], findings: verification.Findings) -> dict:
+def write(
+    folder: pathlib.Path,
+    splits: Mapping[str, Iterable[EdgePicture]],
+    findings: verification.Findings,
+) -> dict:
     """Verifies and writes pictures with their boundaries.
 
     Args:
@@ -71,8 +81,13 @@ def _problem(entry):
         return str(error)
     size = tuple(decode_picture(images.read(entry.picture)).shape[:2])
     if min(size) < 2:
-        return "{}: the picture is {} x {} pixels; edges need at least 2 x 2".format(entry.id, *size[::-1])
-    for what, shape in [("annotation", drawings[0].shape), ("edge map", size if strength is None else strength.shape)]:
+        return "{}: the picture is {} x {} pixels; edges need at least 2 x 2".format(
+            entry.id, *size[::-1]
+        )
+    for what, shape in [
+        ("annotation", drawings[0].shape),
+        ("edge map", size if strength is None else strength.shape),
+    ]:
         if shape != size:
             ours, theirs = ("{1} x {0}".format(*pixels) for pixels in (size, shape))
             return f"{entry.id}: the picture is {ours} pixels and its {what} {theirs}; they must be the same"
@@ -82,7 +97,11 @@ def _problem(entry):
 def _record(entry):
     drawings = np.stack(entry.annotations())
     picture = images.read(entry.picture)
-    strength = b"" if entry.edge_map is None else _png(np.rint(255 * np.clip(read_edge_map(entry.edge_map), 0, 1)))
+    strength = (
+        b""
+        if entry.edge_map is None
+        else _png(np.rint(255 * np.clip(read_edge_map(entry.edge_map), 0, 1)))
+    )
     return {
         "id": entry.id.encode(), "picture": picture, "annotators": len(drawings),
         "annotations": _png(np.concatenate(drawings)), "canny": _png(canny_responses(picture)), "edge_map": strength,
@@ -102,7 +121,9 @@ def canny_responses(picture):
     from skimage import color, feature
 
     grey = color.rgb2gray(decode_picture(picture).numpy())
-    return sum(feature.canny(grey, sigma).astype(np.uint8) << bit for bit, sigma in enumerate(CANNY_SIGMAS))
+    return sum(
+        feature.canny(grey, sigma).astype(np.uint8) << bit for bit, sigma in enumerate(CANNY_SIGMAS)
+    )
 
 
 def boundaries_of(labels):
@@ -141,7 +162,9 @@ class EdgeData:
             "edges": tf.TensorSpec([None, side, side], tf.uint8),
             "responses": tf.TensorSpec([None, side, side, SIDES], tf.uint8),
         }
-        self.checksum = manifest.checksum(found, ["train/examples"] if "train" in found["splits"] else found["parts"])
+        self.checksum = manifest.checksum(
+            found, ["train/examples"] if "train" in found["splits"] else found["parts"]
+        )
 
     @property
     def last_split(self):
@@ -180,16 +203,22 @@ class EdgeData:
             picture = tf.image.resize(picture, size, antialias=True)
             lines = tf.image.resize(tf.cast(maps, tf.float32), size, antialias=True)
             maps = tf.cast(lines >= _LINE, tf.uint8)
-        picture, maps = patches.random_patch(picture, maps, config.patch_size, IGNORED, noise, config.mirror)
+        picture, maps = patches.random_patch(
+            picture, maps, config.patch_size, IGNORED, noise, config.mirror
+        )
         return {"image": picture, "edges": maps[..., 0], "responses": maps[..., 1:]}
 
     def _responses(self, record):
         """uint8 [H, W, 5], zeros and ones."""
         if self.config.relaxed == "edge_map":
             strength = tf.cast(tf.io.decode_png(record["edge_map"], 1), tf.float32)
-            return tf.cast(strength > tf.reduce_mean(strength) * tf.constant(MEAN_FACTORS), tf.uint8)
+            return tf.cast(
+                strength > tf.reduce_mean(strength) * tf.constant(MEAN_FACTORS), tf.uint8
+            )
         bits = tf.io.decode_png(record["canny"], 1)
-        found = tf.bitwise.bitwise_and(bits, tf.constant([1 << bit for bit in range(SIDES)], tf.uint8))
+        found = tf.bitwise.bitwise_and(
+            bits, tf.constant([1 << bit for bit in range(SIDES)], tf.uint8)
+        )
         return tf.cast((found > 0) & (self.config.relaxed == "canny"), tf.uint8)
 
 
@@ -209,9 +238,15 @@ class EdgeSplit:
 
     def read(self, row):
         """The same of one row."""
-        record = {name: value[0] for name, value in self.part.batch(tf.constant([row], tf.int64)).items()}
+        record = {
+            name: value[0] for name, value in self.part.batch(tf.constant([row], tf.int64)).items()
+        }
         drawings = _drawings(record["annotations"], record["annotators"]).numpy().astype(bool)
-        return record["id"].numpy().decode(), decode_picture(record["picture"]).numpy(), list(drawings)
+        return (
+            record["id"].numpy().decode(),
+            decode_picture(record["picture"]).numpy(),
+            list(drawings),
+        )
 
     def encoded(self, row):
         """JPEG or PNG bytes of one picture."""

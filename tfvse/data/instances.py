@@ -24,14 +24,18 @@ def prepare_holidays(flags, folder):
     queries = {group for path, group in groups.items() if path.stem.endswith("00")}
     alone = sorted(set(groups.values()) - queries)
     if alone:
-        raise UserError(f"{root}: group {alone[0]} has no query, {alone[0]}00.jpg; unpack the pictures again")
+        raise UserError(
+            f"{root}: group {alone[0]} has no query, {alone[0]}00.jpg; unpack the pictures again"
+        )
     return _write(flags, folder, groups, "INRIA Holidays, Jegou et al. 2008")
 
 
 def prepare_ukb(flags, folder):
     """All pictures are in the split test."""
     root = verification.require(flags.data_dir, (), UKB_LAYOUT)
-    numbers = {path: int(_number(path, r"ukbench(\d{5})", UKB_LAYOUT)) for path in images.files(root)}
+    numbers = {
+        path: int(_number(path, r"ukbench(\d{5})", UKB_LAYOUT)) for path in images.files(root)
+    }
     groups = {path: f"{number // 4:04d}" for path, number in numbers.items()}
     return _write(flags, folder, groups, "UKBench, Nister and Stewenius 2006")
 
@@ -39,7 +43,9 @@ def prepare_ukb(flags, folder):
 def _number(path, pattern, layout):
     match = re.fullmatch(pattern, path.stem)
     if not match:
-        raise UserError(f"{path}: is not named like the pictures of this set; expected is:{layout.rstrip()}")
+        raise UserError(
+            f"{path}: is not named like the pictures of this set; expected is:{layout.rstrip()}"
+        )
     return match.group(1)
 
 
@@ -49,5 +55,11 @@ def _write(flags, folder, groups, source):
         raise UserError(f"--data_dir={flags.data_dir}: holds no picture; unpack the set there")
     numbers = {name: number for number, name in enumerate(classes)}
     entries = [LabelledPicture(path.name, path, numbers[group]) for path, group in groups.items()]
-    written = write_pictures(folder, {"test": entries}, classes, verification.Findings(flags.skip_bad))
-    return {"licence": "Pictures under their owners' terms; for research.", "source": source, **written}
+    written = write_pictures(
+        folder, {"test": entries}, classes, verification.Findings(flags.skip_bad)
+    )
+    return {
+        "licence": "Pictures under their owners' terms; for research.",
+        "source": source,
+        **written,
+    }

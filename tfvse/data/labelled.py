@@ -21,10 +21,16 @@ def read(name, picture, sentences, label, findings):
     Returns:
       A list of one `Captioned`, or an empty one. A byte that is no UTF-8 is replaced.
     """
-    texts = sentences.read_text(encoding="utf-8", errors="replace").split("\n") if sentences.is_file() else []
+    texts = (
+        sentences.read_text(encoding="utf-8", errors="replace").split("\n")
+        if sentences.is_file()
+        else []
+    )
     texts = tuple(text.strip() for text in texts if text.strip())
     if not texts:
-        findings.add("picture without caption", f"{sentences}: must hold the captions of {name}, one a line")
+        findings.add(
+            "picture without caption", f"{sentences}: must hold the captions of {name}, one a line"
+        )
         return []
     return [Captioned(name, picture, texts, (label,))]
 
@@ -39,11 +45,19 @@ def hold_out(entries, count, seed):
       UserError: nothing would be left.
     """
     if count >= len(entries):
-        raise UserError(f"--validation={count}: there are {len(entries):,} training pictures; hold fewer out")
-    sizes, seen, place = collections.Counter(entry.labels for entry in entries), collections.Counter(), {}
+        raise UserError(
+            f"--validation={count}: there are {len(entries):,} training pictures; hold fewer out"
+        )
+    sizes, seen, place = (
+        collections.Counter(entry.labels for entry in entries),
+        collections.Counter(),
+        {},
+    )
     for row in np.random.default_rng(seed).permutation(len(entries)):
         label = entries[row].labels
         place[row] = (seen[label] + 0.5) / sizes[label]
         seen[label] += 1
     drawn = set(sorted(place, key=place.get)[:count])
-    return [e for i, e in enumerate(entries) if i not in drawn], [e for i, e in enumerate(entries) if i in drawn]
+    return [e for i, e in enumerate(entries) if i not in drawn], [
+        e for i, e in enumerate(entries) if i in drawn
+    ]

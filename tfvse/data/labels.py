@@ -39,7 +39,9 @@ def targets(texts, image_of_text, words, tokenizer: str = "words") -> np.ndarray
     number = {word.encode(): place for place, word in enumerate(words)}
     result = np.zeros([int(image_of_text.max()) + 1, len(words)], np.float32)
     tokens = TOKENIZERS[tokenizer](tf.constant([str(text) for text in texts]))
-    for image, word in zip(np.repeat(image_of_text, tokens.row_lengths()), tokens.flat_values.numpy(), strict=True):
+    for image, word in zip(
+        np.repeat(image_of_text, tokens.row_lengths()), tokens.flat_values.numpy(), strict=True
+    ):
         if word in number:
             result[image, number[word]] = 1.0
     return result

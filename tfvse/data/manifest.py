@@ -59,7 +59,9 @@ def add_part(prepared_dir, name, entry):
 
 def checksum(manifest, names):
     """One hexadecimal digest over the files of the parts `names`: the identity of what a run learns from."""
-    shards = [[shard["sha256"] for shard in manifest["parts"][name]["shards"]] for name in sorted(names)]
+    shards = [
+        [shard["sha256"] for shard in manifest["parts"][name]["shards"]] for name in sorted(names)
+    ]
     return hashlib.sha256(json.dumps([sorted(names), shards]).encode()).hexdigest()
 
 
@@ -71,12 +73,29 @@ def splits(manifest):
 def require_split(manifest, split, prepared_dir):
     """Raises UserError when the data set has no such split."""
     if split not in manifest["splits"]:
-        raise UserError(f"--split={split}: {prepared_dir} has no such split; it has {', '.join(splits(manifest))}")
+        raise UserError(
+            f"--split={split}: {prepared_dir} has no such split; it has {', '.join(splits(manifest))}"
+        )
 
 
 def summary(manifest, prepared_dir):
     """What was prepared, in a few lines for a person."""
-    counts = [f"  {s}: " + ", ".join(f"{n:,} {w}" for w, n in manifest["splits"][s].items()) for s in splits(manifest)]
-    left_out = [f"  left out as bad: {len(manifest['left_out']):,} entries"] if manifest["left_out"] else []
+    counts = [
+        f"  {s}: " + ", ".join(f"{n:,} {w}" for w, n in manifest["splits"][s].items())
+        for s in splits(manifest)
+    ]
+    left_out = (
+        [f"  left out as bad: {len(manifest['left_out']):,} entries"]
+        if manifest["left_out"]
+        else []
+    )
     head = f"{manifest['data_set']} ({manifest['kind']}) in {prepared_dir}"
-    return "\n".join([head, *counts, *left_out, f"  source: {manifest['source']}", f"  licence: {manifest['licence']}"])
+    return "\n".join(
+        [
+            head,
+            *counts,
+            *left_out,
+            f"  source: {manifest['source']}",
+            f"  licence: {manifest['licence']}",
+        ]
+    )

@@ -14,7 +14,9 @@ from tfvse.data.text import Vocabulary
 from tfvse.encoders import word_vectors
 from tfvse.errors import UserError
 
-HELD_BYTES = 2**30  # of sentence vectors that training holds in memory; more are read batch by batch
+HELD_BYTES = (
+    2**30
+)  # of sentence vectors that training holds in memory; more are read batch by batch
 SPARSE_SEED = 0  # of the pictures whose texts a sparse corpus knows: the same ones in every run
 
 
@@ -54,7 +56,9 @@ class MatchingData:
         self.config, self.manifest = config, found
         self.prepared_dir = config.prepared_path
         self.precomputed_text = encoders.has_text_features(config.text_encoder)
-        self.tokenizer = found.get("tokenizer", "words")  # data prepared before there were others have plain words
+        self.tokenizer = found.get(
+            "tokenizer", "words"
+        )  # data prepared before there were others have plain words
         self.semantics = getattr(config, "semantics", "none")
         self.pixels = getattr(config, "train_image_encoder", False)
         self.vocabulary = None
@@ -70,7 +74,9 @@ class MatchingData:
         self.image_dim = feature_shape[-1]
         text = tf.TensorSpec([None, config.max_words], tf.int32)
         if self.precomputed_text:
-            text = tf.TensorSpec([None, *train.text_feature_part.fields["feature"]["shape"]], tf.float32)
+            text = tf.TensorSpec(
+                [None, *train.text_feature_part.fields["feature"]["shape"]], tf.float32
+            )
         self.element_spec = {
             "image": tf.TensorSpec([None, *feature_shape], tf.float32),
             "text": text,
@@ -81,14 +87,18 @@ class MatchingData:
             self.element_spec |= {other: self.element_spec[name] for other, name in names.items()}
         self.classes, self.single_label = self._classes(getattr(config, "labels", "none"))
         if self.classes:
-            shape, dtype = ([None], tf.int64) if self.single_label else ([None, len(self.classes)], tf.float32)
+            shape, dtype = (
+                ([None], tf.int64) if self.single_label else ([None, len(self.classes)], tf.float32)
+            )
             self.element_spec["label"] = tf.TensorSpec(shape, dtype)
         self.checksum = manifest.checksum(found, train.part_names)
 
     def _vocabulary(self):
         config, train = self.config, self.split("train")
         if self.semantics == "none" and config.annotated_percent == 100 and not config.sentences:
-            return Vocabulary.read(self.prepared_dir / VOCABULARY, config.min_word_count, self.tokenizer)
+            return Vocabulary.read(
+                self.prepared_dir / VOCABULARY, config.min_word_count, self.tokenizer
+            )
         texts = train.texts[self.known_texts].tolist()
         if self.semantics != "none":
             texts += train.semantics[self.other_pictures].tolist()
@@ -141,13 +151,18 @@ class MatchingData:
     def other_pictures(self):
         """int64: rows of the training pictures without a known text; of all, where every picture has one."""
         train = self.split("train")
-        others = np.setdiff1d(np.arange(len(train.image_part)), train.image_of_text[self.known_texts])
+        others = np.setdiff1d(
+            np.arange(len(train.image_part)), train.image_of_text[self.known_texts]
+        )
         return others if len(others) else np.arange(len(train.image_part))
 
     @property
     def sizes(self):
         """What the `TrainSet` has to shuffle: known pairs and, with semantics, other pictures."""
-        return (len(self.known_texts), *([len(self.other_pictures)] if self.semantics != "none" else []))
+        return (
+            len(self.known_texts),
+            *([len(self.other_pictures)] if self.semantics != "none" else []),
+        )
 
     def split(self, split):
         """`MatchingSplit` of "train", "val" or "test"; UserError when there is no such split."""
@@ -178,7 +193,11 @@ class MatchingData:
             if self.semantics != "none":
                 other_id = tf.gather(others, indices[:, 1])
                 other_text = tf.gather(other_texts, indices[:, 1])
-                batch |= {"other_image": images(other_id, noise), "other_text": other_text, "other_id": other_id}
+                batch |= {
+                    "other_image": images(other_id, noise),
+                    "other_text": other_text,
+                    "other_id": other_id,
+                }
             return batch
 
         return TrainSet(self.sizes, fetch, self.element_spec)
@@ -209,8 +228,13 @@ class MatchingSplit:
     @property
     def part_names(self):
         """Parts that training on this split reads."""
-        found = [self.text_part.name, (self.image_part if self.data.pixels else self.image_feature_part).name]
-        found += [semantics_part(self.image_feature_part.name)] if self.data.semantics != "none" else []
+        found = [
+            self.text_part.name,
+            (self.image_part if self.data.pixels else self.image_feature_part).name,
+        ]
+        found += (
+            [semantics_part(self.image_feature_part.name)] if self.data.semantics != "none" else []
+        )
         return found + ([self.text_feature_part.name] if self.data.precomputed_text else [])
 
     def _features(self, what, encoder, count):
@@ -222,7 +246,9 @@ class MatchingSplit:
                 f"--prepared_dir={directory} --{what}_encoder={encoder}"
             )
         if known[name]["count"] != count:
-            raise UserError(f"{directory}: {name} has {known[name]['count']} rows instead of {count}; extract it again")
+            raise UserError(
+                f"{directory}: {name} has {known[name]['count']} rows instead of {count}; extract it again"
+            )
         return data_part(self.data, name)
 
     @functools.cached_property
@@ -268,7 +294,11 @@ class MatchingSplit:
 
     def image_inputs(self):
         """What the image network reads: `image_features`, or `Pixels` [N, S, S, 3]."""
-        return Pixels(self.image_part, self.data.image_encoder) if self.data.pixels else self.image_features()
+        return (
+            Pixels(self.image_part, self.data.image_encoder)
+            if self.data.pixels
+            else self.image_features()
+        )
 
     def image_reader(self):
         """Callable (rows int64 [B], noise float32 [B, 8] of pixels' augmentation) → what a batch has as "image".
@@ -295,7 +325,10 @@ class MatchingSplit:
         In TensorFlow ops; sentence vectors of more than `HELD_BYTES` stay on the disk.
         """
         if self.data.precomputed_text:
-            part, width = self.text_feature_part, self.text_feature_part.fields["feature"]["shape"][0]
+            part, width = (
+                self.text_feature_part,
+                self.text_feature_part.fields["feature"]["shape"][0],
+            )
             if 4 * len(part) * width > HELD_BYTES:
                 rows_of_known = tf.constant(known)
                 return lambda rows: part.batch(tf.gather(rows_of_known, rows))["feature"]
@@ -304,13 +337,17 @@ class MatchingSplit:
 
     def word_numbers(self, texts):
         """Array of str [T] → int32 [T, max_words]."""
-        return self.data.vocabulary.lookup(tf.constant(texts.tolist()), self.data.config.max_words).numpy()
+        return self.data.vocabulary.lookup(
+            tf.constant(texts.tolist()), self.data.config.max_words
+        ).numpy()
 
     def targets(self):
         """Labels of the pictures: int64 [N] where each has one, else float32 [N, classes] of zeros and ones."""
         if self.data.config.labels == "words":
             known = self.data.known_texts if self.name == "train" else slice(None)
-            return labels.targets(self.texts[known], self.image_of_text[known], self.data.classes, self.data.tokenizer)
+            return labels.targets(
+                self.texts[known], self.image_of_text[known], self.data.classes, self.data.tokenizer
+            )
         several = self.image_part.all("labels")
         return several.argmax(axis=1) if self.data.single_label else several.astype(np.float32)
 

@@ -22,10 +22,16 @@ def prepare(flags, folder):
     root = verification.require(flags.data_dir, ("dataset", "sentence"), LAYOUT)
     findings = verification.Findings(flags.skip_bad)
     classes = tuple(sorted(path.name for path in (root / "dataset").iterdir() if path.is_dir()))
-    train = [entry for label, name in enumerate(classes) for entry in _read_class(root, name, label, findings)]
+    train = [
+        entry
+        for label, name in enumerate(classes)
+        for entry in _read_class(root, name, label, findings)
+    ]
     if not train:
         findings.settle()
-        raise UserError(f"{root / 'dataset'}: must hold a folder of pictures for each class, such as aeroplane")
+        raise UserError(
+            f"{root / 'dataset'}: must hold a folder of pictures for each class, such as aeroplane"
+        )
     splits, count = {}, round(HELD_OUT * len(train))
     for split in ("val", "test"):
         train, splits[split] = labelled.hold_out(train, count, flags.seed)
@@ -40,5 +46,9 @@ def _read_class(root, name, label, findings):
             sentences = root / "sentence" / name / f"{picture.stem}.txt"
             undotted = sentences.with_name(f"{picture.stem}txt")  # what the downloading tool writes
             yield from labelled.read(
-                f"{name}/{picture.name}", picture, undotted if undotted.exists() else sentences, label, findings
+                f"{name}/{picture.name}",
+                picture,
+                undotted if undotted.exists() else sentences,
+                label,
+                findings,
             )

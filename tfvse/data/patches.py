@@ -2,7 +2,11 @@
 
 import tensorflow as tf
 
-MEAN_COLOUR = (123.675, 116.28, 103.53)  # of ImageNet's pictures; what is padded with it says nothing to VGG-16
+MEAN_COLOUR = (
+    123.675,
+    116.28,
+    103.53,
+)  # of ImageNet's pictures; what is padded with it says nothing to VGG-16
 
 
 def squeeze(picture, maps, size):

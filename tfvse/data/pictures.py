@@ -35,6 +35,13 @@ def write(folder, splits, fields, record, findings, problem=None, what=""):
         kept = [entry for entry in entries if (split, entry.id) not in bad]
         if not kept:
             raise UserError(f"the split {split} has no usable picture; check the layout")
-        part = records.write(folder / split / "examples", map(record, kept), fields, total=len(kept))
+        part = records.write(
+            folder / split / "examples", map(record, kept), fields, total=len(kept)
+        )
         parts[f"{split}/examples"], counts[split] = part, {"examples": len(kept)}
-    return {"splits": counts, "parts": parts, "left_out": findings.left_out, "remarks": findings.remarks}
+    return {
+        "splits": counts,
+        "parts": parts,
+        "left_out": findings.left_out,
+        "remarks": findings.remarks,
+    }

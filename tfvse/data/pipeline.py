@@ -79,7 +79,9 @@ def order(sizes, batch_size, seed, step):
         rounds = epoch * rounds_per_epoch + places // size
         for round_ in np.unique(rounds):
             rows = rounds == round_
-            columns[rows, stream] = _permutation(seed, stream, int(round_), size)[places[rows] % size]
+            columns[rows, stream] = _permutation(seed, stream, int(round_), size)[
+                places[rows] % size
+            ]
     return columns
 
 
@@ -118,12 +120,19 @@ def batches(train_set, batch_size, seed, start_step, replicas=1, replica_ids=(0,
     """
     steps_per_epoch(train_set.size, batch_size)
     if batch_size % replicas:
-        raise UserError(f"--batch_size={batch_size}: must be a multiple of the number of replicas, {replicas}")
+        raise UserError(
+            f"--batch_size={batch_size}: must be a multiple of the number of replicas, {replicas}"
+        )
     rows = batch_size // replicas
 
     def draw(ticket):
-        step, replica = start_step + ticket // len(replica_ids), replica_ids[ticket % len(replica_ids)]
-        indices = order(train_set.sizes, batch_size, seed, step)[replica * rows : (replica + 1) * rows]
+        step, replica = (
+            start_step + ticket // len(replica_ids),
+            replica_ids[ticket % len(replica_ids)],
+        )
+        indices = order(train_set.sizes, batch_size, seed, step)[
+            replica * rows : (replica + 1) * rows
+        ]
         return indices, noise(seed, step * batch_size + replica * rows, rows)
 
     def load(ticket):
@@ -136,4 +145,6 @@ def batches(train_set, batch_size, seed, start_step, replicas=1, replica_ids=(0,
         return {name: tf.ensure_shape(batch[name], [rows, *spec.shape[1:]]) for name, spec in specs}
 
     tickets = tf.data.Dataset.range(np.iinfo(np.int64).max)
-    return tickets.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(PREFETCH)
+    return tickets.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(
+        PREFETCH
+    )

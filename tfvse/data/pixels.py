@@ -34,7 +34,9 @@ class Pixels:
         Returns:
           float32 [B, size, size, 3].
         """
-        crop = lambda entry: self._encoder.prepare(crop_and_mirror(decode_picture(entry[0]), entry[1]))  # noqa: E731
+        crop = lambda entry: self._encoder.prepare(
+            crop_and_mirror(decode_picture(entry[0]), entry[1])
+        )  # noqa: E731
         spec = tf.TensorSpec(self.shape[1:], tf.float32)
         return tf.map_fn(crop, (self._part.batch(rows)["picture"], noise), fn_output_signature=spec)
 
@@ -52,7 +54,9 @@ def crop_and_mirror(picture, noise):
     proportion = WIDEST ** (2.0 * noise[1] - 1.0)
     fractions = tf.stack([tf.minimum(1.0, 1.0 / proportion), tf.minimum(1.0, proportion)])
     whole = tf.shape(picture)[:2]
-    part = (SMALLEST_CROP + (1.0 - SMALLEST_CROP) * noise[0]) * fractions * tf.cast(whole, tf.float32)
+    part = (
+        (SMALLEST_CROP + (1.0 - SMALLEST_CROP) * noise[0]) * fractions * tf.cast(whole, tf.float32)
+    )
     size = tf.maximum(tf.cast(tf.round(part), tf.int32), 1)
     first = tf.cast(noise[2:4] * tf.cast(whole - size + 1, tf.float32), tf.int32)
     cropped = picture[first[0] : first[0] + size[0], first[1] : first[1] + size[1]]

@@ -35,7 +35,9 @@ def _masked_crc(data):
 def _frame(data):
     """The bytes of one record of a TFRecord file."""
     length = struct.pack("<Q", len(data))
-    return b"".join((length, struct.pack("<I", _masked_crc(length)), data, struct.pack("<I", _masked_crc(data))))
+    return b"".join(
+        (length, struct.pack("<I", _masked_crc(length)), data, struct.pack("<I", _masked_crc(data)))
+    )
 
 
 def _serialize(example, fields):
@@ -51,7 +53,9 @@ def _serialize(example, fields):
                 raise ValueError(f"field {name}: {value.dtype} {value.shape}, declared {kind}")
             value = value.tobytes()
         feature[name] = tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
-    return tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString(deterministic=True)
+    return tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString(
+        deterministic=True
+    )
 
 
 class _ShardWriter:
@@ -83,7 +87,11 @@ class _ShardWriter:
     def rename(self, path):
         os.replace(self.path.with_suffix(".index"), path.with_suffix(".index"))
         os.replace(self.path, path)
-        entry = {"file": f"{path.parent.name}/{path.name}", "records": len(self.offsets), "bytes": self.size}
+        entry = {
+            "file": f"{path.parent.name}/{path.name}",
+            "records": len(self.offsets),
+            "bytes": self.size,
+        }
         return {**entry, "sha256": self.digest.hexdigest()}
 
     def remove(self):
@@ -117,17 +125,25 @@ def write(prefix, examples, fields, total=None, shard_bytes=SHARD_BYTES):
             if not shards or shards[-1].size >= shard_bytes:
                 if shards:
                     shards[-1].close()
-                shards.append(_ShardWriter(prefix.with_name(f".{prefix.name}-{len(shards):05d}.tfrecord")))
+                shards.append(
+                    _ShardWriter(prefix.with_name(f".{prefix.name}-{len(shards):05d}.tfrecord"))
+                )
             shards[-1].write(_serialize(example, fields))
         if shards:
             shards[-1].close()
         names = [f"{prefix.name}-{i:05d}-of-{len(shards):05d}.tfrecord" for i in range(len(shards))]
-        entries = [shard.rename(prefix.with_name(name)) for shard, name in zip(shards, names, strict=True)]
+        entries = [
+            shard.rename(prefix.with_name(name)) for shard, name in zip(shards, names, strict=True)
+        ]
     except BaseException:
         for shard in shards:
             shard.remove()
         raise
-    return {"count": sum(entry["records"] for entry in entries), "fields": dict(fields), "shards": entries}
+    return {
+        "count": sum(entry["records"] for entry in entries),
+        "fields": dict(fields),
+        "shards": entries,
+    }
 
 
 class Part:
@@ -144,12 +160,16 @@ class Part:
 
     def __init__(self, prepared_dir, manifest, name):
         if name not in manifest["parts"]:
-            raise UserError(f"{prepared_dir}: has no part {name}; it has {', '.join(sorted(manifest['parts']))}")
+            raise UserError(
+                f"{prepared_dir}: has no part {name}; it has {', '.join(sorted(manifest['parts']))}"
+            )
         entry = manifest["parts"][name]
         self.name = name
         self.fields = entry["fields"]
         self._files = [pathlib.Path(prepared_dir) / shard["file"] for shard in entry["shards"]]
-        self._starts = np.array([0, *itertools.accumulate(shard["records"] for shard in entry["shards"])], np.int64)
+        self._starts = np.array(
+            [0, *itertools.accumulate(shard["records"] for shard in entry["shards"])], np.int64
+        )
         self._maps, self._offsets = [], []
         for path, shard in zip(self._files, entry["shards"], strict=True):
             _check_size(path, shard["bytes"])
@@ -171,7 +191,10 @@ class Part:
         indices = np.asarray(indices)
         shards = np.searchsorted(self._starts, indices, side="right") - 1
         rows = indices - self._starts[shards]
-        found = [self._record(shard, row) for shard, row in zip(shards.tolist(), rows.tolist(), strict=True)]
+        found = [
+            self._record(shard, row)
+            for shard, row in zip(shards.tolist(), rows.tolist(), strict=True)
+        ]
         return np.array(found, object)
 
     def _record(self, shard, row):
@@ -195,7 +218,9 @@ class Part:
         """
         serialized = tf.numpy_function(self.read, [indices], tf.string, stateful=False)
         serialized.set_shape(indices.shape)
-        kinds = {name: tf.int64 if kind == "int64" else tf.string for name, kind in self.fields.items()}
+        kinds = {
+            name: tf.int64 if kind == "int64" else tf.string for name, kind in self.fields.items()
+        }
         spec = {name: tf.io.FixedLenFeature([], dtype) for name, dtype in kinds.items()}
         parsed = tf.io.parse_example(serialized, spec)
         for name, kind in self.fields.items():
@@ -208,7 +233,9 @@ class Part:
     def all(self, name, chunk=4096):
         """Every value of the field `name`, as one NumPy array [N, ...] (object array of bytes for "bytes")."""
         starts = range(0, len(self), chunk)
-        indices = (tf.range(start, min(start + chunk, len(self)), dtype=tf.int64) for start in starts)
+        indices = (
+            tf.range(start, min(start + chunk, len(self)), dtype=tf.int64) for start in starts
+        )
         return np.concatenate([self.batch(rows)[name].numpy() for rows in indices])
 
 
@@ -226,4 +253,6 @@ def _check_size(path, size):
     found = path.stat().st_size if path.is_file() else None
     if found != size:
         state = "is missing" if found is None else f"has {found:,} bytes instead of {size:,}"
-        raise UserError(f"{path}: {state}; prepare the data set again (tools/prepare_data.py --overwrite)")
+        raise UserError(
+            f"{path}: {state}; prepare the data set again (tools/prepare_data.py --overwrite)"
+        )

@@ -69,7 +69,11 @@ def write(
 
 def _problem(entry, count, void):
     """What is wrong with the label map of a good picture, in one sentence, or None."""
-    where = f"{entry.id}: label map" if isinstance(entry.labels, bytes) else f"{entry.labels}: label map"
+    where = (
+        f"{entry.id}: label map"
+        if isinstance(entry.labels, bytes)
+        else f"{entry.labels}: label map"
+    )
     try:
         labels = images.read_labels(entry.labels)
     except images.BadPicture as problem:
@@ -77,17 +81,25 @@ def _problem(entry, count, void):
     with Image.open(io.BytesIO(images.read(entry.picture))) as picture:
         size = picture.size
     if labels.shape[::-1] != size:
-        return "{} is {} x {} pixels, must be {} x {} as its picture is".format(where, *labels.shape[::-1], *size)
+        return "{} is {} x {} pixels, must be {} x {} as its picture is".format(
+            where, *labels.shape[::-1], *size
+        )
     odd = labels[(labels >= count) & (labels != void)]
     if odd.size:
-        return f"{where} has the label {odd[0]}, must be one of 0 ... {count - 1}, or {void} for void"
+        return (
+            f"{where} has the label {odd[0]}, must be one of 0 ... {count - 1}, or {void} for void"
+        )
     return None
 
 
 def _record(entry, void):
     labels = images.read_labels(entry.labels)
     labels[labels == void] = VOID
-    return {"id": entry.id.encode(), "picture": images.read(entry.picture), "labels": images.encode_png(labels)}
+    return {
+        "id": entry.id.encode(),
+        "picture": images.read(entry.picture),
+        "labels": images.encode_png(labels),
+    }
 
 
 class SegmentationData:
@@ -121,14 +133,19 @@ class SegmentationData:
     def train_set(self):
         """`TrainSet` of random parts of the pictures, squeezed before where the config says `resize_to`."""
         part, config = self.split("train").part, self.config
-        spec = {name: tf.TensorSpec(spec.shape[1:], spec.dtype) for name, spec in self.element_spec.items()}
+        spec = {
+            name: tf.TensorSpec(spec.shape[1:], spec.dtype)
+            for name, spec in self.element_spec.items()
+        }
 
         def one(entry):
             picture, labels = _decode(entry["picture"], entry["labels"])
             picture, labels = tf.cast(picture, tf.float32), labels[..., tf.newaxis]
             if config.resize_to:
                 picture, labels = squeeze(picture, labels, config.resize_to)
-            picture, labels = random_patch(picture, labels, config.patch_size, VOID, entry["noise"], config.mirror)
+            picture, labels = random_patch(
+                picture, labels, config.patch_size, VOID, entry["noise"], config.mirror
+            )
             return {"image": picture, "labels": labels[..., 0]}
 
         def fetch(indices, noise):

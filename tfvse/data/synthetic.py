@@ -5,14 +5,28 @@ import itertools
 
 import numpy as np
 
-from tfvse.data import captioned, classification, edges, images, segmentation, translation, verification
+from tfvse.data import (
+    captioned,
+    classification,
+    edges,
+    images,
+    segmentation,
+    translation,
+    verification,
+)
 
 COLOURS = {
     "red": (220, 40, 40), "green": (40, 170, 60), "blue": (50, 80, 220), "yellow": (235, 205, 50),
     "purple": (150, 60, 190), "orange": (240, 140, 40), "black": (20, 20, 20), "cyan": (60, 200, 210),
 }  # fmt: skip
 SHAPES = ("circle", "square", "diamond", "cross", "ring", "stripe")
-PLACES = {"left": (0.5, 0.3), "middle": (0.5, 0.5), "right": (0.5, 0.7), "top": (0.3, 0.5), "bottom": (0.7, 0.5)}
+PLACES = {
+    "left": (0.5, 0.3),
+    "middle": (0.5, 0.5),
+    "right": (0.5, 0.7),
+    "top": (0.3, 0.5),
+    "bottom": (0.7, 0.5),
+}
 SOURCE = {"licence": "None: drawn by this package.", "source": "drawn by tfvse.data.synthetic"}
 
 
@@ -45,7 +59,8 @@ def mask(shape, place, size):
         "circle": distance < radius,
         "square": np.maximum(abs(y), abs(x)) < radius * 0.9,
         "diamond": abs(y) + abs(x) < radius * 1.2,
-        "cross": (np.minimum(abs(y), abs(x)) < radius * 0.35) & (np.maximum(abs(y), abs(x)) < radius),
+        "cross": (np.minimum(abs(y), abs(x)) < radius * 0.35)
+        & (np.maximum(abs(y), abs(x)) < radius),
         "ring": (distance < radius) & (distance > radius * 0.55),
         "stripe": abs(y) < radius * 0.4,
     }[shape]
@@ -68,7 +83,10 @@ def prepare_matching(flags, folder):
         name, label = f"{colour}-{shape}-{place}", (SHAPES.index(shape),)
         pictures.append(captioned.Captioned(name, picture, texts[: rng.integers(2, 5)], label))
     splits = {"train": pictures[:160], "val": pictures[160:200], "test": pictures[200:]}
-    return {**SOURCE, **captioned.write(folder, splits, verification.Findings(flags.skip_bad), SHAPES)}
+    return {
+        **SOURCE,
+        **captioned.write(folder, splits, verification.Findings(flags.skip_bad), SHAPES),
+    }
 
 
 def prepare_classification(flags, folder):
@@ -78,7 +96,10 @@ def prepare_classification(flags, folder):
     for split, count in {"train": 600, "val": 120, "test": 120}.items():
         labels = rng.permutation(np.arange(count) % len(SHAPES))
         splits[split] = np.stack([_any_picture(SHAPES[label], 32, rng) for label in labels]), labels
-    return {**SOURCE, **classification.write(folder, splits, SHAPES, verification.Findings(flags.skip_bad))}
+    return {
+        **SOURCE,
+        **classification.write(folder, splits, SHAPES, verification.Findings(flags.skip_bad)),
+    }
 
 
 def prepare_edges(flags, folder):
@@ -88,7 +109,9 @@ def prepare_edges(flags, folder):
     for split, count in {"train": 30, "val": 6, "test": 6}.items():
         scenes = [_scene(rng, 64) for _ in range(count)]
         splits[split] = [
-            edges.EdgePicture(f"{split}-{i:03d}", images.encode_png(picture), functools.partial(_outlines, labels))
+            edges.EdgePicture(
+                f"{split}-{i:03d}", images.encode_png(picture), functools.partial(_outlines, labels)
+            )
             for i, (picture, labels) in enumerate(scenes)
         ]
     return {**SOURCE, **edges.write(folder, splits, verification.Findings(flags.skip_bad))}
@@ -101,7 +124,10 @@ def _scene(rng, size):
     for number, place in enumerate(places, start=1):
         shape, colour = rng.choice(SHAPES), list(COLOURS.values())[rng.integers(len(COLOURS))]
         drawn, inside = draw(shape, colour, place, size, rng), mask(shape, place, size)
-        picture, labels = np.where(inside[..., None], drawn, picture), np.where(inside, number, labels)
+        picture, labels = (
+            np.where(inside[..., None], drawn, picture),
+            np.where(inside, number, labels),
+        )
     return picture, labels.astype(np.uint8)
 
 
@@ -119,10 +145,19 @@ def prepare_translation(flags, folder):
             shape, place = rng.choice(SHAPES), rng.uniform(0.3, 0.7, 2)
             colour = list(COLOURS.values())[rng.integers(len(COLOURS))]
             name = f"{split}-{i:03d}"
-            a.append(translation.Picture(name, images.encode_png(draw(shape, colour, place, 64, rng))))
-            b.append(translation.Picture(name, images.encode_png(draw(shape, (30, 30, 30), place, 64, rng, 160))))
+            a.append(
+                translation.Picture(name, images.encode_png(draw(shape, colour, place, 64, rng)))
+            )
+            b.append(
+                translation.Picture(
+                    name, images.encode_png(draw(shape, (30, 30, 30), place, 64, rng, 160))
+                )
+            )
         splits[split] = a, b
-    return {**SOURCE, **translation.write(folder, splits, True, verification.Findings(flags.skip_bad))}
+    return {
+        **SOURCE,
+        **translation.write(folder, splits, True, verification.Findings(flags.skip_bad)),
+    }
 
 
 def prepare_segmentation(flags, folder):
@@ -132,7 +167,9 @@ def prepare_segmentation(flags, folder):
     colours = [(245, 245, 245), *itertools.islice(COLOURS.values(), len(SHAPES))]
     splits = {}
     for split, count in {"train": 60, "val": 12, "test": 12}.items():
-        splits[split] = [_labelled_picture(f"{split}-{i:03d}", i % len(SHAPES), rng) for i in range(count)]
+        splits[split] = [
+            _labelled_picture(f"{split}-{i:03d}", i % len(SHAPES), rng) for i in range(count)
+        ]
     findings = verification.Findings(flags.skip_bad)
     return {**SOURCE, **segmentation.write(folder, splits, classes, colours, findings)}
 
@@ -143,7 +180,10 @@ def _labelled_picture(name, shape, rng):
     inside = mask(SHAPES[shape], place, 56)
     labels = np.where(inside, shape + 1, 0).astype(np.uint8)
     labels[inside & ~np.roll(inside, -1, axis=1)] = segmentation.VOID
-    files = (images.encode_png(pixels[:, :width]) for pixels in (draw(SHAPES[shape], colour, place, 56, rng), labels))
+    files = (
+        images.encode_png(pixels[:, :width])
+        for pixels in (draw(SHAPES[shape], colour, place, 56, rng), labels)
+    )
     return segmentation.LabelledPixels(name, *files)
 
 

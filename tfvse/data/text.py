@@ -86,16 +86,24 @@ class Vocabulary:
     def _initializer(self, file):
         if file is None:
             keys = tf.constant(self.words, tf.string, shape=[len(self.words)])
-            return tf.lookup.KeyValueTensorInitializer(keys, tf.range(RESERVED, self.size, dtype=tf.int64))
+            return tf.lookup.KeyValueTensorInitializer(
+                keys, tf.range(RESERVED, self.size, dtype=tf.int64)
+            )
         return tf.lookup.TextFileInitializer(
             str(file), tf.string, 0, tf.int64, tf.lookup.TextFileIndex.LINE_NUMBER,
             vocab_size=len(self.words), delimiter="\t", value_index_offset=RESERVED,
         )  # fmt: skip
 
     @classmethod
-    def from_texts(cls, texts: Iterable[str], min_count: int = 1, tokenizer: str = "words") -> "Vocabulary":
+    def from_texts(
+        cls, texts: Iterable[str], min_count: int = 1, tokenizer: str = "words"
+    ) -> "Vocabulary":
         """The words that occur at least `min_count` times in `texts` (those of the training split, no others)."""
-        counts = {word: count for word, count in count_words(texts, tokenizer).items() if count >= min_count}
+        counts = {
+            word: count
+            for word, count in count_words(texts, tokenizer).items()
+            if count >= min_count
+        }
         return cls(counts, counts.values(), tokenizer=tokenizer)
 
     @classmethod
@@ -109,15 +117,24 @@ class Vocabulary:
             lines = Path(path).read_text(encoding="utf-8").split("\n")[:-1]
             pairs = [(word, int(count)) for word, count in (line.split("\t") for line in lines)]
         except OSError as error:
-            raise UserError(f"Cannot read the vocabulary {path}: {error.strerror}; prepare the data again.") from None
+            raise UserError(
+                f"Cannot read the vocabulary {path}: {error.strerror}; prepare the data again."
+            ) from None
         except ValueError:
-            raise UserError(f"The vocabulary {path} must hold a word, a tab and a count in every line.") from None
+            raise UserError(
+                f"The vocabulary {path} must hold a word, a tab and a count in every line."
+            ) from None
         if [count for _, count in pairs] != sorted((count for _, count in pairs), reverse=True):
             raise UserError(f"The vocabulary {path} must list the most frequent word first.")
         kept = [(word, count) for word, count in pairs if count >= min_count]
         if not kept:
             raise UserError(f"No word of {path} occurs {min_count} times: lower min_word_count.")
-        return cls([word for word, _ in kept], [count for _, count in kept], file=Path(path), tokenizer=tokenizer)
+        return cls(
+            [word for word, _ in kept],
+            [count for _, count in kept],
+            file=Path(path),
+            tokenizer=tokenizer,
+        )
 
     def extended(self, words: Iterable[str]) -> "Vocabulary":
         """This vocabulary with further `words` behind its own, which never occurred in training (count 0)."""
@@ -125,7 +142,9 @@ class Vocabulary:
         more = [word for word in words if word not in own]
         words, counts = self.words + more, self.counts + [0] * len(more)
         # A file, since an export takes it along as an asset; it lives as long as the vocabulary.
-        file = tempfile.NamedTemporaryFile(prefix="vocabulary", suffix=".txt", mode="w", encoding="utf-8")
+        file = tempfile.NamedTemporaryFile(
+            prefix="vocabulary", suffix=".txt", mode="w", encoding="utf-8"
+        )
         file.writelines(f"{word}\t{count}\n" for word, count in zip(words, counts, strict=True))
         file.flush()
         longer = Vocabulary(words, counts, file=Path(file.name), tokenizer=self.tokenizer)

@@ -20,7 +20,9 @@ def load_tfds(name, splits, skip_decoding=()):
     try:
         import tensorflow_datasets as tfds
     except ImportError:
-        raise UserError('tensorflow-datasets is not installed; run: pip install "tfvse[tfds]"') from None
+        raise UserError(
+            'tensorflow-datasets is not installed; run: pip install "tfvse[tfds]"'
+        ) from None
     decoders = {feature: tfds.decode.SkipDecoding() for feature in skip_decoding}
     try:  # AssertionError: files that must be downloaded by hand are missing
         builder = tfds.builder(name)
@@ -28,4 +30,6 @@ def load_tfds(name, splits, skip_decoding=()):
     except (OSError, ValueError, ImportError, AssertionError, tfds.download.DownloadError) as error:
         reason = (str(error) or repr(error)).splitlines()[0]
         raise UserError(f"TensorFlow Datasets could not get {name}: {reason}") from None
-    return builder.info, {ours: builder.as_dataset(split=theirs, decoders=decoders) for ours, theirs in splits.items()}
+    return builder.info, {
+        ours: builder.as_dataset(split=theirs, decoders=decoders) for ours, theirs in splits.items()
+    }

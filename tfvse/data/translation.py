@@ -49,7 +49,9 @@ def write(
       UserError: something is wrong and may not be left out, or a domain is empty.
     """
     bad = [
-        verification.check_pictures({s: pair[i] for s, pair in splits.items()}, findings, f" {domain}")
+        verification.check_pictures(
+            {s: pair[i] for s, pair in splits.items()}, findings, f" {domain}"
+        )
         for i, domain in enumerate(DOMAINS)
     ]
     findings.settle()
@@ -60,10 +62,16 @@ def write(
             good = [[first and second for first, second in zip(*good, strict=True)]] * 2
         for i, domain in enumerate(DOMAINS):
             if not any(good[i]):
-                raise UserError(f"the split {split} has no usable picture of domain {domain}; check the layout")
+                raise UserError(
+                    f"the split {split} has no usable picture of domain {domain}; check the layout"
+                )
             kept = (entry for entry, is_good in zip(pair[i], good[i], strict=True) if is_good)
-            examples = ({"id": entry.id.encode(), "picture": images.read(entry.picture)} for entry in kept)
-            parts[f"{split}/{domain}"] = records.write(folder / split / domain, examples, FIELDS, total=sum(good[i]))
+            examples = (
+                {"id": entry.id.encode(), "picture": images.read(entry.picture)} for entry in kept
+            )
+            parts[f"{split}/{domain}"] = records.write(
+                folder / split / domain, examples, FIELDS, total=sum(good[i])
+            )
         counts[split] = {domain: sum(good[i]) for i, domain in enumerate(DOMAINS)}
     return {
         "kind": "translation", "splits": counts, "parts": parts, "paired": paired,
@@ -87,7 +95,9 @@ class TranslationData:
         self.config, self.manifest = config, found
         self.prepared_dir = config.prepared_path
         if config.load_size < config.crop_size:
-            raise UserError(f"--load_size={config.load_size}: must be at least --crop_size={config.crop_size}")
+            raise UserError(
+                f"--load_size={config.load_size}: must be at least --crop_size={config.crop_size}"
+            )
         manifest.require_split(found, "train", self.prepared_dir)
         spec = tf.TensorSpec([None, config.crop_size, config.crop_size, 3], tf.float32)
         self.element_spec = dict.fromkeys(DOMAINS, spec)
@@ -124,7 +134,9 @@ class TranslationSplit:
 
     def __init__(self, data, split):
         self.name, self.paired, self._size = split, data.manifest["paired"], data.config.crop_size
-        self.parts = {d: records.Part(data.prepared_dir, data.manifest, f"{split}/{d}") for d in DOMAINS}
+        self.parts = {
+            d: records.Part(data.prepared_dir, data.manifest, f"{split}/{d}") for d in DOMAINS
+        }
         self.count_a, self.count_b = len(self.parts["a"]), len(self.parts["b"])
 
     def pictures(self, domain, indices):

@@ -20,9 +20,15 @@ _CLEANING = (
     (r"(?i)&((amp|lt|gt|quot|apos|nbsp|#x?[0-9a-f]+);)+", " "),
     (r"(?i)\bRT\s*[@＠]\w+", " "),
     (r"\B[@＠]\w+", f" {MENTION} "),
-    (r"[\x{200D}\x{20E3}\x{FE0E}\x{FE0F}\x{1F3FB}-\x{1F3FF}]", ""),  # joiner, keycap, variations, skin tones
+    (
+        r"[\x{200D}\x{20E3}\x{FE0E}\x{FE0F}\x{1F3FB}-\x{1F3FF}]",
+        "",
+    ),  # joiner, keycap, variations, skin tones
     (r"[#＃]", " #"),
-    (r"[^\P{P}#]|[\p{Sc}\p{Sk}\p{Sm}\p{Z}\p{Cc}\x{FFFD}]", " "),  # the last stands for a byte that is no UTF-8
+    (
+        r"[^\P{P}#]|[\p{Sc}\p{Sk}\p{Sm}\p{Z}\p{Cc}\x{FFFD}]",
+        " ",
+    ),  # the last stands for a byte that is no UTF-8
 )
 _HASHTAG = (
     (r"(\p{Ll})(\p{Lu})", r"\1 \2"),
@@ -67,4 +73,6 @@ def _shorten_runs(strings):
     again = (flat[2:] == flat[1:-1]) & (flat[1:-1] == flat[:-2]) & (row[2:] == row[:-2])
     again = tf.concat([tf.zeros([tf.minimum(2, tf.size(flat))], bool), again], axis=0)
     kept = ~again | tf.strings.regex_full_match(flat, r"\p{Nd}")
-    return tf.strings.reduce_join(tf.ragged.boolean_mask(characters, characters.with_flat_values(kept)), axis=-1)
+    return tf.strings.reduce_join(
+        tf.ragged.boolean_mask(characters, characters.with_flat_values(kept)), axis=-1
+    )

@@ -33,22 +33,33 @@ def prepare(flags, folder):
     domains = [_find_domain(root, name) for name in (flags.folder_a, flags.folder_b)]
     splits = {s: tuple(d[s] for d in domains) for s in domains[0] if s in domains[1]}
     if "train" not in splits and "all" not in splits:
-        verification.require(root, (f"train{flags.folder_a}", f"train{flags.folder_b}"), TWO_FOLDERS_LAYOUT)
+        verification.require(
+            root, (f"train{flags.folder_a}", f"train{flags.folder_b}"), TWO_FOLDERS_LAYOUT
+        )
     if flags.paired:
         splits = {split: _pair(*pair, split) for split, pair in splits.items()}
     if "all" in splits:
         splits = _draw_splits(splits["all"], flags)
     written = translation.write(folder, splits, flags.paired, verification.Findings(flags.skip_bad))
-    return {"licence": "The user's own data.", "source": f"folders {flags.folder_a} and {flags.folder_b}", **written}
+    return {
+        "licence": "The user's own data.",
+        "source": f"folders {flags.folder_a} and {flags.folder_b}",
+        **written,
+    }
 
 
 def _find_domain(root, name):
     """split → pictures of one domain; the split is called "all" in a layout without splits."""
     found = {}
-    for split, places in {**{s: (f"{s}{name}", f"{s}/{name}") for s in SPLITS}, "all": (name,)}.items():
+    for split, places in {
+        **{s: (f"{s}{name}", f"{s}/{name}") for s in SPLITS},
+        "all": (name,),
+    }.items():
         for place in places:
             if (root / place).is_dir():
-                found[split] = [Picture(f"{split}/{path.name}", path) for path in images.files(root / place)]
+                found[split] = [
+                    Picture(f"{split}/{path.name}", path) for path in images.files(root / place)
+                ]
     return {s: found[s] for s in SPLITS if s in found} if "train" in found else found
 
 
@@ -61,9 +72,13 @@ def _pair(a, b, split):
     by_stem = [{picture.picture.stem: picture for picture in domain} for domain in (a, b)]
     alone = sorted(by_stem[0].keys() ^ by_stem[1].keys())
     if alone:
-        raise UserError(f"--paired: {alone[0]} and {len(alone) - 1} others of {split} have no partner")
+        raise UserError(
+            f"--paired: {alone[0]} and {len(alone) - 1} others of {split} have no partner"
+        )
     if len(by_stem[0]) != len(a) or len(by_stem[1]) != len(b):
-        raise UserError(f"--paired: two pictures of {split} differ only in their extension; rename one of them")
+        raise UserError(
+            f"--paired: two pictures of {split} differ only in their extension; rename one of them"
+        )
     return tuple([domain[stem] for stem in sorted(by_stem[0])] for domain in by_stem)
 
 
@@ -106,7 +121,10 @@ def _halves(path, a_side, findings):
     with Image.open(io.BytesIO(data)) as image:
         pixels = np.asarray(image.convert("RGB"))
     if pixels.shape[1] != 2 * pixels.shape[0]:
-        findings.add("bad picture", f"{path}: is {pixels.shape[1]} x {pixels.shape[0]}, must be twice as wide as high")
+        findings.add(
+            "bad picture",
+            f"{path}: is {pixels.shape[1]} x {pixels.shape[0]}, must be twice as wide as high",
+        )
         return None
     halves = [pixels[:, : pixels.shape[0]], pixels[:, pixels.shape[0] :]]
     ordered = halves if a_side == "left" else halves[::-1]
@@ -117,14 +135,20 @@ def _halves(path, a_side, findings):
 def prepare_tfds(flags, folder):
     """A data set of TensorFlow Datasets' cycle_gan (horse2zebra, facades, maps ...), chosen with --variant."""
     if not flags.variant:
-        raise UserError("--variant: missing; name a data set of cycle_gan, such as --variant=horse2zebra")
+        raise UserError(
+            "--variant: missing; name a data set of cycle_gan, such as --variant=horse2zebra"
+        )
     names = ("trainA", "trainB", "testA", "testB")
     _, sets = load_tfds(f"cycle_gan/{flags.variant}", {name: name for name in names}, ("image",))
     pictures = {name: _TfdsPictures(name, examples) for name, examples in sets.items()}
     splits = {split: (pictures[f"{split}A"], pictures[f"{split}B"]) for split in ("train", "test")}
     written = translation.write(folder, splits, False, verification.Findings(flags.skip_bad))
     licence = "See https://github.com/junyanz/CycleGAN: each data set has its own terms."
-    return {"licence": licence, "source": f"TensorFlow Datasets cycle_gan/{flags.variant}", **written}
+    return {
+        "licence": licence,
+        "source": f"TensorFlow Datasets cycle_gan/{flags.variant}",
+        **written,
+    }
 
 
 class _TfdsPictures:

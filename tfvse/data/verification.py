@@ -48,11 +48,19 @@ class Findings:
             print(f"note: {sentence}")
         for kind, sentences in self.bad.items():
             shown = "".join(f"\n  {sentence}" for sentence in sentences[:EXAMPLES])
-            more = f"\n  ... and {len(sentences) - EXAMPLES:,} more" if len(sentences) > EXAMPLES else ""
+            more = (
+                f"\n  ... and {len(sentences) - EXAMPLES:,} more"
+                if len(sentences) > EXAMPLES
+                else ""
+            )
             print(f"{kind}: {len(sentences):,}{shown}{more}", file=sys.stderr)
         if self.bad and not self.skip_bad:
-            counts = ", ".join(f"{kind}: {len(sentences):,}" for kind, sentences in self.bad.items())
-            raise UserError(f"{self.left_out[0]} ({counts}); mend the data, or leave bad entries out with --skip_bad")
+            counts = ", ".join(
+                f"{kind}: {len(sentences):,}" for kind, sentences in self.bad.items()
+            )
+            raise UserError(
+                f"{self.left_out[0]} ({counts}); mend the data, or leave bad entries out with --skip_bad"
+            )
         if self.bad:
             print(f"left out {len(self.left_out):,} bad entries", file=sys.stderr)
 
@@ -72,7 +80,9 @@ def check_pictures(splits, findings, what=""):
     for split, entries in splits.items():
         for entry in tqdm(entries, desc=f"verify {split}{what}", unit="picture", disable=None):
             if split_of_id.setdefault(entry.id, split) != split:
-                findings.add("in two splits", f"{entry.id}: is in {split_of_id[entry.id]} and in {split}")
+                findings.add(
+                    "in two splits", f"{entry.id}: is in {split_of_id[entry.id]} and in {split}"
+                )
                 bad.add((split, entry.id))
             try:
                 digest = hashlib.sha256(images.verify(entry.picture)).digest()
@@ -86,7 +96,11 @@ def check_pictures(splits, findings, what=""):
             else:
                 split_of_bytes[digest] = split
     for (first, second), count in doubles.items():
-        leak = f"are in {first} as well: results on {second} are a little too good" if first != second else "come twice"
+        leak = (
+            f"are in {first} as well: results on {second} are a little too good"
+            if first != second
+            else "come twice"
+        )
         findings.remark(f"{count:,} pictures of {second} {leak} (the same bytes)")
     return bad
 
@@ -116,7 +130,9 @@ def require(data_dir, needed, layout):
     print(layout.strip(), file=sys.stderr)
     if not data_dir:
         raise UserError("--data_dir: missing; give the folder that has the layout shown above")
-    raise UserError(f"--data_dir={data_dir}: {missing[0]} is missing there; it must have the layout shown above")
+    raise UserError(
+        f"--data_dir={data_dir}: {missing[0]} is missing there; it must have the layout shown above"
+    )
 
 
 def variant(flags, variants):
@@ -127,7 +143,9 @@ def variant(flags, variants):
     """
     found = flags.variant or variants[0]
     if found not in variants:
-        raise UserError(f"--variant={found}: must be one of {', '.join(variants)} for --data={flags.data}")
+        raise UserError(
+            f"--variant={found}: must be one of {', '.join(variants)} for --data={flags.data}"
+        )
     return found
 
 

@@ -39,7 +39,9 @@ class View:
 
     def central(self, images):
         """float32 [(B,) *scaled, 3] → float32 [(B,) *seen, 3]."""
-        top, left = ((whole - part) // 2 for whole, part in zip(self.scaled, self.seen, strict=True))
+        top, left = (
+            (whole - part) // 2 for whole, part in zip(self.scaled, self.seen, strict=True)
+        )
         return images[..., top : top + self.seen[0], left : left + self.seen[1], :]
 
     def random(self, images, noise):
@@ -65,4 +67,6 @@ class View:
         rows = start[:, :1] + tf.range(height)
         columns = start[:, 1:] + tf.range(width)
         columns = tf.where(noise[:, 2:3] < 0.5, columns, tf.reverse(columns, [1]))
-        return tf.gather(tf.gather(images, rows, axis=1, batch_dims=1), columns, axis=2, batch_dims=1)
+        return tf.gather(
+            tf.gather(images, rows, axis=1, batch_dims=1), columns, axis=2, batch_dims=1
+        )

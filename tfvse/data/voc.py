@@ -20,14 +20,23 @@ CLASSES = (
     "background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable",
     "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor",
 )  # fmt: skip
-VARIANTS = {"merged": ("trainaug", "SegmentationClassAug"), "official": ("train", "SegmentationClass")}
+VARIANTS = {
+    "merged": ("trainaug", "SegmentationClassAug"),
+    "official": ("train", "SegmentationClass"),
+}
 LISTS = "ImageSets/Segmentation"
 
 
 def prepare(flags, folder):
     """Train and val; the official test split has no public masks."""
     listing, masks = VARIANTS[verification.variant(flags, tuple(VARIANTS))]
-    needed = ("JPEGImages", "SegmentationClass", masks, f"{LISTS}/{listing}.txt", f"{LISTS}/val.txt")
+    needed = (
+        "JPEGImages",
+        "SegmentationClass",
+        masks,
+        f"{LISTS}/{listing}.txt",
+        f"{LISTS}/val.txt",
+    )
     root = verification.require(flags.data_dir, needed, LAYOUT)
     findings = verification.Findings(flags.skip_bad)
     names = {"train": _read_list(root / LISTS / f"{listing}.txt", findings)}
@@ -35,26 +44,40 @@ def prepare(flags, folder):
     known = set(names["train"])
     names["val"] = [name for name in official if name not in known]
     if len(names["val"]) < len(official):
-        findings.remark(f"val: {len(names['val']):,} of {len(official):,} pictures, the others are for training")
+        findings.remark(
+            f"val: {len(names['val']):,} of {len(official):,} pictures, the others are for training"
+        )
     folders = {"train": masks, "val": "SegmentationClass"}
     splits = {
         split: [
-            LabelledPixels(name, root / f"JPEGImages/{name}.jpg", root / folders[split] / f"{name}.png")
+            LabelledPixels(
+                name, root / f"JPEGImages/{name}.jpg", root / folders[split] / f"{name}.png"
+            )
             for name in listed
         ]
         for split, listed in names.items()
     }
     written = segmentation.write(folder, splits, CLASSES, colours(len(CLASSES)), findings)
-    source = "PASCAL VOC 2012" + (", masks of SBD, Hariharan et al. 2011" if masks != "SegmentationClass" else "")
-    return {"licence": "Pictures under their owners' terms on Flickr; for research.", "source": source, **written}
+    source = "PASCAL VOC 2012" + (
+        ", masks of SBD, Hariharan et al. 2011" if masks != "SegmentationClass" else ""
+    )
+    return {
+        "licence": "Pictures under their owners' terms on Flickr; for research.",
+        "source": source,
+        **written,
+    }
 
 
 def _read_list(path, findings):
     """The names in a list file, each once."""
     try:
-        names = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        names = [
+            line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()
+        ]
     except UnicodeDecodeError:
-        raise UserError(f"{path}: not a text file; it must list one picture's name a line") from None
+        raise UserError(
+            f"{path}: not a text file; it must list one picture's name a line"
+        ) from None
     verification.check_unique(names, path, findings)
     return list(dict.fromkeys(names))
 
@@ -62,4 +85,7 @@ def _read_list(path, findings):
 def colours(count):
     """VOC's colours, list of `count` RGB: bit 3b + c of a label is bit 7 - b of its channel c."""
     bit = lambda label, channel, level: (label >> (3 * level + channel) & 1) << (7 - level)  # noqa: E731
-    return [tuple(sum(bit(n, channel, b) for b in range(3)) for channel in range(3)) for n in range(count)]
+    return [
+        tuple(sum(bit(n, channel, b) for b in range(3)) for channel in range(3))
+        for n in range(count)
+    ]

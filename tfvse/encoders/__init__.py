@@ -71,7 +71,9 @@ def text_features(name: str, prepared_dir):
         known = ", ".join([*TEXT_FEATURES, "hub:<handle or folder>"])
         raise UserError(f"--text_encoder={name}: needs no features beforehand; only {known} do")
     module, function = TEXT_FEATURES.get(name, "hub:text_encoder").split(":")
-    return getattr(importlib.import_module(f"tfvse.encoders.{module}"), function)(name, prepared_dir)
+    return getattr(importlib.import_module(f"tfvse.encoders.{module}"), function)(
+        name, prepared_dir
+    )
 
 
 def embedding_matrix(vocabulary, words: str = "glove_50d"):
@@ -97,4 +99,6 @@ def require(module: str, flag: str, extra: str = "encoders"):
             warnings.simplefilter("ignore")  # tensorflow_hub warns of its own use of pkg_resources
             return importlib.import_module(module)
     except ImportError as error:
-        raise UserError(f'{flag}: needs a package that is missing ({error}); pip install "tfvse[{extra}]"') from None
+        raise UserError(
+            f'{flag}: needs a package that is missing ({error}); pip install "tfvse[{extra}]"'
+        ) from None

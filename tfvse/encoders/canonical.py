@@ -39,7 +39,9 @@ def networks(config, data) -> tuple[keras.Model, keras.Model]:
     widths = [data.element_spec[name].shape[-1] for name in ("image", "text")]
     kept = config.canonical_components
     if kept > min(widths):
-        raise UserError(f"--canonical_components={kept}: there are at most {min(widths)}, the narrower feature's width")
+        raise UserError(
+            f"--canonical_components={kept}: there are at most {min(widths)}, the narrower feature's width"
+        )
     image_turn, text_turn = _fit(data, kept, config.image_ridge, config.text_ridge)
     image, text = (keras.Input([width]) for width in widths)
     return (
@@ -87,7 +89,9 @@ def correlated_axes(image, text, image_of_text, kept, image_ridge, text_ridge):
         (text_mean, text_covariance, text_whitening @ right.T),
     ):
         axes = axes[:, :kept] * correlations[:kept]
-        axes = axes / np.sqrt(max(np.einsum("dk,de,ek->k", axes, covariance, axes, optimize=True).mean(), 1e-12))
+        axes = axes / np.sqrt(
+            max(np.einsum("dk,de,ek->k", axes, covariance, axes, optimize=True).mean(), 1e-12)
+        )
         turns.append((axes.astype(np.float32), (-mean @ axes).astype(np.float32)))
     return tuple(turns)
 

@@ -36,10 +36,14 @@ def create(kept: int, data) -> keras.Model:
     if not kept:
         return keras.Model(inputs, keras.layers.Identity()(inputs), name="image_encoder")
     if kept > inputs.shape[-1]:
-        raise UserError(f"--image_components={kept}: a feature has {inputs.shape[-1]} numbers, so at most that many")
+        raise UserError(
+            f"--image_components={kept}: a feature has {inputs.shape[-1]} numbers, so at most that many"
+        )
     roots = np.sqrt(np.maximum(data.split("train").image_features(), 0)).astype(np.float64)
     mean = roots.mean(axis=0)
-    variances, axes = np.linalg.eigh(np.cov(roots, rowvar=False, bias=True))  # the largest come last
+    variances, axes = np.linalg.eigh(
+        np.cov(roots, rowvar=False, bias=True)
+    )  # the largest come last
     axes = axes[:, ::-1][:, :kept] / np.sqrt(max(variances[::-1][:kept].mean(), 1e-12))
     return turned(inputs, SquareRoot(name="root")(inputs), (axes, -mean @ axes), "image_encoder")
 

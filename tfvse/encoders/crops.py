@@ -24,7 +24,9 @@ def network(encoder: keras.Model, name: str) -> keras.Model:
     inputs = keras.Input([SCALE * size, SCALE * size, 3], name="image")
     whole = keras.layers.AveragePooling2D(SCALE, name="whole")(inputs)
     views = [whole, ops.flip(whole, axis=2)]
-    views += [inputs[:, top : top + size, left : left + size] for top in (0, size) for left in (0, size)]
+    views += [
+        inputs[:, top : top + size, left : left + size] for top in (0, size) for left in (0, size)
+    ]
     features = encoder(keras.layers.Concatenate(axis=0, name="views")(views))
     mean = ops.mean(ops.reshape(features, [len(views), -1, features.shape[-1]]), axis=0)
     return keras.Model(inputs, mean, name=name)

@@ -10,11 +10,19 @@ import numpy as np
 
 DIM = 1280  # of a feature; Lite scales neither the stem nor the head
 CLASSES = 1000
-SIZES = {"efficientnet_lite0": 224, "efficientnet_lite1": 240, "efficientnet_lite2": 260}  # pixels, height and width
+SIZES = {
+    "efficientnet_lite0": 224,
+    "efficientnet_lite1": 240,
+    "efficientnet_lite2": 260,
+}  # pixels, height and width
 
 _STEM = 32
 # width, depth
-_SCALES = {"efficientnet_lite0": (1.0, 1.0), "efficientnet_lite1": (1.0, 1.1), "efficientnet_lite2": (1.1, 1.2)}
+_SCALES = {
+    "efficientnet_lite0": (1.0, 1.0),
+    "efficientnet_lite1": (1.0, 1.1),
+    "efficientnet_lite2": (1.1, 1.2),
+}
 # kernel, blocks, stride of the first, expansion, channels of Lite0
 _STAGES = [
     (3, 1, 1, 1, 16),
@@ -50,7 +58,9 @@ def create(variant: str, logits: bool = False, size: int | None = None) -> keras
     block = 0
     for kernel, repeats, stride, expansion, channels in _stages(*_SCALES[variant]):
         for repeat in range(repeats):
-            x = _inverted_residual(x, kernel, stride if repeat == 0 else 1, expansion, channels, f"block_{block}")
+            x = _inverted_residual(
+                x, kernel, stride if repeat == 0 else 1, expansion, channels, f"block_{block}"
+            )
             block += 1
     x = _convolution(x, DIM, 1, 1, "head")
     x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
@@ -74,7 +84,9 @@ def _multiple_of_8(channels):
 
 
 def _convolution(x, channels, kernel, stride, name, activation="relu6"):
-    return keras.layers.Conv2D(channels, kernel, stride, "same", activation=activation, name=name)(x)
+    return keras.layers.Conv2D(channels, kernel, stride, "same", activation=activation, name=name)(
+        x
+    )
 
 
 def _inverted_residual(x, kernel, stride, expansion, channels, name):
@@ -82,7 +94,9 @@ def _inverted_residual(x, kernel, stride, expansion, channels, name):
     y = x
     if expansion > 1:
         y = _convolution(y, x.shape[-1] * expansion, 1, 1, f"{name}_expand")
-    y = keras.layers.DepthwiseConv2D(kernel, stride, "same", activation="relu6", name=f"{name}_depthwise")(y)
+    y = keras.layers.DepthwiseConv2D(
+        kernel, stride, "same", activation="relu6", name=f"{name}_depthwise"
+    )(y)
     y = _convolution(y, channels, 1, 1, f"{name}_project", activation=None)
     return keras.layers.Add(name=f"{name}_add")([x, y]) if y.shape[1:] == x.shape[1:] else y
 
@@ -117,7 +131,8 @@ def _torch_names(name):
 def _folded(state, convolution, normalization):
     """Kernel and bias of the convolution that equals convolution → batch normalisation."""
     gamma, beta, mean, variance = (
-        state[f"{normalization}.{part}"] for part in ("weight", "bias", "running_mean", "running_var")
+        state[f"{normalization}.{part}"]
+        for part in ("weight", "bias", "running_mean", "running_var")
     )
     scale = gamma / np.sqrt(variance + _EPSILON)
     kernel = state[f"{convolution}.weight"] * scale[:, None, None, None]

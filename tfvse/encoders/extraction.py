@@ -36,9 +36,13 @@ def extract_images(prepared_dir: pathlib.Path, name: str, batch_size: int) -> li
         _extract(prepared_dir, todo, _from_file(prepared_dir, todo, name, batch_size))
     elif todo:
         encoder = encoders.image_encoder(name)
-        rows_at_once = batch_size if encoder.size else 1  # pictures of different sizes do not make a batch
+        rows_at_once = (
+            batch_size if encoder.size else 1
+        )  # pictures of different sizes do not make a batch
         describe = encoder.describe or _features_of(encoder.encode)
-        _extract(prepared_dir, todo, _from_network("picture", encoder.preprocess, describe, rows_at_once))
+        _extract(
+            prepared_dir, todo, _from_network("picture", encoder.preprocess, describe, rows_at_once)
+        )
     return list(todo)
 
 
@@ -55,8 +59,13 @@ def _missing(prepared_dir, what, name):
     """Part of features → part that it is made from, for those that are not there."""
     found = manifest.read(prepared_dir)
     if found["kind"] != "matching":
-        raise UserError(f"--prepared_dir={prepared_dir}: is for {found['kind']}; features are of pictures with texts")
-    parts = {captioned.feature_part(split, what, name): f"{split}/{what}s" for split in manifest.splits(found)}
+        raise UserError(
+            f"--prepared_dir={prepared_dir}: is for {found['kind']}; features are of pictures with texts"
+        )
+    parts = {
+        captioned.feature_part(split, what, name): f"{split}/{what}s"
+        for split in manifest.splits(found)
+    }
     return {part: source for part, source in parts.items() if part not in found["parts"]}
 
 
@@ -81,11 +90,16 @@ def _from_file(prepared_dir, todo, name, batch_size):
     def ids(inputs):
         return [value.decode() for value in inputs.all("id").tolist()]
 
-    source.require([known for part in todo.values() for known in ids(records.Part(prepared_dir, found, part))])
+    source.require(
+        [known for part in todo.values() for known in ids(records.Part(prepared_dir, found, part))]
+    )
 
     def read(inputs, start):
         known = ids(inputs)
-        return (source.describe(known[row : row + batch_size]) for row in range(start, len(known), batch_size))
+        return (
+            source.describe(known[row : row + batch_size])
+            for row in range(start, len(known), batch_size)
+        )
 
     return read
 
@@ -118,7 +132,9 @@ def _write(prepared_dir, part, chunks, fields, total):
                 columns = [arrays[name] for name in fields]
             yield from (dict(zip(fields, row, strict=True)) for row in zip(*columns, strict=True))
 
-    manifest.add_part(prepared_dir, part, records.write(prepared_dir / part, examples(), fields, total=total))
+    manifest.add_part(
+        prepared_dir, part, records.write(prepared_dir / part, examples(), fields, total=total)
+    )
 
 
 def _batches(inputs, field, preprocess, start, batch_size):
@@ -156,5 +172,8 @@ def _fill(chunks, batches, start, total, part):
             bar.update(len(batch["feature"]))
             if done - start >= CHUNK or done == total:
                 with atomic_write(chunks / f"{start:010d}-{done:010d}.npz") as temporary:
-                    np.savez(temporary, **{name: np.concatenate([b[name] for b in waiting]) for name in batch})
+                    np.savez(
+                        temporary,
+                        **{name: np.concatenate([b[name] for b in waiting]) for name in batch},
+                    )
                 start, waiting = done, []

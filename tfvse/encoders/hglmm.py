@@ -38,7 +38,9 @@ from tfvse.files import atomic_write
 
 FILE = "hglmm.npz"  # in the folder of a prepared set
 COMPONENTS = 30  # of the mixture
-FREQUENT = 20_000  # most frequent words of the vectors that are known beside those of the training texts
+FREQUENT = (
+    20_000  # most frequent words of the vectors that are known beside those of the training texts
+)
 _BATCH = 256  # texts
 
 
@@ -50,7 +52,13 @@ class FisherVectors:
       resources: what an exported model must hold besides variables.
     """
 
-    def __init__(self, words: list[str], vectors: np.ndarray, model: mixture.Mixture, tokenizer: str = "words"):
+    def __init__(
+        self,
+        words: list[str],
+        vectors: np.ndarray,
+        model: mixture.Mixture,
+        tokenizer: str = "words",
+    ):
         """vectors: float [len(words), D] of the words that are known; model: over them."""
         self._tokenize = TOKENIZERS[tokenizer]
         self._table = Vocabulary(words).table
@@ -67,14 +75,18 @@ class FisherVectors:
         """string [B], UTF-8 → float32 [B, dim] of length 1; zeros for a text without a known word."""
         distinct, shares = self._bags(texts)
         summed = tf.matmul(shares, self._statistics(tf.gather(self._vectors, distinct)))
-        return tf.math.l2_normalize(tf.sign(summed) * tf.sqrt(tf.abs(summed)), axis=1, epsilon=1e-24)
+        return tf.math.l2_normalize(
+            tf.sign(summed) * tf.sqrt(tf.abs(summed)), axis=1, epsilon=1e-24
+        )
 
     def _bags(self, texts):
         """The rows [U] of the different words of all texts, and each one's share of a text's known words, [B, U]."""
         rows = self._table.lookup(self._tokenize(texts).to_tensor())
         distinct, places = tf.unique(tf.reshape(rows, [-1]))
         size = tf.size(distinct)
-        counts = tf.math.bincount(tf.reshape(places, tf.shape(rows)), None, size, size, tf.float32, axis=-1)
+        counts = tf.math.bincount(
+            tf.reshape(places, tf.shape(rows)), None, size, size, tf.float32, axis=-1
+        )
         counts *= tf.cast(distinct >= RESERVED, tf.float32)
         return distinct, counts / tf.maximum(tf.reduce_sum(counts, axis=1, keepdims=True), 1.0)
 
@@ -83,7 +95,9 @@ class FisherVectors:
         z = (points[:, tf.newaxis] - self._centers) / self._scales
         squares, distances = tf.square(z), tf.abs(z)
         exponents = tf.where(self._gaussian, squares / 2.0, distances)
-        shares = tf.nn.softmax(self._factors - tf.reduce_sum(exponents, axis=2)) / tf.sqrt(self._weights)
+        shares = tf.nn.softmax(self._factors - tf.reduce_sum(exponents, axis=2)) / tf.sqrt(
+            self._weights
+        )
         by_center = tf.where(self._gaussian, z, tf.sign(z))
         by_scale = tf.where(self._gaussian, (squares - 1.0) / np.sqrt(2.0), distances - 1.0)
         both = tf.concat([by_center, by_scale], axis=2) * shares[:, :, tf.newaxis]
@@ -94,7 +108,9 @@ def _variable(array):
     return tf.Variable(np.asarray(array, np.float32), trainable=False)
 
 
-@dataclasses.dataclass(frozen=True, eq=False)  # variables have no hash, and tf.function asks for one
+@dataclasses.dataclass(
+    frozen=True, eq=False
+)  # variables have no hash, and tf.function asks for one
 class TextEncoder:
     """Principal components of Fisher vectors.
 
@@ -164,7 +180,9 @@ def fit(prepared_dir: pathlib.Path, vectors: str, dim: int) -> None:
         return
     found = manifest.read(prepared_dir)
     if found["kind"] != "matching":
-        raise UserError(f"--prepared_dir={prepared_dir}: is for {found['kind']}, and hglmm needs texts to be fitted to")
+        raise UserError(
+            f"--prepared_dir={prepared_dir}: is for {found['kind']}, and hglmm needs texts to be fitted to"
+        )
     texts = records.Part(prepared_dir, found, "train/texts")
     tokenizer = found.get("tokenizer", "words")
     vocabulary = Vocabulary.read(path.with_name(captioned.VOCABULARY))
@@ -185,7 +203,9 @@ def _require_same(path, settings):
     with np.load(path, allow_pickle=False) as arrays:
         before = str(arrays["settings"])
     if before != settings:
-        raise UserError(f"{settings}: {path} was fitted with {before}; prepare the data anew for another one")
+        raise UserError(
+            f"{settings}: {path} was fitted with {before}; prepare the data anew for another one"
+        )
 
 
 def _known(words, vectors):
@@ -200,7 +220,9 @@ def _vectors(fisher, texts):
     """Fisher vectors float32 [b, dim] of the texts of a `records.Part`, a batch at a time."""
     encode = tf.function(fisher, input_signature=[tf.TensorSpec([None], tf.string)])
     for start in range(0, len(texts), _BATCH):
-        yield encode(texts.batch(tf.range(start, min(start + _BATCH, len(texts)), dtype=tf.int64))["text"]).numpy()
+        yield encode(
+            texts.batch(tf.range(start, min(start + _BATCH, len(texts)), dtype=tf.int64))["text"]
+        ).numpy()
 
 
 def principal_components(batches, dim: int):
@@ -222,7 +244,9 @@ def principal_components(batches, dim: int):
     mean = (total / count).astype(np.float32)
     products = _add_products(products, mean[np.newaxis], -count)
     width = len(mean)
-    _, axes = scipy.linalg.eigh(products, lower=False, subset_by_index=[width - dim, width - 1], overwrite_a=True)
+    _, axes = scipy.linalg.eigh(
+        products, lower=False, subset_by_index=[width - dim, width - 1], overwrite_a=True
+    )
     return mean, np.ascontiguousarray(axes[:, ::-1])
 
 

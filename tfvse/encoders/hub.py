@@ -46,11 +46,15 @@ def load(name: str, what: str) -> HubFunction:
         module = package.load(handle)
     except Exception as error:  # tensorflow_hub and TensorFlow raise many kinds for one cause
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UserError(f"{flag}: cannot be loaded ({reason}); give a TF Hub handle or a SavedModel folder") from None
+        raise UserError(
+            f"{flag}: cannot be loaded ({reason}); give a TF Hub handle or a SavedModel folder"
+        ) from None
     for signature in _SIGNATURES:
         if signature in module.signatures:
             return _single(module, module.signatures[signature], what, flag)
-    raise UserError(f"{flag}: has no signature called {' or '.join(_SIGNATURES)}; it has {list(module.signatures)}")
+    raise UserError(
+        f"{flag}: has no signature called {' or '.join(_SIGNATURES)}; it has {list(module.signatures)}"
+    )
 
 
 def _single(module, function, what, flag):
@@ -59,9 +63,13 @@ def _single(module, function, what, flag):
     rank, dtype = {"image": (4, tf.float32), "text": (1, tf.string)}[what]
     spec = next(iter(inputs.values()), None)
     if len(inputs) != 1 or spec.dtype != dtype or spec.shape.rank not in (rank, None):
-        raise UserError(f"{flag}: its signature must take one {dtype.name} tensor of rank {rank}, it takes {inputs}")
+        raise UserError(
+            f"{flag}: its signature must take one {dtype.name} tensor of rank {rank}, it takes {inputs}"
+        )
     if "default" not in outputs and len(outputs) != 1:
-        raise UserError(f"{flag}: its signature must give one tensor or one called default, it gives {sorted(outputs)}")
+        raise UserError(
+            f"{flag}: its signature must give one tensor or one called default, it gives {sorted(outputs)}"
+        )
     return HubFunction(module, function, next(iter(inputs)), output, tuple(spec.shape))
 
 

@@ -92,7 +92,9 @@ def create(name: str) -> ImageEncoder:
         )
     if name not in ENCODERS:
         known = [*ENCODERS, "hub:<handle or folder>", f"{FILE}<path>"]
-        raise UserError(f"--image_encoder={name}: must be one of {', '.join(known)}{nearest(name, ENCODERS)}")
+        raise UserError(
+            f"--image_encoder={name}: must be one of {', '.join(known)}{nearest(name, ENCODERS)}"
+        )
     return ENCODERS[name]()
 
 
@@ -140,7 +142,11 @@ def _lite_crops(variant):
 
 def efficientnet_lite0_regions() -> ImageEncoder:
     """The 36 most confident of the 7 x 7 cells of EfficientNet-Lite0's last feature map; 36 x 1280 numbers."""
-    name, kept, size = "efficientnet_lite0_regions", regions.REGIONS, efficientnet_lite.SIZES["efficientnet_lite0"]
+    name, kept, size = (
+        "efficientnet_lite0_regions",
+        regions.REGIONS,
+        efficientnet_lite.SIZES["efficientnet_lite0"],
+    )
     whole = _lite("efficientnet_lite0", logits=True)
     feature_map, classifier = whole.get_layer("head").output, whole.get_layer("logits")
     found = regions.network(whole.input, feature_map, classifier, kept, name)
@@ -157,7 +163,9 @@ def _lite(variant, logits=False):
     try:
         efficientnet_lite.load_torch_state(network, torch_state.read_state_dict(path))
     except (KeyError, ValueError) as error:
-        raise UserError(f"{path} holds other weights than {variant}'s ({error}): install it again.") from None
+        raise UserError(
+            f"{path} holds other weights than {variant}'s ({error}): install it again."
+        ) from None
     return network
 
 
@@ -168,14 +176,20 @@ def _lite_pixels(size):
 def resnet50() -> ImageEncoder:
     """ResNet-50 on the whole picture, bicubic, at 224 pixels; last feature map averaged; 2048 numbers."""
     network = _application("ResNet50", include_top=False, pooling="avg", input_shape=(224, 224, 3))
-    prepare = lambda picture: _caffe(tf.clip_by_value(_resized(picture, 224, "bicubic"), 0.0, 255.0))  # noqa: E731
+    prepare = lambda picture: _caffe(
+        tf.clip_by_value(_resized(picture, 224, "bicubic"), 0.0, 255.0)
+    )  # noqa: E731
     return ImageEncoder("resnet50", 2048, prepare, network, 224)
 
 
 def resnet152() -> ImageEncoder:
     """ResNet-152 as the thesis uses it (section 6.4.1): smaller side 512, last feature map averaged; 2048 numbers."""
-    network = _application("ResNet152", include_top=False, pooling="avg", input_shape=(None, None, 3))
-    return ImageEncoder("resnet152", 2048, lambda picture: _caffe(_smaller_side(picture)), network, None)
+    network = _application(
+        "ResNet152", include_top=False, pooling="avg", input_shape=(None, None, 3)
+    )
+    return ImageEncoder(
+        "resnet152", 2048, lambda picture: _caffe(_smaller_side(picture)), network, None
+    )
 
 
 def vgg19() -> ImageEncoder:
@@ -188,7 +202,9 @@ def vgg19() -> ImageEncoder:
 def _application(name, **arguments):
     try:
         return getattr(keras.applications, name)(weights="imagenet", **arguments)
-    except Exception as error:  # keras.utils.get_file raises this bare class when there is no network
+    except (
+        Exception
+    ) as error:  # keras.utils.get_file raises this bare class when there is no network
         raise UserError(
             f"The ImageNet weights of {name} could not be downloaded to ~/.keras/models ({error}): connect to the "
             "network once, or copy the file there from another machine."
@@ -229,7 +245,9 @@ def _untrained_map():
     inputs = x = keras.Input([_RANDOM_SIZE, _RANDOM_SIZE, 3])
     for seed, channels in enumerate([16, 32, _RANDOM_DIM]):
         initializer = keras.initializers.HeNormal(seed=seed)
-        x = keras.layers.Conv2D(channels, 3, 2, "same", activation="relu", kernel_initializer=initializer)(x)
+        x = keras.layers.Conv2D(
+            channels, 3, 2, "same", activation="relu", kernel_initializer=initializer
+        )(x)
     return inputs, x
 
 

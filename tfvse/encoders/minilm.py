@@ -94,10 +94,14 @@ def bert(settings: dict) -> keras.Model:
     mask = ops.not_equal(pieces, 0)
     places = ops.cumsum(ops.ones_like(pieces), axis=1) - 1
     x = keras.layers.Embedding(settings["vocab_size"], width, name="words")(pieces)
-    x = x + keras.layers.Embedding(settings["max_position_embeddings"], width, name="places")(places)
+    x = x + keras.layers.Embedding(settings["max_position_embeddings"], width, name="places")(
+        places
+    )
     x = _norm("norm")(x)
     for layer in range(settings["num_hidden_layers"]):
-        attention = keras.layers.MultiHeadAttention(heads, width // heads, name=f"attention_{layer}")
+        attention = keras.layers.MultiHeadAttention(
+            heads, width // heads, name=f"attention_{layer}"
+        )
         x = _norm(f"attention_norm_{layer}")(x + attention(x, x, attention_mask=mask[:, None, :]))
         hidden = keras.layers.Dense(settings["intermediate_size"], name=f"widen_{layer}")(x)
         hidden = keras.activations.gelu(hidden, approximate=False)
@@ -120,18 +124,30 @@ def load_state(network: keras.Model, state: dict) -> None:
     Raises:
       KeyError, ValueError: the state is another network's.
     """
-    words = state["embeddings.word_embeddings.weight"] + state["embeddings.token_type_embeddings.weight"][0]
+    words = (
+        state["embeddings.word_embeddings.weight"]
+        + state["embeddings.token_type_embeddings.weight"][0]
+    )
     network.get_layer("words").set_weights([words])  # every piece is of the first type
     network.get_layer("places").set_weights([state["embeddings.position_embeddings.weight"]])
     _set(network, "norm", state, "embeddings.LayerNorm")
-    for layer in range(sum(name.startswith("widen_") for name in (part.name for part in network.layers))):
+    for layer in range(
+        sum(name.startswith("widen_") for name in (part.name for part in network.layers))
+    ):
         prefix = f"encoder.layer.{layer}"
         attention = network.get_layer(f"attention_{layer}")
         shapes = [weight.shape for weight in attention.weights]
         arrays = []
-        for part in ("attention.self.query", "attention.self.key", "attention.self.value", "attention.output.dense"):
+        for part in (
+            "attention.self.query",
+            "attention.self.key",
+            "attention.self.value",
+            "attention.output.dense",
+        ):
             arrays += [state[f"{prefix}.{part}.weight"].T, state[f"{prefix}.{part}.bias"]]
-        attention.set_weights([array.reshape(shape) for array, shape in zip(arrays, shapes, strict=True)])
+        attention.set_weights(
+            [array.reshape(shape) for array, shape in zip(arrays, shapes, strict=True)]
+        )
         for ours, theirs in (
             ("attention_norm", "attention.output.LayerNorm"), ("widen", "intermediate.dense"),
             ("narrow", "output.dense"), ("norm", "output.LayerNorm"),

@@ -15,7 +15,10 @@ import dataclasses
 import numpy as np
 
 LEAST_SCALE = 0.1  # of a component, over the dimension's standard deviation: one frequent word must not be all of it
-MOST_STEPS, ENOUGH = 100, 1e-4  # of the algorithm; it ends when the mean log likelihood rises by less than this
+MOST_STEPS, ENOUGH = (
+    100,
+    1e-4,
+)  # of the algorithm; it ends when the mean log likelihood rises by less than this
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +48,9 @@ class Mixture:
         joint = np.stack(
             [
                 factor - np.where(gaussian, np.square(z) / 2.0, np.abs(z)).sum(axis=1)
-                for factor, gaussian, z in zip(self.log_factors, self.gaussian, self._standardised(points), strict=True)
+                for factor, gaussian, z in zip(
+                    self.log_factors, self.gaussian, self._standardised(points), strict=True
+                )
             ],
             axis=1,
         )
@@ -55,7 +60,10 @@ class Mixture:
         return (highest + np.log(total))[:, 0], shares / total
 
     def _standardised(self, points):
-        return ((points - center) / scale for center, scale in zip(self.centers, self.scales, strict=True))
+        return (
+            (points - center) / scale
+            for center, scale in zip(self.centers, self.scales, strict=True)
+        )
 
 
 def fit(points: np.ndarray, counts: np.ndarray, components: int, seed: int = 0) -> Mixture:
@@ -69,7 +77,9 @@ def fit(points: np.ndarray, counts: np.ndarray, components: int, seed: int = 0) 
     """
     points = points.astype(np.float64)
     order, least = np.argsort(points, axis=0), least_scales(points, counts)
-    mixture = maximization(points, order, _nearest(points, _seeds(points, counts, components, seed)), counts, least)
+    mixture = maximization(
+        points, order, _nearest(points, _seeds(points, counts, components, seed)), counts, least
+    )
     before = -np.inf
     for _ in range(MOST_STEPS):
         likelihoods, responsibilities = mixture.expectation(points)
@@ -99,7 +109,10 @@ def maximization(points, order, responsibilities, counts, least) -> Mixture:
     """
     shares = responsibilities * np.asarray(counts, np.float64)[:, None]
     totals = np.maximum(shares.sum(axis=0), 1e-12)
-    parts = [_component(points, order, share / total, least) for share, total in zip(shares.T, totals, strict=True)]
+    parts = [
+        _component(points, order, share / total, least)
+        for share, total in zip(shares.T, totals, strict=True)
+    ]
     gaussian, centers, scales = (np.stack(arrays) for arrays in zip(*parts, strict=True))
     return Mixture(totals / totals.sum(), gaussian, centers, scales)
 

@@ -49,13 +49,18 @@ class RegionFile:
             self._places, self._load = self._open()
             self._words = self._read_words(self.path.with_name(self.path.name + ".words.tsv"))
         except (OSError, ValueError, zipfile.BadZipFile) as error:
-            raise UserError(f"{self.flag}: cannot be read ({error}); give a .tsv, .npz or folder of .npz") from None
+            raise UserError(
+                f"{self.flag}: cannot be read ({error}); give a .tsv, .npz or folder of .npz"
+            ) from None
         self.described = bool(self._words)
         self._dim = None
 
     def require(self, ids):
         """Raises UserError when pictures of `ids` (array of str) have no regions here, or no words where others do."""
-        for places, what in [(self._places, "features"), *([(self._words, "words")] * self.described)]:
+        for places, what in [
+            (self._places, "features"),
+            *([(self._words, "words")] * self.described),
+        ]:
             missing = [name for name in ids if _key(places, name) is None]
             if missing:
                 raise UserError(
@@ -75,7 +80,9 @@ class RegionFile:
             raise UserError(f"{self.flag}: the entry of {name} is damaged ({error})") from None
         self._dim = self._dim or found.shape[-1]
         if found.ndim != 2 or found.shape[1] != self._dim or not len(found):
-            raise UserError(f"{self.flag}: {name} has features {list(found.shape)} instead of [1 or more, {self._dim}]")
+            raise UserError(
+                f"{self.flag}: {name} has features {list(found.shape)} instead of [1 or more, {self._dim}]"
+            )
         result = np.zeros([REGIONS, self._dim], np.float16)
         result[: len(found)] = np.clip(found[:REGIONS], -65504, 65504)
         if not np.isfinite(result).all():
@@ -86,14 +93,21 @@ class RegionFile:
         """ "feature" float16 [B, REGIONS, D] of the pictures `ids`; where described also "regional", "global" bytes."""
         found = {"feature": np.stack([self.read(name) for name in ids])}
         if self.described:
-            regional, whole = zip(*(self._words[_key(self._words, name)] for name in ids), strict=True)
-            found |= {"regional": np.char.encode(regional, "utf-8"), "global": np.char.encode(whole, "utf-8")}
+            regional, whole = zip(
+                *(self._words[_key(self._words, name)] for name in ids), strict=True
+            )
+            found |= {
+                "regional": np.char.encode(regional, "utf-8"),
+                "global": np.char.encode(whole, "utf-8"),
+            }
         return found
 
     def _open(self):
         """(name → place, place → float [n, D])"""
         if self.path.is_dir():
-            return {path.stem: path for path in self.path.glob("*.npz")}, lambda path: _member(path, "features")
+            return {path.stem: path for path in self.path.glob("*.npz")}, lambda path: _member(
+                path, "features"
+            )
         if self.path.suffix == ".npz":
             with zipfile.ZipFile(self.path) as archive:
                 names = [name.removesuffix(".npy") for name in archive.namelist()]
@@ -106,14 +120,18 @@ class RegionFile:
             columns = file.readline(MOST_BYTES).rstrip(b"\r\n").split(b"\t")
         if len(columns) != _COLUMNS:
             raise ValueError(f"{len(columns)} columns instead of {_COLUMNS}")
-        return np.frombuffer(base64.b64decode(columns[5], validate=True), "<f4").reshape(int(columns[3]), -1)
+        return np.frombuffer(base64.b64decode(columns[5], validate=True), "<f4").reshape(
+            int(columns[3]), -1
+        )
 
     def _read_words(self, path):
         if not path.is_file():
             return {}
         rows = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()]
         if any(len(row) not in (2, 3) for row in rows):
-            raise ValueError(f"{path}: every line must be picture<TAB>regional words[<TAB>global words]")
+            raise ValueError(
+                f"{path}: every line must be picture<TAB>regional words[<TAB>global words]"
+            )
         return {name: (words, "".join(rest)) for name, words, *rest in rows}
 
 

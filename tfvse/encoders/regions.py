@@ -18,13 +18,17 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-REGIONS = 36  # of a picture, at most; as in A3VSE (Huang et al., MM 2019) and the bottom-up features
+REGIONS = (
+    36  # of a picture, at most; as in A3VSE (Huang et al., MM 2019) and the bottom-up features
+)
 GLOBAL_SHARE = 0.3  # A3VSE's threshold on the scores of global tags, which it normalises
 
 
 def imagenet_names() -> tuple[str, ...]:
     """The names of ImageNet's 1000 classes."""
-    return tuple(Path(__file__).with_name("imagenet_classes.txt").read_text(encoding="utf-8").splitlines())
+    return tuple(
+        Path(__file__).with_name("imagenet_classes.txt").read_text(encoding="utf-8").splitlines()
+    )
 
 
 @keras.saving.register_keras_serializable("tfvse")

@@ -7,14 +7,23 @@ import keras
 import numpy as np
 
 from tfvse.config import nearest
-from tfvse.encoders import TEXT_FEATURES, has_text_features, torch_state, word_cnn, word_statistics, word_vectors
+from tfvse.encoders import (
+    TEXT_FEATURES,
+    has_text_features,
+    torch_state,
+    word_cnn,
+    word_statistics,
+    word_vectors,
+)
 from tfvse.errors import UserError
 from tfvse.files import atomic_write
 from tfvse.layers.text import MaskedMax, MaskedMean, WeightedSum
 
 LEARNED_DIM = 300  # width of word vectors that start from nothing: that of word2vec
 NAMES = ("glove_mean", "word_pool", "lstm", "bilstm_max", "word_cnn")
-_PARTS = [f"{way}_{part}" for way in ("forward", "backward") for part in ("kernel", "recurrent", "bias")]
+_PARTS = [
+    f"{way}_{part}" for way in ("forward", "backward") for part in ("kernel", "recurrent", "bias")
+]
 
 
 def create(config, data) -> keras.Model:
@@ -48,7 +57,12 @@ def create(config, data) -> keras.Model:
         known = [*NAMES, *TEXT_FEATURES]
         either = ", ".join([*known, "hub:<handle or folder>"])
         raise UserError(f"--text_encoder={name}: must be one of {either}{nearest(name, known)}")
-    makers = {"glove_mean": _glove_mean, "word_pool": _word_pool, "lstm": _lstm, "bilstm_max": _bilstm_max}
+    makers = {
+        "glove_mean": _glove_mean,
+        "word_pool": _word_pool,
+        "lstm": _lstm,
+        "bilstm_max": _bilstm_max,
+    }
     network = (makers | {"word_cnn": _word_cnn})[name](config, data)
     if not config.train_text_encoder:
         network.trainable = False
@@ -82,13 +96,17 @@ def _start(config, data):
     if config.latent_dim:
         train, known = data.split("train"), data.known_texts
         texts = train.text_inputs()[known], train.image_of_text[known]
-        parts.append(word_statistics.latent_vectors(*texts, data.vocabulary.size, config.latent_dim))
+        parts.append(
+            word_statistics.latent_vectors(*texts, data.vocabulary.size, config.latent_dim)
+        )
     return np.concatenate(parts, axis=1) if parts else None
 
 
 def _glove_mean(config, data):
     if config.word_vectors == "none" and not config.train_text_encoder:
-        raise UserError("--text_encoder=glove_mean: needs --word_vectors, or --train_text_encoder to learn them")
+        raise UserError(
+            "--text_encoder=glove_mean: needs --word_vectors, or --train_text_encoder to learn them"
+        )
     tokens = keras.Input([config.max_words], dtype="int32", name="text")
     words = _words(tokens, _start(config, data), data.vocabulary.size)
     return keras.Model(tokens, MaskedMean(name="mean")(words), name="text_encoder")
@@ -96,12 +114,16 @@ def _glove_mean(config, data):
 
 def _word_pool(config, data):
     if not config.train_text_encoder:
-        raise UserError("--text_encoder=word_pool: needs --train_text_encoder, there are no weights to start it from")
+        raise UserError(
+            "--text_encoder=word_pool: needs --train_text_encoder, there are no weights to start it from"
+        )
     tokens = keras.Input([config.max_words], dtype="int32", name="text")
     words = _words(tokens, _start(config, data), data.vocabulary.size, config.train_words)
     known_texts = data.split("train").text_inputs()[data.known_texts]
     rarity = word_statistics.log_weights(known_texts, data.vocabulary.size)
-    weights = keras.layers.Activation("exponential", name="weights")(_embedding(rarity, "log_weights")(tokens))
+    weights = keras.layers.Activation("exponential", name="weights")(
+        _embedding(rarity, "log_weights")(tokens)
+    )
     weights = keras.layers.Dropout(config.word_dropout, name="word_dropout")(weights)
     pooled = WeightedSum(name="sum")([words, weights])
     if config.text_dim:
@@ -112,7 +134,9 @@ def _word_pool(config, data):
 
 def _lstm(config, data):
     if not config.train_text_encoder:
-        raise UserError("--text_encoder=lstm: needs --train_text_encoder, there are no weights to start it from")
+        raise UserError(
+            "--text_encoder=lstm: needs --train_text_encoder, there are no weights to start it from"
+        )
     if not config.text_dim:
         raise UserError("--text_dim=0: must be at least 1 for lstm")
     tokens = keras.Input([config.max_words], dtype="int32", name="text")
@@ -123,9 +147,13 @@ def _lstm(config, data):
 
 def _word_cnn(config, data):
     if not config.train_text_encoder:
-        raise UserError("--text_encoder=word_cnn: needs --train_text_encoder, there are no weights to start it from")
+        raise UserError(
+            "--text_encoder=word_cnn: needs --train_text_encoder, there are no weights to start it from"
+        )
     if not config.text_dim or config.text_dim % word_cnn.STEP:
-        raise UserError(f"--text_dim={config.text_dim}: must be a multiple of {word_cnn.STEP} for word_cnn")
+        raise UserError(
+            f"--text_dim={config.text_dim}: must be a multiple of {word_cnn.STEP} for word_cnn"
+        )
     tokens = keras.Input([config.max_words], dtype="int32", name="text")
     placed = word_cnn.PlacedWords(config.position_shift, name="places")(tokens)
     # The paper's first layer, a 1 x 1 convolution over one-hot words, is a table of word vectors.
@@ -136,12 +164,18 @@ def _word_cnn(config, data):
 def _bilstm_max(config, data):
     vocabulary = data.vocabulary
     if not (config.train_text_encoder or config.text_weights):
-        raise UserError("--text_encoder=bilstm_max: needs --text_weights=<file>, or --train_text_encoder to learn them")
+        raise UserError(
+            "--text_encoder=bilstm_max: needs --text_weights=<file>, or --train_text_encoder to learn them"
+        )
     if config.text_dim < 2 or config.text_dim % 2:
-        raise UserError(f"--text_dim={config.text_dim}: must be even, half of bilstm_max reads in either direction")
+        raise UserError(
+            f"--text_dim={config.text_dim}: must be even, half of bilstm_max reads in either direction"
+        )
     weights = load_weights(config.text_weights) if config.text_weights else {}
     if "vectors" in weights:
-        vectors = word_vectors.arrange(vocabulary.words, weights["words"].tolist(), weights["vectors"])
+        vectors = word_vectors.arrange(
+            vocabulary.words, weights["words"].tolist(), weights["vectors"]
+        )
     else:
         vectors = _start(config, data)
     tokens = keras.Input([config.max_words], dtype="int32", name="text")
@@ -184,9 +218,15 @@ def load_weights(path: str) -> dict[str, np.ndarray]:
     if Path(path).suffix != ".npz":
         state = torch_state.read_state_dict(path)
         try:
-            return {part: array for way in ("forward", "backward") for part, array in _from_torch(state, way).items()}
+            return {
+                part: array
+                for way in ("forward", "backward")
+                for part, array in _from_torch(state, way).items()
+            }
         except KeyError as error:
-            raise UserError(f"{flag}: is no bidirectional LSTM of InferSent's, it has no {error.args[0]}") from None
+            raise UserError(
+                f"{flag}: is no bidirectional LSTM of InferSent's, it has no {error.args[0]}"
+            ) from None
     try:
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in [*_PARTS, "words", "vectors"]}
@@ -198,7 +238,10 @@ def load_weights(path: str) -> dict[str, np.ndarray]:
 
 def _from_torch(state, way):
     suffix = {"forward": "l0", "backward": "l0_reverse"}[way]
-    part = {name: state[f"enc_lstm.{name}_{suffix}"] for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")}
+    part = {
+        name: state[f"enc_lstm.{name}_{suffix}"]
+        for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+    }
     return {
         f"{way}_kernel": part["weight_ih"].T,
         f"{way}_recurrent": part["weight_hh"].T,

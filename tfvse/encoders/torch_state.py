@@ -28,7 +28,9 @@ class _Unpickler(pickle.Unpickler):
         if (module, name) == ("collections", "OrderedDict"):
             return collections.OrderedDict
         if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
-            return lambda key, offset, shape, strides, *unused: _Reference(key, offset, shape, strides)
+            return lambda key, offset, shape, strides, *unused: _Reference(
+                key, offset, shape, strides
+            )
         if module in ("torch", "torch.cuda") and name in _DTYPES:
             return _DTYPES[name]
         raise pickle.UnpicklingError(f"{module}.{name} has no place in a state dict")
@@ -53,7 +55,15 @@ def read_state_dict(path: Path) -> dict[str, np.ndarray]:
             return _read(file)
     except OSError as error:
         raise UserError(f"Cannot read the weights {path}: {error.strerror}.") from None
-    except (pickle.UnpicklingError, EOFError, ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
+    except (
+        pickle.UnpicklingError,
+        EOFError,
+        ValueError,
+        TypeError,
+        KeyError,
+        IndexError,
+        AttributeError,
+    ) as error:
         raise UserError(f"{path} is not a whole PyTorch state dict: {error}.") from None
 
 
@@ -65,7 +75,9 @@ def _read(file):
     tensors = _Unpickler(file)
     references = tensors.load()
     storages = {key: _read_storage(file, tensors.dtypes[key]) for key in _Unpickler(file).load()}
-    return {name: _tensor(storages[reference.key], reference) for name, reference in references.items()}
+    return {
+        name: _tensor(storages[reference.key], reference) for name, reference in references.items()
+    }
 
 
 def _read_storage(file, dtype):
@@ -80,7 +92,11 @@ def _tensor(storage, reference):
     """A copy of the view that `reference` describes; refuses one that reaches outside its storage."""
     shape, strides, first = reference.shape, reference.strides, reference.offset
     last = first + sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True))
-    if min(shape, default=1) < 1 or min(strides, default=1) < 0 or not 0 <= first <= last < len(storage):
+    if (
+        min(shape, default=1) < 1
+        or min(strides, default=1) < 0
+        or not 0 <= first <= last < len(storage)
+    ):
         raise ValueError("a tensor reaches outside its storage")
     in_bytes = [stride * storage.itemsize for stride in strides]
     return np.lib.stride_tricks.as_strided(storage[first:], shape, in_bytes).copy()

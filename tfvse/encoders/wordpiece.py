@@ -19,7 +19,9 @@ _SPACE = ord(" ")
 _HAN = (
     (0x3400, 0x4DC0), (0x4E00, 0xA000), (0xF900, 0xFB00), (0x20000, 0x2A6E0), (0x2A700, 0x2CEB0), (0x2F800, 0x2FA20)
 )  # fmt: skip
-_OUTPUTS = 3  # characters that one character becomes at most, such as a space, punctuation and a space
+_OUTPUTS = (
+    3  # characters that one character becomes at most, such as a space, punctuation and a space
+)
 
 
 def _replacement(code):
@@ -32,7 +34,9 @@ def _replacement(code):
         return ()
     if any(low <= code < high for low, high in _HAN):
         return (_SPACE, *_lowered(character), _SPACE)
-    symbol = code < 128 and not character.isalnum()  # ASCII symbols such as $ and ^ count as punctuation
+    symbol = (
+        code < 128 and not character.isalnum()
+    )  # ASCII symbols such as $ and ^ count as punctuation
     if symbol or category.startswith("P"):
         return (_SPACE, *_lowered(character), _SPACE)
     return _lowered(character)
@@ -69,7 +73,9 @@ class WordPiece:
         """
         pieces = vocabulary_file.read_text(encoding="utf-8").split("\n")
         try:
-            self.start, self.end, self.unknown, self.pad = map(pieces.index, ("[CLS]", "[SEP]", "[UNK]", "[PAD]"))
+            self.start, self.end, self.unknown, self.pad = map(
+                pieces.index, ("[CLS]", "[SEP]", "[UNK]", "[PAD]")
+            )
         except ValueError as error:
             raise UserError(f"{vocabulary_file}: is no vocabulary of BERT's ({error})") from None
         self.longest = max(len(piece.removeprefix("##")) for piece in pieces)
@@ -83,7 +89,9 @@ class WordPiece:
         """string [B], UTF-8 → int32 [B, L], L ≤ max_pieces: [CLS], pieces, [SEP], then padding."""
         words = split_words(strings)
         pieces = self._pieces(words.flat_values)
-        per_text = tf.RaggedTensor.from_nested_row_splits(pieces.flat_values, [words.row_splits, pieces.row_splits])
+        per_text = tf.RaggedTensor.from_nested_row_splits(
+            pieces.flat_values, [words.row_splits, pieces.row_splits]
+        )
         kept = per_text.merge_dims(1, 2)[:, : max_pieces - 2]
         around = lambda number: tf.fill([kept.nrows(), 1], tf.cast(number, tf.int64))  # noqa: E731
         numbers = tf.concat([around(self.start), kept, around(self.end)], axis=1)
@@ -125,7 +133,9 @@ class WordPiece:
         unfinished = lambda place, failed, found, turn: tf.reduce_any((place < lengths) & ~failed)  # noqa: E731
         # A word that has failed stays where it is: it neither ends the loop nor keeps it going.
         _, failed, found, turns = tf.while_loop(unfinished, advance, start)
-        columns = tf.cond(turns > 0, lambda: tf.transpose(found.stack()), lambda: tf.zeros([0, 1], tf.int64))
+        columns = tf.cond(
+            turns > 0, lambda: tf.transpose(found.stack()), lambda: tf.zeros([0, 1], tf.int64)
+        )
         columns = tf.where(failed[:, tf.newaxis], tf.one_hot(0, tf.shape(columns)[1], self.unknown, -1, dtype=tf.int64),
                            columns)  # fmt: skip
         return tf.ragged.boolean_mask(columns, columns >= 0)
@@ -138,7 +148,11 @@ def split_words(strings) -> tf.RaggedTensor:
     table = tf.constant(_replacements())
     inside = codes.flat_values < CODE_POINTS
     replaced = tf.gather(table, tf.where(inside, codes.flat_values, 0))
-    as_it_is = tf.pad(codes.flat_values[:, tf.newaxis], [[0, 0], [0, _OUTPUTS - 1]], constant_values=-1)
+    as_it_is = tf.pad(
+        codes.flat_values[:, tf.newaxis], [[0, 0], [0, _OUTPUTS - 1]], constant_values=-1
+    )
     replaced = tf.where(inside[:, tf.newaxis], replaced, as_it_is)
-    characters = tf.RaggedTensor.from_row_splits(tf.ragged.boolean_mask(replaced, replaced >= 0), codes.row_splits)
+    characters = tf.RaggedTensor.from_row_splits(
+        tf.ragged.boolean_mask(replaced, replaced >= 0), codes.row_splits
+    )
     return tf.strings.split(tf.strings.unicode_encode(characters.merge_dims(1, 2), "UTF-8"))

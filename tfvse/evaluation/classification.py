@@ -34,12 +34,16 @@ def evaluate(predict, split, classes, *, bootstrap_samples=1000, seed=0):
       UserError: scores are NaN, or the split is empty.
     """
     if not len(split):
-        raise UserError("the split holds no pictures; prepare the data again or choose another --split")
+        raise UserError(
+            "the split holds no pictures; prepare the data again or choose another --split"
+        )
     confusion, right, among_five = np.zeros((len(classes),) * 2), [], []
     for pictures, labels in split.batches(PICTURES):
         scores = np.asarray(predict(pictures))
         if np.isnan(scores).any():
-            raise UserError("the class scores hold NaN; the run has diverged: take an earlier checkpoint")
+            raise UserError(
+                "the class scores hold NaN; the run has diverged: take an earlier checkpoint"
+            )
         predicted = metrics_lib.predictions(scores)
         confusion += metrics_lib.confusion_matrix(predicted, labels)
         right.append(predicted[np.arange(len(labels)), labels])
@@ -60,14 +64,23 @@ def evaluate(predict, split, classes, *, bootstrap_samples=1000, seed=0):
     intervals = {}
     if bootstrap_samples:
         draws = bootstrap.replicates(
-            100 * np.stack(list(wrong.values()), axis=1), np.arange(len(split)), bootstrap_samples, seed
+            100 * np.stack(list(wrong.values()), axis=1),
+            np.arange(len(split)),
+            bootstrap_samples,
+            seed,
         )
         intervals = {
-            name: tuple(map(float, ends)) for name, ends in zip(wrong, bootstrap.interval(draws).T, strict=True)
+            name: tuple(map(float, ends))
+            for name, ends in zip(wrong, bootstrap.interval(draws).T, strict=True)
         }
-        protocol["intervals"] = f"95 % percentile bootstrap over examples, {bootstrap_samples} redraws, seed {seed}"
+        protocol["intervals"] = (
+            f"95 % percentile bootstrap over examples, {bootstrap_samples} redraws, seed {seed}"
+        )
     seen = np.flatnonzero(np.isfinite(by_class))
-    details = {"classes": list(classes), "class_error_rate": {classes[i]: float(by_class[i]) for i in seen}}
+    details = {
+        "classes": list(classes),
+        "class_error_rate": {classes[i]: float(by_class[i]) for i in seen},
+    }
     if len(classes) <= MAX_CONFUSION:
         details["confusion"] = confusion.round(4).tolist()
     return Result(metrics, protocol, intervals, details)
@@ -92,5 +105,8 @@ def of_pairs(predict, split, single_label):
     if single_label:
         right = metrics_lib.predictions(scores)[np.arange(len(rows)), targets]
         return {"classification/top-1": 100 * float(right.mean())}
-    by_class = [average_precision(column, target) for column, target in zip(scores.T, targets.T, strict=True)]
+    by_class = [
+        average_precision(column, target)
+        for column, target in zip(scores.T, targets.T, strict=True)
+    ]
     return {"classification/mAP": 100 * float(np.nanmean(by_class))}

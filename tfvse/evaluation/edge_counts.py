@@ -46,7 +46,9 @@ def count_all(pictures, ways, workers=1, results_dir=None):
         yield from map(measure, pictures)
         return
     # A fresh interpreter for each: a fork beside TensorFlow's threads may hang.
-    pool = concurrent.futures.ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _follow_parent)
+    pool = concurrent.futures.ProcessPoolExecutor(
+        workers, multiprocessing.get_context("spawn"), _follow_parent
+    )
     try:
         pending = collections.deque()
         for picture in pictures:
@@ -83,7 +85,9 @@ def _measure(picture, ways, results_dir):
         counting = settings["thresholds"], settings["max_distance"], settings["thin"]
         result["counts"][way] = metrics_lib.counts(lines, annotations, *counting).tolist()
     if edge_map.any():
-        result["crispness"] = metrics_lib.crispness(edge_map, suppress(edge_map, smoothing=0, border=0))
+        result["crispness"] = metrics_lib.crispness(
+            edge_map, suppress(edge_map, smoothing=0, border=0)
+        )
     if path:
         write_json(path, result)
     return name, result
@@ -91,7 +95,9 @@ def _measure(picture, ways, results_dir):
 
 def _digest(edge_map, annotations, ways):
     settings = json.dumps([FORMAT, edge_map.shape, annotations.shape, ways], sort_keys=True)
-    return hashlib.sha256(settings.encode() + edge_map.tobytes() + np.packbits(annotations).tobytes()).hexdigest()
+    return hashlib.sha256(
+        settings.encode() + edge_map.tobytes() + np.packbits(annotations).tobytes()
+    ).hexdigest()
 
 
 def _stored(path):

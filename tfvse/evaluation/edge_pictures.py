@@ -24,7 +24,9 @@ def precision_recall(path, curves, title=""):
     """
     with matplotlib.rc_context(STYLE | {"axes.grid": False}):
         figure = Figure(figsize=(5.6, 5.2), dpi=DPI, layout="constrained")
-        axes = figure.add_subplot(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1), aspect="equal")
+        axes = figure.add_subplot(
+            xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1), aspect="equal"
+        )
         axes.set_title(printable(title), weight="bold", loc="left", parse_math=False)
         for f in ISO_F:
             recall = np.linspace(f / (2 - f), 1, 200)
@@ -32,10 +34,15 @@ def precision_recall(path, curves, title=""):
             axes.text(1.01, f / (2 - f), f"F={f:.1f}", size=7, color=GREEN, va="center")
         for (label, curve), colour in zip(curves.items(), COLOURS * len(curves), strict=False):
             recall, precision, f = (np.array(curve[name]) for name in ("recall", "precision", "F"))
-            best, drawn = np.argmax(f), recall + precision > 0  # where nothing is marked, there is no precision
+            best, drawn = (
+                np.argmax(f),
+                recall + precision > 0,
+            )  # where nothing is marked, there is no precision
             axes.plot(recall[drawn], precision[drawn], color=colour, lw=1.8)
             name = printable(f"{label}  F={f[best]:.3f}".strip())
-            axes.plot(recall[best], precision[best], "o", color=colour, ms=6, label=name, clip_on=False)
+            axes.plot(
+                recall[best], precision[best], "o", color=colour, ms=6, label=name, clip_on=False
+            )
         axes.legend(loc="lower left")
         return save(figure, path)
 

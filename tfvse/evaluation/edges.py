@@ -63,9 +63,15 @@ def evaluate(
         for name, result in tqdm(results, "pictures", total, unit="picture", disable=None):
             found[name] = result
     if not found:
-        raise UserError("there are no edge maps to evaluate; give at least one, with its annotations")
+        raise UserError(
+            "there are no edge maps to evaluate; give at least one, with its annotations"
+        )
     names = sorted(found)
-    metrics, intervals, details = {}, {}, {"thresholds": metrics_lib.thresholds(thresholds).tolist()}
+    metrics, intervals, details = (
+        {},
+        {},
+        {"thresholds": metrics_lib.thresholds(thresholds).tolist()},
+    )
     for way in ways:
         counts = np.array([found[name]["counts"][way] for name in names])
         ours, spread, curve = _score(counts, bootstrap_samples, seed)
@@ -74,7 +80,9 @@ def evaluate(
         details[way + "curve"] = curve | {"pictures": _by_picture(names, counts, thresholds)}
     if ceval:
         metrics["crispness"] = _mean([found[name]["crispness"] for name in names])
-    protocol = _protocol(len(names), max_distance, thresholds, nms, thin, ceval, bootstrap_samples, seed)
+    protocol = _protocol(
+        len(names), max_distance, thresholds, nms, thin, ceval, bootstrap_samples, seed
+    )
     return Result(metrics, protocol, intervals, details)
 
 
@@ -82,18 +90,30 @@ def check(name, edge_map, annotations):
     """Raises UserError where float [H, W] `edge_map` is no map of probabilities or bool `annotations` do not fit it."""
     edge_map = np.asarray(edge_map)
     if edge_map.ndim != 2 or min(edge_map.shape) < 2:
-        raise UserError(f"{name}: the edge map is {list(edge_map.shape)}; it must be [height, width], each at least 2")
+        raise UserError(
+            f"{name}: the edge map is {list(edge_map.shape)}; it must be [height, width], each at least 2"
+        )
     if not np.isfinite(edge_map).all():
-        raise UserError(f"{name}: the edge map holds NaN or infinity; it must be probabilities between 0 and 1")
+        raise UserError(
+            f"{name}: the edge map holds NaN or infinity; it must be probabilities between 0 and 1"
+        )
     if edge_map.min() < 0 or edge_map.max() > 1:
         low, high = edge_map.min(), edge_map.max()
-        raise UserError(f"{name}: the edge map's values are {low:.4g} to {high:.4g}; they must be between 0 and 1")
+        raise UserError(
+            f"{name}: the edge map's values are {low:.4g} to {high:.4g}; they must be between 0 and 1"
+        )
     for annotation in annotations:
         if annotation.shape != edge_map.shape:
-            ours, theirs = ("{1} x {0}".format(*picture.shape) for picture in (edge_map, annotation))
-            raise UserError(f"{name}: the edge map is {ours} pixels and its annotation {theirs}; they must be the same")
+            ours, theirs = (
+                "{1} x {0}".format(*picture.shape) for picture in (edge_map, annotation)
+            )
+            raise UserError(
+                f"{name}: the edge map is {ours} pixels and its annotation {theirs}; they must be the same"
+            )
     if not any(annotation.any() for annotation in annotations):
-        raise UserError(f"{name}: the annotation is empty: no annotator drew a boundary; leave this picture out")
+        raise UserError(
+            f"{name}: the annotation is empty: no annotator drew a boundary; leave this picture out"
+        )
 
 
 def _checked(maps):
@@ -120,7 +140,11 @@ def _score(counts, samples, seed):
     draws = bootstrap.replicates(both.reshape(len(both), -1), np.arange(len(both)), samples, seed)
     drawn = [metrics_lib.summary(draw[:-1], draw[-1]) for draw in draws.reshape(samples, -1, 4)]
     ends = bootstrap.interval(np.array([[draw[name] for name in METRICS] for draw in drawn]))
-    return metrics, {name: tuple(map(float, column)) for name, column in zip(METRICS, ends.T, strict=True)}, curve
+    return (
+        metrics,
+        {name: tuple(map(float, column)) for name, column in zip(METRICS, ends.T, strict=True)},
+        curve,
+    )
 
 
 def _by_picture(names, counts, thresholds):
@@ -128,7 +152,9 @@ def _by_picture(names, counts, thresholds):
     chosen = metrics_lib.scores(counts[np.arange(len(rows)), rows])
     values = np.stack([metrics_lib.thresholds(thresholds)[rows], *chosen], axis=1).tolist()
     keys = ("threshold", "recall", "precision", "F")
-    return {name: dict(zip(keys, row, strict=True)) for name, row in zip(names, values, strict=True)}
+    return {
+        name: dict(zip(keys, row, strict=True)) for name, row in zip(names, values, strict=True)
+    }
 
 
 def _mean(values):
@@ -142,14 +168,20 @@ def _protocol(pictures, max_distance, thresholds, nms, thin, ceval, samples, see
         "pictures": pictures,
         "max_distance": f"{max_distance:g} of the picture's diagonal",
         "thresholds": f"{thresholds}, k / {thresholds + 1}, of maps rounded to 8 bits",
-        "nms": "triangle of radius 1 before, radius 1, border 5, multiplier 1.01" if nms else "none",
+        "nms": "triangle of radius 1 before, radius 1, border 5, multiplier 1.01"
+        if nms
+        else "none",
         "thinning": "Guo and Hall, at each threshold" if thin else "none",
         "matching": "one to one for each annotator, most pairs, then least distance: exact",
         "units": "fractions",
     }
     if ceval:
         protocol["CEval"] = "the same without suppression and thinning"
-        protocol["crispness"] = "sum of the map after suppression, without smoothing and border, over the sum before"
+        protocol["crispness"] = (
+            "sum of the map after suppression, without smoothing and border, over the sum before"
+        )
     if samples:
-        protocol["intervals"] = f"95 % percentile bootstrap over pictures, {samples} redraws, seed {seed}"
+        protocol["intervals"] = (
+            f"95 % percentile bootstrap over pictures, {samples} redraws, seed {seed}"
+        )
     return protocol

@@ -25,7 +25,9 @@ def evaluate(members, split):
             raise UserError(f"--ensemble: {other.config.system} does not match pictures and texts")
         its_part = its_data.split(split)
         if its_part.text_ids.tolist() != part.text_ids.tolist():
-            raise UserError(f"--ensemble: {its_data.prepared_dir} and {data.prepared_dir} hold other texts in {split}")
+            raise UserError(
+                f"--ensemble: {its_data.prepared_dir} and {data.prepared_dir} hold other texts in {split}"
+            )
         scorers.append(other.scorers(its_part))
     config = system.config
     result = retrieval.evaluate(

@@ -38,7 +38,9 @@ def strongest_maps(maps, count=4):
     for side, activations in enumerate(maps, 1):
         order = np.argsort(-activations.mean((1, 2)), axis=1, kind="stable")[:, :count]
         chosen = np.take_along_axis(activations, order[:, None, None, :], axis=3)
-        found |= {f"side {side}, no. {rank + 1}": chosen[..., rank : rank + 1] for rank in range(count)}
+        found |= {
+            f"side {side}, no. {rank + 1}": chosen[..., rank : rank + 1] for rank in range(count)
+        }
     return found
 
 
@@ -46,10 +48,20 @@ def logged_branch_weights(log):
     """{"side 1": [(step, mean, deviation), …], …} from a training log (pathlib.Path); {} where there are none."""
     weights = {}
     for line in log.read_text(encoding="utf-8").splitlines() if log.exists() else ():
-        if "fusion/" not in line or not line.endswith("}"):  # the last line of a killed run may be cut short
+        if "fusion/" not in line or not line.endswith(
+            "}"
+        ):  # the last line of a killed run may be cut short
             continue
         record = json.loads(line)
-        for name in [key.split("/")[1] for key in record if key.startswith("fusion/") and key.endswith("/weight")]:
-            point = (record["step"], record[f"fusion/{name}/weight"], record[f"fusion/{name}/deviation"])
+        for name in [
+            key.split("/")[1]
+            for key in record
+            if key.startswith("fusion/") and key.endswith("/weight")
+        ]:
+            point = (
+                record["step"],
+                record[f"fusion/{name}/weight"],
+                record[f"fusion/{name}/deviation"],
+            )
             weights.setdefault(name, []).append(point)
     return weights

@@ -47,7 +47,9 @@ def orientation(edge_map):
 
 def _triangle(picture, radius):
     """Filtered with a triangle that reaches 0 at radius + 1, mirrored at the rim; radius 0 changes nothing."""
-    kernel = np.concatenate([np.arange(1, radius + 2), np.arange(radius, 0, -1)]) / (radius + 1) ** 2
+    kernel = (
+        np.concatenate([np.arange(1, radius + 2), np.arange(radius, 0, -1)]) / (radius + 1) ** 2
+    )
     for axis in (0, 1):
         picture = ndimage.correlate1d(picture, kernel.astype(np.float32), axis, mode="reflect")
     return picture
@@ -62,4 +64,8 @@ def _fading(length, border):
     """float32 [length]: 0 at either end, 1 from `border` on."""
     place = np.arange(length, dtype=np.float32)
     border = min(border, length // 2)
-    return np.minimum(1, np.minimum(place, place[::-1]) / border) if border else np.ones(length, np.float32)
+    return (
+        np.minimum(1, np.minimum(place, place[::-1]) / border)
+        if border
+        else np.ones(length, np.float32)
+    )

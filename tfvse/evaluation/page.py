@@ -20,7 +20,9 @@ class Page:
 
     def __init__(self, width, height):
         self.figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
-        self.axes = self.figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height, 0), autoscale_on=False)
+        self.axes = self.figure.add_axes(
+            (0, 0, 1, 1), xlim=(0, width), ylim=(height, 0), autoscale_on=False
+        )
         self.axes.set_axis_off()
 
     def text(self, left, top, text, *, size, color=INK, weight="normal"):
@@ -35,10 +37,20 @@ class Page:
         tall, wide = (side * length / max(picture.shape[:2]) for length in picture.shape[:2])
         left, top = left + (side - wide) / 2, top + (side - tall) / 2
         self.axes.imshow(
-            picture, extent=(left, left + wide, top + tall, top), aspect="auto", interpolation="antialiased"
+            picture,
+            extent=(left, left + wide, top + tall, top),
+            aspect="auto",
+            interpolation="antialiased",
         )
         self.axes.add_patch(
-            Rectangle((left, top), wide, tall, fill=False, edgecolor=frame or PALE, linewidth=3.5 if frame else 0.6)
+            Rectangle(
+                (left, top),
+                wide,
+                tall,
+                fill=False,
+                edgecolor=frame or PALE,
+                linewidth=3.5 if frame else 0.6,
+            )
         )
 
     def save(self, path):
@@ -64,7 +76,9 @@ def wrap(text, width, size, lines):
         elif line:
             done, line, words = [*done, line], "", [word, *words]
         else:  # one word wider than the line is broken where the line is full
-            fits = max([n for n in range(1, len(word)) if _width(word[:n], size) <= width], default=1)
+            fits = max(
+                [n for n in range(1, len(word)) if _width(word[:n], size) <= width], default=1
+            )
             done.append(word[:fits])
             words[:0] = [word[fits:]] if word[fits:] else []
     done += [line] if line else []

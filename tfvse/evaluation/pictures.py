@@ -68,7 +68,9 @@ def contact_sheet(path, text_queries, image_queries, title=""):
     width = middle + (cell + 0.35 + text_width if image_queries else -0.4) + MARGIN
     texts = [[wrap(text, text_width, 9, 2) for text in query.texts] for query in image_queries]
     blocks = [sum(height(text, 9) + 0.04 for text in block) for block in texts]
-    heights = [max(cell, block) + 2 * gap for block in blocks + [0] * (len(text_queries) - len(blocks))]
+    heights = [
+        max(cell, block) + 2 * gap for block in blocks + [0] * (len(text_queries) - len(blocks))
+    ]
     page = Page(width, 0.9 + sum(heights) + 0.05)
     page.text(MARGIN, 0.2, wrap(title, 0.85 * width - 2 * MARGIN, 13, 1), size=13, weight="bold")
     if text_queries:
@@ -80,11 +82,23 @@ def contact_sheet(path, text_queries, image_queries, title=""):
         text = wrap(query.text, query_width - 0.2, 10, 6)
         page.text(MARGIN, top + (cell - height(text, 10)) / 2, text, size=10)
         for column, (picture, right) in enumerate(zip(query.pictures, query.correct, strict=True)):
-            page.picture(MARGIN + query_width + column * (cell + gap), top, cell, picture, GREEN if right else None)
+            page.picture(
+                MARGIN + query_width + column * (cell + gap),
+                top,
+                cell,
+                picture,
+                GREEN if right else None,
+            )
     for query, block, top in zip(image_queries, texts, tops, strict=False):
         page.picture(middle, top, cell, query.picture)
         for text, right in zip(block, query.correct, strict=True):
-            page.text(middle + cell + 0.15, top, "✓" if right else "–", size=9, color=GREEN if right else GREY)
+            page.text(
+                middle + cell + 0.15,
+                top,
+                "✓" if right else "–",
+                size=9,
+                color=GREEN if right else GREY,
+            )
             page.text(middle + cell + 0.35, top, text, size=9, color=GREEN if right else INK)
             top += height(text, 9) + 0.04
     return page.save(path)
@@ -102,7 +116,10 @@ def grid(path, columns, title=""):
       `path`.
     """
     rows = min(map(len, columns.values()))
-    cell, gap = min(2.4, max(1.2, max(len(pictures[0]) for pictures in columns.values()) / DPI)), 0.08
+    cell, gap = (
+        min(2.4, max(1.2, max(len(pictures[0]) for pictures in columns.values()) / DPI)),
+        0.08,
+    )
     width = max(4.0, len(columns) * (cell + gap) - gap)
     title = wrap(title, width * 0.88, 13, 3)  # bold is wider than what is measured
     start = 0.55 + (height(title, 13) + 0.1 if title else 0)
@@ -129,13 +146,17 @@ def feature_maps(path, pictures, activations, title=""):
       `path`.
     """
     return grid(
-        path, {"picture": pictures, **{name: _heat(maps.mean(-1)) for name, maps in activations.items()}}, title
+        path,
+        {"picture": pictures, **{name: _heat(maps.mean(-1)) for name, maps in activations.items()}},
+        title,
     )
 
 
 def _heat(maps):
     low, high = maps.min(axis=(1, 2), keepdims=True), maps.max(axis=(1, 2), keepdims=True)
-    return matplotlib.colormaps["inferno"]((maps - low) / np.maximum(high - low, 1e-12), bytes=True)[..., :3]
+    return matplotlib.colormaps["inferno"](
+        (maps - low) / np.maximum(high - low, 1e-12), bytes=True
+    )[..., :3]
 
 
 def confusion_matrix(path, confusion, classes, title=""):
@@ -157,18 +178,27 @@ def confusion_matrix(path, confusion, classes, title=""):
         axes = figure.add_subplot(xlabel="predicted", ylabel="true")
         axes.set_title(printable(title), weight="bold", parse_math=False)
         shown = axes.imshow(percent, cmap="Blues", vmin=0, vmax=100)
-        figure.colorbar(shown, ax=axes, label="% of the true class", shrink=0.8, aspect=30).outline.set_visible(False)
+        figure.colorbar(
+            shown, ax=axes, label="% of the true class", shrink=0.8, aspect=30
+        ).outline.set_visible(False)
         if len(classes) <= 40:
             names = [printable(name) for name in classes]
             axes.set_xticks(
-                range(len(classes)), names, rotation=45, ha="right", rotation_mode="anchor", parse_math=False
+                range(len(classes)),
+                names,
+                rotation=45,
+                ha="right",
+                rotation_mode="anchor",
+                parse_math=False,
             )
             axes.set_yticks(range(len(classes)), names, parse_math=False)
         if len(classes) <= 20:
             for (row, column), value in np.ndenumerate(percent):
                 if value >= 0.5:
                     colour = "white" if value > 55 else INK
-                    axes.text(column, row, f"{value:.0f}", ha="center", va="center", size=8, color=colour)
+                    axes.text(
+                        column, row, f"{value:.0f}", ha="center", va="center", size=8, color=colour
+                    )
         return save(figure, path)
 
 
@@ -190,7 +220,9 @@ def branch_weights(path, weights, title=""):
         for (branch, points), colour in zip(weights.items(), COLOURS, strict=False):
             steps, mean, deviation = np.array(points, float).T
             axes.plot(steps, mean, color=colour, lw=1.8, marker="o", ms=3, label=printable(branch))
-            axes.fill_between(steps, mean - deviation, mean + deviation, color=colour, alpha=0.12, lw=0)
+            axes.fill_between(
+                steps, mean - deviation, mean + deviation, color=colour, alpha=0.12, lw=0
+            )
         axes.legend()
         return save(figure, path)
 
@@ -210,7 +242,11 @@ def curves(run_dir):
     panels = {}
     for name in series:
         parts = name.split("/")
-        panel, label = (f"{parts[0]} {parts[-1]}", " ".join(parts[1:-1])) if len(parts) > 2 else (" ".join(parts), "")
+        panel, label = (
+            (f"{parts[0]} {parts[-1]}", " ".join(parts[1:-1]))
+            if len(parts) > 2
+            else (" ".join(parts), "")
+        )
         panels.setdefault(panel, {})[label] = series[name]
     last = max(max(points) for points in series.values())
     across = min(4, int(np.ceil(np.sqrt(len(panels)))))
@@ -218,7 +254,9 @@ def curves(run_dir):
     wide, tall = 3.5 * across + 0.3, 2.5 * down + 0.3
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(wide, tall), dpi=DPI)
-        figure.subplots_adjust(0.6 / wide, 0.5 / tall, 1 - 0.15 / wide, 1 - 0.35 / tall, wspace=0.25, hspace=0.35)
+        figure.subplots_adjust(
+            0.6 / wide, 0.5 / tall, 1 - 0.15 / wide, 1 - 0.35 / tall, wspace=0.25, hspace=0.35
+        )
         for place, (panel, lines) in enumerate(panels.items()):
             axes = figure.add_subplot(down, across, place + 1)
             _draw_panel(axes, panel, lines, stages)
@@ -233,7 +271,15 @@ def _draw_panel(axes, panel, lines, stages):
     for (label, points), colour in zip(lines.items(), COLOURS * len(lines), strict=False):
         steps, values = np.array(sorted(points.items()), float).T
         if len(steps) < 40 or panel.startswith("learning_rate"):
-            axes.plot(steps, values, color=colour, lw=1.6, marker="o" if len(steps) < 40 else "", ms=3, label=label)
+            axes.plot(
+                steps,
+                values,
+                color=colour,
+                lw=1.6,
+                marker="o" if len(steps) < 40 else "",
+                ms=3,
+                label=label,
+            )
         else:
             axes.plot(steps, values, color=colour, lw=0.7, alpha=0.35)
             axes.plot(steps, _smooth(values), color=colour, lw=1.8, label=label)
@@ -243,7 +289,16 @@ def _draw_panel(axes, panel, lines, stages):
     for name, step in stages if len(stages) > 1 else ():
         place = axes.get_xaxis_transform()
         axes.axvline(step, color=GREY, lw=0.8, ls="--" if step > stages[0][1] else "none")
-        axes.text(step, 0.99, f" {printable(name)}", transform=place, size=7, color=GREY, va="top", parse_math=False)
+        axes.text(
+            step,
+            0.99,
+            f" {printable(name)}",
+            transform=place,
+            size=7,
+            color=GREY,
+            va="top",
+            parse_math=False,
+        )
     if any(lines):
         axes.legend(fontsize=8)
 
@@ -275,5 +330,7 @@ def _read_log(path):
             if name not in ("step", "epoch", "stage", "time"):
                 series.setdefault(name, {})[record["step"]] = value
     if not series:
-        raise UserError(f"{path}: the training log is empty; train the run for at least --log_every steps")
+        raise UserError(
+            f"{path}: the training log is empty; train the run for at least --log_every steps"
+        )
     return series, list(stages.items())

@@ -53,7 +53,9 @@ def _accelerators():
         return []
     config = sys.modules["tensorflow"].config
     devices = [device for device in config.list_physical_devices() if device.device_type != "CPU"]
-    return [config.experimental.get_device_details(d).get("device_name", d.device_type) for d in devices]
+    return [
+        config.experimental.get_device_details(d).get("device_name", d.device_type) for d in devices
+    ]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,7 +97,9 @@ class Report:
     def __post_init__(self):
         for name, value in self.metrics.items():
             if not math.isfinite(value):
-                raise UserError(f"metric {name} is {value}; the run has diverged: take an earlier checkpoint")
+                raise UserError(
+                    f"metric {name} is {value}; the run has diverged: take an earlier checkpoint"
+                )
 
     @classmethod
     def of(cls, system, data, split, result, vocabulary=""):
@@ -113,7 +117,11 @@ class Report:
 
     def write(self, path):
         """Writes the report with versions, hardware and the date as strict JSON, atomically."""
-        about = {"date": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "versions": versions(), "hardware": hardware()}
+        about = {
+            "date": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+            "versions": versions(),
+            "hardware": hardware(),
+        }
         write_json(path, {**dataclasses.asdict(self), **about})
 
     def table(self):
@@ -127,21 +135,37 @@ class Report:
             cells.append([row, *(self._value(f"{row}/{column}") for column in columns)])
             cells.append(["", *(self._interval(f"{row}/{column}") for column in columns)])
         lines += _align([line for line in cells if any(line)])
-        lines += _align([[name, self._value(name), self._interval(name)] for name in self.metrics if "/" not in name])
+        lines += _align(
+            [
+                [name, self._value(name), self._interval(name)]
+                for name in self.metrics
+                if "/" not in name
+            ]
+        )
         return "\n".join(lines)
 
     def _value(self, name):
         return _number(self.metrics[name]) if name in self.metrics else ""
 
     def _interval(self, name):
-        return "[{}, {}]".format(*map(_number, self.intervals[name])) if name in self.intervals else ""
+        return (
+            "[{}, {}]".format(*map(_number, self.intervals[name])) if name in self.intervals else ""
+        )
 
 
 def _number(value):
-    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}" if abs(value) >= 1 else f"{value:.3f}"
+    return (
+        f"{value:.1f}"
+        if abs(value) >= 10
+        else f"{value:.2f}"
+        if abs(value) >= 1
+        else f"{value:.3f}"
+    )
 
 
 def _align(cells):
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     pad = lambda cell, column: cell.rjust(widths[column]) if column else cell.ljust(widths[0])  # noqa: E731
-    return ["  ".join(pad(cell, column) for column, cell in enumerate(line)).rstrip() for line in cells]
+    return [
+        "  ".join(pad(cell, column) for column, cell in enumerate(line)).rstrip() for line in cells
+    ]

@@ -55,14 +55,18 @@ def evaluate(
     image_of_text = np.asarray(image_of_text)
     captions = np.bincount(image_of_text)
     if not captions.all():
-        raise UserError(f"picture {np.argmin(captions)} of the split has no text; each needs at least one")
+        raise UserError(
+            f"picture {np.argmin(captions)} of the split has no text; each needs at least one"
+        )
     size = _fold_size(len(captions), folds, fold_size)
     measured = []
     for fold in range(folds):
         images = np.arange(fold * size, (fold + 1) * size)
         texts = np.flatnonzero(image_of_text // size == fold)
         own_image = image_of_text[texts] - images[0]
-        measured.append(_fold(score_i2t, score_t2i, images, texts, own_image, bootstrap_samples, seed + fold))
+        measured.append(
+            _fold(score_i2t, score_t2i, images, texts, own_image, bootstrap_samples, seed + fold)
+        )
     metrics, by_chance, redraws = map(_mean_over_folds, zip(*measured, strict=True))
     protocol = _protocol(captions[: folds * size], folds, size) | {
         "scores": list(scores),
@@ -71,8 +75,12 @@ def evaluate(
     }
     intervals = {}
     if bootstrap_samples:
-        protocol["intervals"] = f"95 % percentile bootstrap over pictures, {bootstrap_samples} redraws, seed {seed}"
-        intervals = {name: tuple(map(float, bootstrap.interval(draws))) for name, draws in redraws.items()}
+        protocol["intervals"] = (
+            f"95 % percentile bootstrap over pictures, {bootstrap_samples} redraws, seed {seed}"
+        )
+        intervals = {
+            name: tuple(map(float, bootstrap.interval(draws))) for name, draws in redraws.items()
+        }
     return Result({name: float(value) for name, value in metrics.items()}, protocol, intervals)
 
 
@@ -93,10 +101,14 @@ def _protocol(captions, folds, size):
 
 def _fold_size(images, folds, fold_size):
     if not fold_size and images % folds:
-        raise UserError(f"{images} pictures cannot be cut into {folds} equal folds; set the fold size")
+        raise UserError(
+            f"{images} pictures cannot be cut into {folds} equal folds; set the fold size"
+        )
     size = fold_size or images // folds
     if folds * size > images:
-        raise UserError(f"{folds} folds of {size} pictures need {folds * size}, the split has {images}; take fewer")
+        raise UserError(
+            f"{folds} folds of {size} pictures need {folds * size}, the split has {images}; take fewer"
+        )
     return size
 
 
@@ -107,12 +119,21 @@ def _fold(score_i2t, score_t2i, images, texts, own_image, samples, seed):
     """
     metrics, by_chance, redraws = {}, {}, {}
     for direction, score, queries, gallery, positives, groups in (
-        ("i2t", score_i2t, images, texts, _texts_of_images(own_image, len(images)), np.arange(len(images))),
+        (
+            "i2t",
+            score_i2t,
+            images,
+            texts,
+            _texts_of_images(own_image, len(images)),
+            np.arange(len(images)),
+        ),
         ("t2i", score_t2i, texts, images, own_image[:, None], own_image),
     ):
         ranks, guess = _rank(score, queries, gallery, positives), chance(positives, len(gallery))
         results, guesses = _results(ranks), _results(guess)
-        draws = bootstrap.replicates(np.stack(list(results.values()), axis=1), groups, samples, seed)
+        draws = bootstrap.replicates(
+            np.stack(list(results.values()), axis=1), groups, samples, seed
+        )
         metrics[f"{direction}/median_rank"] = median_rank(ranks)
         by_chance[f"{direction}/median_rank"] = median_rank(guess)
         for column, name in enumerate(results):
@@ -145,7 +166,9 @@ def _rank(score, queries, gallery, positives):
         rows = queries[start : start + step]
         scores = np.asarray(score(_index(rows), _index(gallery)))
         if scores.shape != (len(rows), len(gallery)):
-            raise ValueError(f"scores of shape {scores.shape} where {(len(rows), len(gallery))} was asked for")
+            raise ValueError(
+                f"scores of shape {scores.shape} where {(len(rows), len(gallery))} was asked for"
+            )
         if np.isnan(scores.max()):
             raise UserError("the scores hold NaN; the run has diverged: take an earlier checkpoint")
         blocks.append(rank_positives(scores, positives[start : start + step]))

@@ -37,23 +37,38 @@ def evaluate(segment, split, classes, *, bootstrap_samples=1000, seed=0):
       UserError: the split is empty, or all of it is void.
     """
     if not len(split):
-        raise UserError("the split holds no pictures; prepare the data again or choose another --split")
+        raise UserError(
+            "the split holds no pictures; prepare the data again or choose another --split"
+        )
     confusions = np.stack(
-        [metrics_lib.confusion_matrix(segment(picture), labels, len(classes), VOID) for picture, labels in split]
+        [
+            metrics_lib.confusion_matrix(segment(picture), labels, len(classes), VOID)
+            for picture, labels in split
+        ]
     )
     total = confusions.sum(axis=0)
     if not total.any():
         raise UserError("every pixel of the split is void; give label maps that have classes")
-    metrics = {name: float(value) for name, value in _measure(total, classes).items() if np.isfinite(value)}
+    metrics = {
+        name: float(value) for name, value in _measure(total, classes).items() if np.isfinite(value)
+    }
     protocol, intervals = {"examples": len(split), "classes": len(classes), **PROTOCOL}, {}
     if bootstrap_samples:
-        drawn = bootstrap.replicates(confusions.reshape(len(split), -1), np.arange(len(split)), bootstrap_samples, seed)
+        drawn = bootstrap.replicates(
+            confusions.reshape(len(split), -1), np.arange(len(split)), bootstrap_samples, seed
+        )
         measured = _measure(drawn.reshape(-1, *total.shape), classes)
         ends = bootstrap.interval(np.stack([measured[name] for name in metrics], axis=1)).T
-        finite = {name: pair for name, pair in zip(metrics, ends, strict=True) if np.isfinite(pair).all()}
+        finite = {
+            name: pair for name, pair in zip(metrics, ends, strict=True) if np.isfinite(pair).all()
+        }
         intervals = {name: tuple(map(float, pair)) for name, pair in finite.items()}
-        protocol["intervals"] = f"95 % percentile bootstrap over pictures, {bootstrap_samples} redraws, seed {seed}"
-    return Result(metrics, protocol, intervals, {"classes": list(classes), "confusion": total.tolist()})
+        protocol["intervals"] = (
+            f"95 % percentile bootstrap over pictures, {bootstrap_samples} redraws, seed {seed}"
+        )
+    return Result(
+        metrics, protocol, intervals, {"classes": list(classes), "confusion": total.tolist()}
+    )
 
 
 def _measure(confusion, classes):

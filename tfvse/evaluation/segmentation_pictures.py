@@ -28,7 +28,10 @@ def montage(examples, colours):
     """
     rows = [np.concatenate(_panels(example, colours), axis=1) for example in examples]
     width = max(row.shape[1] for row in rows)
-    widened = [np.pad(row, ((0, 0), (0, width - row.shape[1]), (0, 0)), constant_values=255) for row in rows]
+    widened = [
+        np.pad(row, ((0, 0), (0, width - row.shape[1]), (0, 0)), constant_values=255)
+        for row in rows
+    ]
     return np.concatenate(widened)
 
 
@@ -53,13 +56,20 @@ def comparison(path, examples, classes, colours, title=""):
     page.text(MARGIN, 0.2, wrap(title, 0.88 * width, 13, 1), size=13, weight="bold")
     for column, heading in enumerate(HEADINGS):
         page.text(MARGIN + column * (cell + gap), start - 0.27, heading, size=10, color=GREY)
-    for example, tall, top in zip(examples, heights, start + np.cumsum([0, *heights]), strict=False):
+    for example, tall, top in zip(
+        examples, heights, start + np.cumsum([0, *heights]), strict=False
+    ):
         for column, panel in enumerate(_panels(example, colours)):
             page.picture(MARGIN + column * (cell + gap), top - (cell + gap - tall) / 2, cell, panel)
     for place, (name, rgb) in enumerate(zip(classes, colours, strict=True)):
-        left, top = MARGIN + place % across * entry, start + sum(heights) + 0.1 + place // across * line
+        left, top = (
+            MARGIN + place % across * entry,
+            start + sum(heights) + 0.1 + place // across * line,
+        )
         page.picture(left, top, 0.16, np.array(rgb, np.uint8)[None, None])
-        page.text(left + 0.24, top + (0.16 - height("", 9)) / 2, wrap(name, entry - 0.3, 9, 1), size=9)
+        page.text(
+            left + 0.24, top + (0.16 - height("", 9)) / 2, wrap(name, entry - 0.3, 9, 1), size=9
+        )
     return page.save(path)
 
 
@@ -79,7 +89,9 @@ def class_bars(path, by_class, title=""):
         figure = Figure(figsize=(6.0, 1.0 + 0.26 * len(names)), dpi=DPI, layout="constrained")
         axes = figure.add_subplot(xlabel="IoU (%)", xlim=(0, 100), axisbelow=True)
         axes.set_title(printable(title), weight="bold", loc="left", parse_math=False)
-        bars = axes.barh(range(len(names)), [by_class[name] for name in names], color=COLOURS[0], height=0.7)
+        bars = axes.barh(
+            range(len(names)), [by_class[name] for name in names], color=COLOURS[0], height=0.7
+        )
         axes.bar_label(bars, fmt="%.1f", padding=3, fontsize=8)
         axes.set_yticks(range(len(names)), list(map(printable, names)), parse_math=False)
         return save(figure, path)

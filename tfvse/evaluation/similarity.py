@@ -3,7 +3,10 @@
 import numpy as np
 from keras import ops
 
-BATCH, BATCH_OF_PICTURES = 500, 32  # features or texts, and pictures from their pixels, embedded at once
+BATCH, BATCH_OF_PICTURES = (
+    500,
+    32,
+)  # features or texts, and pictures from their pixels, embedded at once
 HUB_QUERIES = 10_000  # training samples of either modality that stand for queries, at most
 
 
@@ -83,8 +86,12 @@ def hubness(system, data, images, texts):
     train, known = data.split("train"), data.known_texts
     pictures = np.unique(train.image_of_text[known])
     text_queries = in_batches(system.embed_texts, train.text_inputs(), known[_spread(len(known))])
-    image_queries = in_batches(system.embed_images, train.image_inputs(), pictures[_spread(len(pictures))])
-    return _half_closeness(system, text_queries, images), _half_closeness(system, image_queries, texts)
+    image_queries = in_batches(
+        system.embed_images, train.image_inputs(), pictures[_spread(len(pictures))]
+    )
+    return _half_closeness(system, text_queries, images), _half_closeness(
+        system, image_queries, texts
+    )
 
 
 def _spread(count):

@@ -45,9 +45,13 @@ def by_svm(embed, train, test, classes, *, bootstrap_samples=1000, seed=0):
     features, labels = unit_features(embed, train)
     present, sizes = np.unique(labels, return_counts=True)
     if len(present) < 2:
-        raise UserError(f"all training pictures are of the class {classes[present[0]]}; an SVM needs two classes")
+        raise UserError(
+            f"all training pictures are of the class {classes[present[0]]}; an SVM needs two classes"
+        )
     if sizes.min() < 2:
-        raise UserError(f"the class {classes[present[sizes.argmin()]]} has one training picture; C is chosen with two")
+        raise UserError(
+            f"the class {classes[present[sizes.argmin()]]} has one training picture; C is chosen with two"
+        )
     folds = StratifiedKFold(int(min(FOLDS, sizes.min())), shuffle=True, random_state=seed)
     svm = LinearSVC(dual="auto", max_iter=20_000, random_state=seed)
     found = GridSearchCV(svm, {"C": COSTS}, cv=folds).fit(features, labels)
@@ -57,7 +61,9 @@ def by_svm(embed, train, test, classes, *, bootstrap_samples=1000, seed=0):
     scores[:, present] = margins if margins.ndim == 2 else np.stack([-margins, margins], axis=1)
     predicted = metrics_lib.predictions(scores)
     right = 100 * predicted[np.arange(len(truth)), truth]
-    by_class = 100 - 100 * metrics_lib.class_error_rates(metrics_lib.confusion_matrix(predicted, truth))
+    by_class = 100 - 100 * metrics_lib.class_error_rates(
+        metrics_lib.confusion_matrix(predicted, truth)
+    )
     metrics = {"accuracy": float(right.mean()), "mean_class_accuracy": float(np.nanmean(by_class))}
     protocol = _protocol(train.view, features) | {
         "classifier": "linear SVM, one class against the rest, squared hinge loss",
@@ -69,8 +75,12 @@ def by_svm(embed, train, test, classes, *, bootstrap_samples=1000, seed=0):
         "units": "percent",
     }
     draws = bootstrap.replicates(right[:, None], np.arange(len(right)), bootstrap_samples, seed)
-    protocol["intervals"] = f"95 % percentile bootstrap over pictures, {bootstrap_samples} redraws, seed {seed}"
-    return Result(metrics, protocol, {"accuracy": tuple(map(float, bootstrap.interval(draws)[:, 0]))})
+    protocol["intervals"] = (
+        f"95 % percentile bootstrap over pictures, {bootstrap_samples} redraws, seed {seed}"
+    )
+    return Result(
+        metrics, protocol, {"accuracy": tuple(map(float, bootstrap.interval(draws)[:, 0]))}
+    )
 
 
 def of_holidays(embed, split):
@@ -84,11 +94,15 @@ def of_holidays(embed, split):
       Result with `mAP` in percent.
     """
     features, groups = unit_features(embed, split)
-    queries = [row for row, name in enumerate(split.ids()) if name.rpartition(".")[0].endswith("00")]
+    queries = [
+        row for row, name in enumerate(split.ids()) if name.rpartition(".")[0].endswith("00")
+    ]
     found = []
     for row in queries:
         others = np.arange(len(features)) != row
-        found.append(average_precision(features[others] @ features[row], groups[others] == groups[row]))
+        found.append(
+            average_precision(features[others] @ features[row], groups[others] == groups[row])
+        )
     protocol = _protocol(split.view, features) | {
         "queries": len(queries),
         "ranked": f"all {len(features) - 1:,} other pictures, other queries among them",
@@ -113,11 +127,15 @@ def of_ukb(embed, split):
     """
     features, groups = unit_features(embed, split)
     if (np.bincount(groups) != UKB_GROUP).any():
-        raise UserError(f"group {np.argmax(np.bincount(groups) != UKB_GROUP)} has not four pictures; prepare ukb again")
+        raise UserError(
+            f"group {np.argmax(np.bincount(groups) != UKB_GROUP)} has not four pictures; prepare ukb again"
+        )
     members = np.argsort(groups, kind="stable").reshape(-1, UKB_GROUP)
     starts = range(0, len(features), BATCH)
     blocks = [slice(start, start + BATCH) for start in starts]
-    ranks = merge(rank_positives(features[block] @ features.T, members[groups[block]]) for block in blocks)
+    ranks = merge(
+        rank_positives(features[block] @ features.T, members[groups[block]]) for block in blocks
+    )
     protocol = _protocol(split.view, features) | {
         "queries": f"all {len(features):,} pictures, each among the ranked",
         "ties": "expectation under random order",
@@ -131,7 +149,9 @@ def unit_features(embed, split):
     found = [(embed(pictures), labels) for pictures, labels in split.batches(BATCH)]
     features, labels = (np.concatenate(column) for column in zip(*found, strict=True))
     if not np.isfinite(features).all():
-        raise UserError("the features hold NaN or infinity; the run has diverged: take an earlier checkpoint")
+        raise UserError(
+            "the features hold NaN or infinity; the run has diverged: take an earlier checkpoint"
+        )
     return features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12), labels
 
 

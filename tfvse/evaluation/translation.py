@@ -29,20 +29,31 @@ def evaluate(a_to_b, b_to_a, split, *, bootstrap_samples=1000, seed=0):
       UserError: the networks give NaN, or a domain is empty.
     """
     if not (split.count_a and split.count_b):
-        raise UserError("a domain of the split holds no pictures; prepare the data again or choose another --split")
+        raise UserError(
+            "a domain of the split holds no pictures; prepare the data again or choose another --split"
+        )
     values = {}
-    directions = (("a", "b", split.count_a, a_to_b, b_to_a), ("b", "a", split.count_b, b_to_a, a_to_b))
+    directions = (
+        ("a", "b", split.count_a, a_to_b, b_to_a),
+        ("b", "a", split.count_b, b_to_a, a_to_b),
+    )
     for a, b, count, there, back in directions:
         for start in range(0, count, BATCH):
             rows = np.arange(start, min(start + BATCH, count))
             wanted = split.pictures(b, rows) if split.paired else None
-            for name, measured in _measure(split.pictures(a, rows), wanted, there, back, a, f"{a}_to_{b}").items():
+            for name, measured in _measure(
+                split.pictures(a, rows), wanted, there, back, a, f"{a}_to_{b}"
+            ).items():
                 values.setdefault(name, []).append(measured)
     values = {name: np.concatenate(parts) for name, parts in values.items()}
     return Result(
         {name: float(column.mean()) for name, column in values.items()},
         _protocol(split, bootstrap_samples, seed),
-        {name: _interval(column, bootstrap_samples, seed) for name, column in values.items() if bootstrap_samples},
+        {
+            name: _interval(column, bootstrap_samples, seed)
+            for name, column in values.items()
+            if bootstrap_samples
+        },
     )
 
 
@@ -53,7 +64,10 @@ def _measure(real, wanted, there, back, domain, direction):
     measured[f"{domain}/identity_l1"] = l1(_finite(back(real)), real)
     if wanted is not None:
         made, wanted = to_uint8(made), to_uint8(wanted)
-        measured |= {f"{direction}/psnr": psnr(made, wanted), f"{direction}/ssim": ssim(made, wanted)}
+        measured |= {
+            f"{direction}/psnr": psnr(made, wanted),
+            f"{direction}/ssim": ssim(made, wanted),
+        }
     return measured
 
 
@@ -61,7 +75,9 @@ def ssim(pictures, others):
     """float32 [B], structural similarity (Wang et al., 2004) of uint8 [B, H, W, 3] pairs; 1: equal; sides ≥ 11."""
     import tensorflow as tf
 
-    return tf.image.ssim(tf.constant(pictures), tf.constant(others), max_val=255, filter_size=SSIM_WINDOW).numpy()
+    return tf.image.ssim(
+        tf.constant(pictures), tf.constant(others), max_val=255, filter_size=SSIM_WINDOW
+    ).numpy()
 
 
 def to_uint8(pictures):
@@ -93,5 +109,7 @@ def _protocol(split, samples, seed):
         protocol["psnr"] = "dB, 8-bit RGB, peak 255, mean over pictures"
         protocol["ssim"] = f"8-bit RGB, range 255, {window}, mean over colours and pictures"
     if samples:
-        protocol["intervals"] = f"95 % percentile bootstrap over pictures, {samples} redraws, seed {seed}"
+        protocol["intervals"] = (
+            f"95 % percentile bootstrap over pictures, {samples} redraws, seed {seed}"
+        )
     return protocol

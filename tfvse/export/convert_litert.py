@@ -21,7 +21,10 @@ def main(model_dir, output, number_format, representative):
         examples = np.load(representative)
         converter.representative_dataset = lambda: ([example[np.newaxis]] for example in examples)
         # Operations without an int8 kernel stay in float32; inputs and outputs are float32 in every format.
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8, tf.lite.OpsSet.TFLITE_BUILTINS]
+        converter.target_spec.supported_ops = [
+            tf.lite.OpsSet.TFLITE_BUILTINS_INT8,
+            tf.lite.OpsSet.TFLITE_BUILTINS,
+        ]
     pathlib.Path(output).write_bytes(converter.convert())
 
 

@@ -22,7 +22,9 @@ def main(model_dir, inputs, outputs):
     with np.load(inputs) as stored:
         for key, value in stored.items():
             signature, tensor = key.split("/")
-            calls[signature][tensor] = tf.constant(tf.make_ndarray(tensor_pb2.TensorProto.FromString(value.tobytes())))
+            calls[signature][tensor] = tf.constant(
+                tf.make_ndarray(tensor_pb2.TensorProto.FromString(value.tobytes()))
+            )
     model = tf.saved_model.load(model_dir)
     found = {}
     for signature, arguments in calls.items():

@@ -39,7 +39,9 @@ def decode_bounded(picture):
     pixels = decode_picture(picture)
     size = tf.shape(pixels)
     sentence = f"pixels are too many for the network; the most is {MAX_NETWORK_PIXELS}."
-    check = tf.debugging.Assert(size[0] * size[1] <= MAX_NETWORK_PIXELS, [size[0], "by", size[1], sentence])
+    check = tf.debugging.Assert(
+        size[0] * size[1] <= MAX_NETWORK_PIXELS, [size[0], "by", size[1], sentence]
+    )
     with tf.control_dependencies([check] if check is not None else []):
         return tf.identity(pixels)
 

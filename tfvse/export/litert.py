@@ -67,7 +67,9 @@ def parse_formats(text):
     formats = tuple(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
     for word in formats:
         if word not in FORMATS:
-            raise UserError(f"--litert={text}: {word!r} must be one of {', '.join(FORMATS)}{nearest(word, FORMATS)}")
+            raise UserError(
+                f"--litert={text}: {word!r} must be one of {', '.join(FORMATS)}{nearest(word, FORMATS)}"
+            )
     return formats
 
 
@@ -98,7 +100,11 @@ def convert_all(models, formats, folder):
             run = runner(path, interpreter)
             difference = float(np.max(np.abs(run(model.representative[:_COMPARED]) - expected)))
             value = float(model.metric(run)[1])
-            found.append(Conversion(path.name, path.stat().st_size, difference, metric, float(keras_value), value))
+            found.append(
+                Conversion(
+                    path.name, path.stat().st_size, difference, metric, float(keras_value), value
+                )
+            )
     return found
 
 
@@ -106,7 +112,9 @@ def convert(model, number_format, path):
     """Writes `model` (a `LiteRTModel`) as a LiteRT file at `path`; its input is float32 [1, *shape] in every format."""
     with tempfile.TemporaryDirectory() as scratch:
         spec = tf.TensorSpec((1, *model.shape), tf.float32, name="input")
-        function = tf.function(lambda x: {"output": model.function(x)}, autograph=False).get_concrete_function(spec)
+        function = tf.function(
+            lambda x: {"output": model.function(x)}, autograph=False
+        ).get_concrete_function(spec)
         module = tf.Module()
         module.held_variables = list(function.variables)
         tf.saved_model.save(module, f"{scratch}/model", signatures=function)
@@ -118,7 +126,9 @@ def convert(model, number_format, path):
             capture_output=True, text=True, env=environment, timeout=60 * _MINUTES,
         )  # fmt: skip
     if result.returncode:
-        raise UserError(f"--litert={number_format}: {path.stem} cannot be converted: {_reason(result)}")
+        raise UserError(
+            f"--litert={number_format}: {path.stem} cannot be converted: {_reason(result)}"
+        )
 
 
 def _reason(result):
@@ -126,7 +136,10 @@ def _reason(result):
         return f"the converter crashed ({signal.Signals(-result.returncode).name}); leave this format out"
     lines = result.stderr.strip().splitlines() or ["no message"]
     # The converter tells where it was after it has told what went wrong.
-    return next((line for line in reversed(lines) if re.match(r"[\w.]*(Error|Exception)\b", line)), lines[-1])
+    return next(
+        (line for line in reversed(lines) if re.match(r"[\w.]*(Error|Exception)\b", line)),
+        lines[-1],
+    )
 
 
 def runner(path, interpreter=None):
@@ -147,12 +160,16 @@ def runner(path, interpreter=None):
 
 
 def _run_keras(model, batch):
-    return np.concatenate([np.asarray(model.function(tf.constant(x[np.newaxis], tf.float32))) for x in batch])
+    return np.concatenate(
+        [np.asarray(model.function(tf.constant(x[np.newaxis], tf.float32))) for x in batch]
+    )
 
 
 def _interpreter():
     try:
         from ai_edge_litert.interpreter import Interpreter
     except ImportError:
-        raise UserError('--litert needs ai-edge-litert; install it with: pip install "tfvse[litert]"') from None
+        raise UserError(
+            '--litert needs ai-edge-litert; install it with: pip install "tfvse[litert]"'
+        ) from None
     return Interpreter

@@ -68,7 +68,10 @@ def render(name, version, system, data, report, functions, differences, conversi
         "## Agreement with the Keras networks",
         f"Measured in a fresh process without the training package; the bound is {TOLERANCE:g}, relative to the largest"
         f" magnitude where that is above 1, and {PICTURE_TOLERANCE} of 255 levels for pictures.",
-        _table(("signature", "largest difference"), [(f"`{k}`", f"{v:.2g}") for k, v in differences.items()]),
+        _table(
+            ("signature", "largest difference"),
+            [(f"`{k}`", f"{v:.2g}") for k, v in differences.items()],
+        ),
     ]
     if conversions:
         parts += ["## LiteRT", _conversions(conversions)]
@@ -91,23 +94,35 @@ def _numbers(report):
     ]
     intro = f"On the split `{report['split']}`, seed {report.get('seed', 'not recorded')}. The protocol:"
     table = _table(("metric", "value", "interval", "chance"), rows)
-    return "\n\n".join((intro, _bullets(*(f"{key}: {value}" for key, value in protocol.items())), table))
+    return "\n\n".join(
+        (intro, _bullets(*(f"{key}: {value}" for key, value in protocol.items())), table)
+    )
 
 
 def _signatures(functions):
     rows = [
-        (f"`{name}`", _tensors(function.structured_input_signature[1]), _tensors(function.structured_outputs))
+        (
+            f"`{name}`",
+            _tensors(function.structured_input_signature[1]),
+            _tensors(function.structured_outputs),
+        )
         for name, function in functions.items()
     ]
     return _table(("signature", "inputs", "outputs"), rows)
 
 
 def _tensors(specs):
-    return ", ".join(f"`{key}` {spec.dtype.name} {_shape(spec.shape)}" for key, spec in sorted(specs.items()))
+    return ", ".join(
+        f"`{key}` {spec.dtype.name} {_shape(spec.shape)}" for key, spec in sorted(specs.items())
+    )
 
 
 def _shape(shape):
-    return "[…]" if shape.rank is None else "[" + ", ".join("?" if n is None else str(n) for n in shape.as_list()) + "]"
+    return (
+        "[…]"
+        if shape.rank is None
+        else "[" + ", ".join("?" if n is None else str(n) for n in shape.as_list()) + "]"
+    )
 
 
 def _conversions(conversions):
@@ -116,7 +131,9 @@ def _conversions(conversions):
          f"{c.keras:.4g}", f"{c.litert:.4g}", f"{c.litert - c.keras:+.3g}")
         for c in conversions
     ]  # fmt: skip
-    return _table(("file", "size", "largest difference", "metric", "Keras", "LiteRT", "change"), rows)
+    return _table(
+        ("file", "size", "largest difference", "metric", "Keras", "LiteRT", "change"), rows
+    )
 
 
 def _table(head, rows):

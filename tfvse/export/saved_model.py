@@ -21,13 +21,18 @@ class _Exported(tf.Module):
 
     def __init__(self, functions, resources):
         super().__init__()
-        self.held_variables = list({id(v): v for function in functions for v in function.variables}.values())
+        self.held_variables = list(
+            {id(v): v for function in functions for v in function.variables}.values()
+        )
         self.held_resources = list({id(r): r for r in resources}.values())
 
 
 def trace(signature):
     """The `tf.ConcreteFunction` of a `Signature`."""
-    specs = {key: tf.TensorSpec(shape, dtype, name=key) for key, (dtype, shape) in signature.inputs.items()}
+    specs = {
+        key: tf.TensorSpec(shape, dtype, name=key)
+        for key, (dtype, shape) in signature.inputs.items()
+    }
     function = tf.function(lambda **tensors: dict(signature.function(**tensors)), autograph=False)
     return function.get_concrete_function(**specs)
 
@@ -43,7 +48,9 @@ def save(signatures, folder):
       name → `tf.ConcreteFunction`, as saved.
     """
     functions = {name: trace(signature) for name, signature in signatures.items()}
-    resources = [r for signature in signatures.values() for r in getattr(signature.function, "resources", ())]
+    resources = [
+        r for signature in signatures.values() for r in getattr(signature.function, "resources", ())
+    ]
     module = _Exported(functions.values(), resources)
     tf.saved_model.save(module, str(folder), signatures=functions)
     return functions
@@ -69,25 +76,41 @@ def export(system, data, report, directory, name, version=None, formats=()):
         something else than the Keras networks.
     """
     if not re.fullmatch(r"\w[\w.-]*", name, re.ASCII):
-        raise UserError(f"--name={name}: use letters, digits, '_', '-' and '.' only; it is part of paths and addresses")
+        raise UserError(
+            f"--name={name}: use letters, digits, '_', '-' and '.' only; it is part of paths and addresses"
+        )
     directory = pathlib.Path(directory)
     existing = model_config.versions(directory / name)
     version = version or max(existing, default=0) + 1
     if version in existing:
-        raise UserError(f"{directory / name / str(version)}: exists; leave --version out to make the next one")
+        raise UserError(
+            f"{directory / name / str(version)}: exists; leave --version out to make the next one"
+        )
     with atomic_folder(directory / name / str(version)) as folder:
         signatures = system.signatures(data)
         try:
             functions = save(signatures, folder)
-            warmup.write(folder, name, {key: parity.example(signature) for key, signature in signatures.items()})
+            warmup.write(
+                folder,
+                name,
+                {key: parity.example(signature) for key, signature in signatures.items()},
+            )
         except tf.errors.OpError as error:  # TensorFlow's own writers do not raise OSError
             reason = error.message.split("; ")[-1].partition(" [Op")[0]
-            raise UserError(f"{directory}: cannot be written ({reason}); make room or choose another folder") from None
+            raise UserError(
+                f"{directory}: cannot be written ({reason}); make room or choose another folder"
+            ) from None
         if "search" in signatures:
             thumbnails.write(folder, system.gallery(data))
         differences = parity.verify(signatures, folder)
-        conversions = litert.convert_all(_litert_models(system, data), formats, folder / "litert") if formats else []
-        card = model_card.render(name, version, system, data, report, functions, differences, conversions)
+        conversions = (
+            litert.convert_all(_litert_models(system, data), formats, folder / "litert")
+            if formats
+            else []
+        )
+        card = model_card.render(
+            name, version, system, data, report, functions, differences, conversions
+        )
         (folder / "MODEL_CARD.md").write_text(card, encoding="utf-8")
     model_config.write(directory)
     return directory / name / str(version)

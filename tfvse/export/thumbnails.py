@@ -21,14 +21,20 @@ def write(folder, gallery):
     path = pathlib.Path(folder) / _FILE
     path.parent.mkdir(exist_ok=True)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
-        for row, image_id in enumerate(tqdm(gallery.image_ids[:MOST], desc="thumbnails", unit="picture", leave=False)):
+        for row, image_id in enumerate(
+            tqdm(gallery.image_ids[:MOST], desc="thumbnails", unit="picture", leave=False)
+        ):
             archive.writestr(f"{_text(image_id)}.jpg", shrink(gallery.picture(row)))
 
 
 def shrink(picture):
     """Bytes of a JPEG or PNG file → bytes of a JPEG file whose longer side is `SIDE` pixels."""
-    pixels = tf.image.resize(decode_picture(picture), (SIDE, SIDE), preserve_aspect_ratio=True, antialias=True)
-    return tf.io.encode_jpeg(tf.cast(tf.round(tf.clip_by_value(pixels, 0, 255)), tf.uint8), quality=85).numpy()
+    pixels = tf.image.resize(
+        decode_picture(picture), (SIDE, SIDE), preserve_aspect_ratio=True, antialias=True
+    )
+    return tf.io.encode_jpeg(
+        tf.cast(tf.round(tf.clip_by_value(pixels, 0, 255)), tf.uint8), quality=85
+    ).numpy()
 
 
 def read(folder, image_ids):

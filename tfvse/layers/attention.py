@@ -38,7 +38,9 @@ class ContextAttention(MaskedPooling):
         present = ops.ones(ops.shape(inputs)[:2], "bool") if mask is None else mask
         present = ops.expand_dims(ops.cast(present, inputs.dtype), -1)
         mean = ops.sum(inputs * present, axis=1) / ops.maximum(ops.sum(present, axis=1), 1.0)
-        queries = ops.reshape(ops.tanh(ops.matmul(mean, self.context)), [-1, self.heads, self.units])
+        queries = ops.reshape(
+            ops.tanh(ops.matmul(mean, self.context)), [-1, self.heads, self.units]
+        )
         keys = ops.tanh(ops.matmul(inputs, self.entity))
         keys = ops.reshape(keys, [-1, inputs.shape[1], self.heads, self.units])
         products = ops.cast(ops.einsum("bku,bnku->bkn", queries, keys), "float32")

@@ -31,7 +31,9 @@ def count_sketch(width, dim, generator):
         float32 [M, D], one ±1 a row; `x @ matrix` is the sketch of x.
     """
     matrix = np.zeros([width, dim], np.float32)
-    matrix[np.arange(width), generator.integers(dim, size=width)] = generator.choice([-1.0, 1.0], size=width)
+    matrix[np.arange(width), generator.integers(dim, size=width)] = generator.choice(
+        [-1.0, 1.0], size=width
+    )
     return matrix
 
 
@@ -60,7 +62,9 @@ class CompactBilinear(keras.layers.Layer):
     def call(self, inputs):
         # In float32 whatever the policy: sums of many products lose too much in half precision.
         (a, b), (c, d) = (
-            ops.rfft(ops.matmul(ops.cast(x, "float32"), ops.cast(sketch, "float32")), fft_length=self.dim)
+            ops.rfft(
+                ops.matmul(ops.cast(x, "float32"), ops.cast(sketch, "float32")), fft_length=self.dim
+            )
             for x, sketch in zip(inputs, self.sketches, strict=True)
         )
         return ops.irfft((a * c - b * d, a * d + b * c), fft_length=self.dim)
@@ -69,7 +73,9 @@ class CompactBilinear(keras.layers.Layer):
         return (input_shape[0][0], self.dim)
 
     def compute_output_spec(self, inputs):
-        return keras.KerasTensor(self.compute_output_shape([x.shape for x in inputs]), dtype="float32")
+        return keras.KerasTensor(
+            self.compute_output_shape([x.shape for x in inputs]), dtype="float32"
+        )
 
     def get_config(self):
         return super().get_config() | {"dim": self.dim, "seed": self.seed}

@@ -30,7 +30,9 @@ class Disout(keras.layers.Layer):
         if not training or not self.rate:
             return features
         shape = ops.shape(features)
-        exact = ops.stop_gradient(ops.cast(features, "float32"))  # a sum of squares overflows float16
+        exact = ops.stop_gradient(
+            ops.cast(features, "float32")
+        )  # a sum of squares overflows float16
         axes = tuple(range(1, len(features.shape)))
         mean, variance = ops.moments(exact, axes, keepdims=True)
         drawn = keras.random.uniform(shape, -(3**0.5), 3**0.5, "float32", seed=self.seed_generator)

@@ -34,13 +34,17 @@ class LocallyConnectedFusion(keras.layers.Layer):
         field = tuple(input_shape[0][1:])
         taps = self.kernel_size * self.branches
         self.kernel = self.add_weight(
-            name="kernel", shape=(*self.weights_shape(field), taps), initializer=self._mean_of_side_outputs
+            name="kernel",
+            shape=(*self.weights_shape(field), taps),
+            initializer=self._mean_of_side_outputs,
         )
         self.bias = self.add_weight(name="bias", shape=self.bias_shape(field), initializer="zeros")
 
     def _mean_of_side_outputs(self, shape, dtype=None):
         own = (self.kernel_size - 1) // 2
-        taps = ops.one_hot(ops.full((1,), own, "int32"), self.kernel_size, dtype=dtype) / self.branches
+        taps = (
+            ops.one_hot(ops.full((1,), own, "int32"), self.kernel_size, dtype=dtype) / self.branches
+        )
         return ops.broadcast_to(ops.repeat(taps[0], self.branches), shape)
 
     def weights_shape(self, field: tuple[int, ...]) -> tuple[int, ...]:
@@ -65,9 +69,14 @@ class LocallyConnectedFusion(keras.layers.Layer):
         if self.kernel_size == 1:
             return stacked
         before, channels = (self.kernel_size - 1) // 2, stacked.shape[-2]
-        border = [(0, 0)] * (len(stacked.shape) - 2) + [(before, self.kernel_size - 1 - before), (0, 0)]
+        border = [(0, 0)] * (len(stacked.shape) - 2) + [
+            (before, self.kernel_size - 1 - before),
+            (0, 0),
+        ]
         padded = ops.pad(stacked, border)
-        return ops.concatenate([padded[..., tap : tap + channels, :] for tap in range(self.kernel_size)], axis=-1)
+        return ops.concatenate(
+            [padded[..., tap : tap + channels, :] for tap in range(self.kernel_size)], axis=-1
+        )
 
     def compute_output_shape(self, input_shape):
         return input_shape[0]
@@ -78,11 +87,16 @@ class LocallyConnectedFusion(keras.layers.Layer):
         Returns:
           (mean, deviation), float32 [S] each.
         """
-        kernel = ops.reshape(ops.cast(self.kernel, "float32"), (-1, self.kernel_size, self.branches))
+        kernel = ops.reshape(
+            ops.cast(self.kernel, "float32"), (-1, self.kernel_size, self.branches)
+        )
         return ops.mean(ops.sum(kernel, axis=1), axis=0), ops.std(ops.sum(kernel, axis=1), axis=0)
 
     def get_config(self):
-        own = {"activation": keras.activations.serialize(self.activation), "kernel_size": self.kernel_size}
+        own = {
+            "activation": keras.activations.serialize(self.activation),
+            "kernel_size": self.kernel_size,
+        }
         return super().get_config() | own
 
 
@@ -131,11 +145,16 @@ class ConditionedFusion(LocallyConnectedFusion):
 
     def build(self, input_shape):
         super().build(input_shape)
-        self.dense = keras.layers.Dense(self.branches, kernel_initializer="zeros", dtype=self.dtype_policy)
+        self.dense = keras.layers.Dense(
+            self.branches, kernel_initializer="zeros", dtype=self.dtype_policy
+        )
         self.dense.build((None, self.branches * input_shape[0][-1]))
 
     def call(self, side_outputs):
-        pooled = [ops.mean(side, axis=tuple(range(1, len(side.shape) - 1))) for side in map(_as_maps, side_outputs)]
+        pooled = [
+            ops.mean(side, axis=tuple(range(1, len(side.shape) - 1)))
+            for side in map(_as_maps, side_outputs)
+        ]
         whole = ops.normalize(ops.concatenate(pooled, axis=-1), axis=-1)
         change = ops.tile(self.dense(whole), (1, self.kernel_size))
         places = (1,) * (len(side_outputs[0].shape) - 1)

@@ -32,9 +32,13 @@ class InstanceClassifier(keras.layers.Layer):
         if not self.sampled:
             return instance_loss(embeddings, self.weights_of_classes, labels)
         # Every replica draws the same classes, since all of them have drawn as often before.
-        shuffled = keras.random.shuffle(ops.arange(self.classes, dtype=labels.dtype), seed=self.seed_generator)
+        shuffled = keras.random.shuffle(
+            ops.arange(self.classes, dtype=labels.dtype), seed=self.seed_generator
+        )
         drawn = shuffled[: self.sampled]
-        return sampled_instance_loss(embeddings, self.weights_of_classes, labels, batch_labels, drawn)
+        return sampled_instance_loss(
+            embeddings, self.weights_of_classes, labels, batch_labels, drawn
+        )
 
     def compute_output_shape(self, input_shape):
         return input_shape[1]

@@ -17,7 +17,9 @@ def instance_normalization(affine=False, **kwargs):
     Returns:
       A keras layer [B, H, W, C] → [B, H, W, C].
     """
-    return keras.layers.GroupNormalization(groups=-1, epsilon=1e-5, scale=affine, center=affine, **kwargs)
+    return keras.layers.GroupNormalization(
+        groups=-1, epsilon=1e-5, scale=affine, center=affine, **kwargs
+    )
 
 
 def batch_normalization(**kwargs):
@@ -33,4 +35,6 @@ def batch_normalization(**kwargs):
       A keras layer [B, …, C] → [B, …, C].
     """
     # Other backends have no replicas in this sense, and refuse the setting.
-    return keras.layers.BatchNormalization(synchronized=keras.backend.backend() == "tensorflow", **kwargs)
+    return keras.layers.BatchNormalization(
+        synchronized=keras.backend.backend() == "tensorflow", **kwargs
+    )

@@ -14,7 +14,9 @@ class PixelMean(keras.layers.Layer):
         super().__init__(**{"dtype": "float32"} | kwargs)
 
     def build(self, input_shape):
-        self.mean = self.add_weight(name="mean", shape=input_shape[1:], initializer="zeros", trainable=False)
+        self.mean = self.add_weight(
+            name="mean", shape=input_shape[1:], initializer="zeros", trainable=False
+        )
 
     def call(self, images):
         return images - self.mean

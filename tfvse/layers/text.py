@@ -53,7 +53,9 @@ class WeightedSum(MaskedPooling):
         if mask is not None and mask[0] is not None:
             weights = weights * ops.expand_dims(ops.cast(mask[0], weights.dtype), -1)
         squared = ops.sum(ops.square(weights), axis=1)
-        return ops.sum(words * weights, axis=1) / ops.sqrt(ops.maximum(squared, ops.cast(1e-6, squared.dtype)))
+        return ops.sum(words * weights, axis=1) / ops.sqrt(
+            ops.maximum(squared, ops.cast(1e-6, squared.dtype))
+        )
 
     def compute_output_shape(self, input_shape):
         return super().compute_output_shape(input_shape[0])

@@ -36,7 +36,12 @@ class VGG16Features(keras.Model):
     def _convolution(self, channels, block, layer):
         name = f"block{block + 1}_conv{layer + 1}"
         return keras.layers.Conv2D(
-            channels, 3, padding="same", activation="relu", kernel_initializer="he_normal", name=name
+            channels,
+            3,
+            padding="same",
+            activation="relu",
+            kernel_initializer="he_normal",
+            name=name,
         )
 
     @property

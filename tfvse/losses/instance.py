@@ -24,7 +24,9 @@ def instance_loss(embeddings, classifier, labels):
     Returns:
         float32 [B], at least 0. Memory for the [B, C] logits and, in training, a gradient [C, D].
     """
-    logits = ops.matmul(ops.cast(embeddings, "float32"), ops.transpose(ops.cast(classifier, "float32")))
+    logits = ops.matmul(
+        ops.cast(embeddings, "float32"), ops.transpose(ops.cast(classifier, "float32"))
+    )
     return softmax_cross_entropy(logits, labels)
 
 
@@ -49,8 +51,12 @@ def sampled_instance_loss(embeddings, classifier, labels, batch_labels, drawn):
     first = ops.equal(ops.argmax(same, axis=1), ops.arange(kept.shape[0]))
     counts = ops.logical_or(first, ops.logical_not(ops.any(same, axis=1)))
     log_expected = math.log(drawn.shape[0] / classifier.shape[0])
-    correction = ops.concatenate([ops.zeros([batch_labels.shape[0]]), ops.full([drawn.shape[0]], -log_expected)])
+    correction = ops.concatenate(
+        [ops.zeros([batch_labels.shape[0]]), ops.full([drawn.shape[0]], -log_expected)]
+    )
     rows = ops.cast(ops.take(classifier, kept, axis=0), "float32")
     logits = ops.matmul(ops.cast(embeddings, "float32"), ops.transpose(rows)) + correction
-    own = ops.argmax(ops.equal(ops.expand_dims(labels, 1), ops.expand_dims(batch_labels, 0)), axis=1)
+    own = ops.argmax(
+        ops.equal(ops.expand_dims(labels, 1), ops.expand_dims(batch_labels, 0)), axis=1
+    )
     return softmax_cross_entropy(ops.where(counts, logits, _LEFT_OUT), own)

@@ -99,8 +99,12 @@ def bi_rank_loss(cross, within, positives, margin, k, cross_weight, intra_weight
     hardest, columns = ops.top_k(negatives, k)
     pairs = ops.expand_dims(ops.diagonal(cross), 1)
     # A row with fewer than k negatives is padded with positives, which must not count within a modality either.
-    intruding = ops.where(hardest > -float("inf"), ops.take_along_axis(within, columns, axis=1), -float("inf"))
-    losses = cross_weight * ops.relu(margin - pairs + hardest) + intra_weight * ops.relu(margin - pairs + intruding)
+    intruding = ops.where(
+        hardest > -float("inf"), ops.take_along_axis(within, columns, axis=1), -float("inf")
+    )
+    losses = cross_weight * ops.relu(margin - pairs + hardest) + intra_weight * ops.relu(
+        margin - pairs + intruding
+    )
     return ops.sum(losses, axis=1)
 
 
@@ -110,7 +114,9 @@ def euclidean_distances(embeddings, squared=False):
     norms = ops.sum(ops.square(embeddings), axis=1)
     products = ops.matmul(embeddings, ops.transpose(embeddings))
     distances = ops.expand_dims(norms, 1) - 2.0 * products + ops.expand_dims(norms, 0)
-    positive = ops.logical_and(distances > 0.0, ops.logical_not(ops.eye(embeddings.shape[0], dtype="bool")))
+    positive = ops.logical_and(
+        distances > 0.0, ops.logical_not(ops.eye(embeddings.shape[0], dtype="bool"))
+    )
     # The inner `where` keeps the infinite slope of the root at 0 out of the gradient.
     safe = ops.where(positive, distances, 1.0)
     return ops.where(positive, safe if squared else ops.sqrt(safe), 0.0)

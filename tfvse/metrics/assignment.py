@@ -7,7 +7,11 @@ get a partner.
 
 import numpy as np
 from scipy import sparse
-from scipy.sparse.csgraph import connected_components, maximum_flow, min_weight_full_bipartite_matching
+from scipy.sparse.csgraph import (
+    connected_components,
+    maximum_flow,
+    min_weight_full_bipartite_matching,
+)
 
 TOGETHER = 1500  # edges of the pieces that are solved in one call
 
@@ -28,7 +32,9 @@ def largest_matching(costs):
     flow, component = _maximum_flow(rows, columns, *costs.shape)
     columns = columns + costs.shape[0]  # rows and columns are nodes of one numbering from here on
     kept = component[rows] == component[columns]
-    sure = (flow > 0) & ~kept  # an edge between two components is in every largest matching or in none
+    sure = (
+        flow > 0
+    ) & ~kept  # an edge between two components is in every largest matching or in none
     pairs = [(rows[sure], columns[sure])]
     if kept.any():
         pairs += _solve(rows[kept], columns[kept], costs.data[kept], sum(costs.shape))
@@ -42,7 +48,9 @@ def _maximum_flow(rows, columns, height, width):
     source, sink = nodes, nodes + 1
     tails = np.concatenate([rows, np.full(height, source), height + np.arange(width)])
     heads = np.concatenate([height + columns, np.arange(height), np.full(width, sink)])
-    network = sparse.csr_array((np.ones(len(tails), np.int32), (tails, heads)), (nodes + 2, nodes + 2))
+    network = sparse.csr_array(
+        (np.ones(len(tails), np.int32), (tails, heads)), (nodes + 2, nodes + 2)
+    )
     flow = maximum_flow(network, source, sink).flow
     residual = sparse.csr_array(network - flow)
     residual.eliminate_zeros()
@@ -54,7 +62,9 @@ def _solve(rows, columns, costs, nodes):
     """[(nodes, nodes)] of each call of the solver, for edges of which each piece's smaller side gets partners, all."""
     graph = sparse.coo_array((np.ones(len(rows), np.int8), (rows, columns)), (nodes, nodes))
     count, piece = connected_components(graph, directed=False)
-    height, width = (np.bincount(piece[_different(side, nodes)], minlength=count) for side in (rows, columns))
+    height, width = (
+        np.bincount(piece[_different(side, nodes)], minlength=count) for side in (rows, columns)
+    )
     turned = (width < height)[piece[rows]]
     few, many = np.where(turned, columns, rows), np.where(turned, rows, columns)
     part = (np.cumsum(np.bincount(piece[rows], minlength=count)) // TOGETHER)[piece]
@@ -78,7 +88,9 @@ def _by_part(nodes, part):
     """(different `nodes` ordered by part; where each part begins, and the end; the place of each node in its part)."""
     nodes = _different(nodes, len(part))
     nodes = nodes[np.argsort(part[nodes], kind="stable")]
-    starts = np.concatenate([[0], np.cumsum(np.bincount(part[nodes], minlength=np.max(part, initial=0) + 1))])
+    starts = np.concatenate(
+        [[0], np.cumsum(np.bincount(part[nodes], minlength=np.max(part, initial=0) + 1))]
+    )
     places = np.zeros(len(part), np.int64)
     places[nodes] = np.arange(len(nodes)) - starts[part[nodes]]
     return nodes, starts, places
@@ -95,5 +107,7 @@ def _cheapest(table, begin, end, width):
     """(rows, columns) of a full matching of rows `begin` to `end` of a sparse table with columns 0 ... width - 1."""
     edges = slice(table.indptr[begin], table.indptr[end])
     pointers = table.indptr[begin : end + 1] - table.indptr[begin]
-    block = sparse.csr_array((table.data[edges], table.indices[edges], pointers), (end - begin, width))
+    block = sparse.csr_array(
+        (table.data[edges], table.indices[edges], pointers), (end - begin, width)
+    )
     return min_weight_full_bipartite_matching(block)

@@ -24,13 +24,21 @@ def average_precision_at_r(ranks):
     """float64 [Q], the expected AP@R (fraction) of every query. With one positive it is recall at 1."""
     present = ranks.above < ranks.gallery
     positives = ranks.positives[:, None]
-    before = sum((ranks.above[:, [p]] < ranks.above).astype(int) for p in range(ranks.above.shape[1]))
-    inside = sum((ranks.above[:, [p]] == ranks.above).astype(int) for p in range(ranks.above.shape[1]))
+    before = sum(
+        (ranks.above[:, [p]] < ranks.above).astype(int) for p in range(ranks.above.shape[1])
+    )
+    inside = sum(
+        (ranks.above[:, [p]] == ranks.above).astype(int) for p in range(ranks.above.shape[1])
+    )
     other = (inside - 1) / np.maximum(ranks.tied - 1, 1)
     start, end = np.minimum(ranks.above, positives), np.minimum(ranks.above + ranks.tied, positives)
     harmonic = np.concatenate([[0.0], np.cumsum(1 / np.arange(1, positives.max() + 1))])
-    gained = (1 + before - (ranks.above + 1) * other) * (harmonic[end] - harmonic[start]) + other * (end - start)
-    return np.sum(np.where(present, gained / np.maximum(ranks.tied, 1), 0.0), axis=1) / positives[:, 0]
+    gained = (1 + before - (ranks.above + 1) * other) * (
+        harmonic[end] - harmonic[start]
+    ) + other * (end - start)
+    return (
+        np.sum(np.where(present, gained / np.maximum(ranks.tied, 1), 0.0), axis=1) / positives[:, 0]
+    )
 
 
 def average_precision(scores, targets):
@@ -47,7 +55,9 @@ def average_precision(scores, targets):
     """
     order = np.argsort(-scores, kind="stable")
     ranked, scores = np.asarray(targets, float)[order], scores[order]
-    last = np.append(np.flatnonzero(np.diff(scores)), len(scores) - 1)  # of every group of tied scores
+    last = np.append(
+        np.flatnonzero(np.diff(scores)), len(scores) - 1
+    )  # of every group of tied scores
     found = np.cumsum(ranked)[last]
     if not found[-1]:
         return np.nan

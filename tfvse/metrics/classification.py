@@ -62,4 +62,6 @@ def error_rate(confusion):
 def class_error_rates(confusion):
     """float64 [C], the fraction of each class's examples taken for another class; NaN for a class without examples."""
     sizes = confusion.sum(axis=1)
-    return 1.0 - np.divide(np.diag(confusion), sizes, out=np.full(len(sizes), np.nan), where=sizes > 0)
+    return 1.0 - np.divide(
+        np.diag(confusion), sizes, out=np.full(len(sizes), np.nan), where=sizes > 0
+    )

@@ -26,7 +26,9 @@ from skimage import morphology
 from tfvse.metrics.assignment import largest_matching
 
 COUNTS = ("found", "drawn", "right", "marked")
-PER_PIXEL = 100  # costs are whole numbers of this fraction of a pixel: their sums are exact, in any order
+PER_PIXEL = (
+    100  # costs are whole numbers of this fraction of a pixel: their sums are exact, in any order
+)
 
 STEPS = 100  # between two thresholds, in the search for the best F
 _TINY = 1e-300  # instead of a zero below a fraction
@@ -152,7 +154,9 @@ def _f(recall, precision):
 def _between(recall, precision):
     """F at STEPS places from each threshold to the next, both included, recall and precision drawn as lines."""
     share = np.linspace(0, 1, STEPS)
-    recall, precision = (line[:-1, None] * (1 - share) + line[1:, None] * share for line in (recall, precision))
+    recall, precision = (
+        line[:-1, None] * (1 - share) + line[1:, None] * share for line in (recall, precision)
+    )
     return _f(recall, precision)
 
 
@@ -160,7 +164,9 @@ def _average_precision(recall, precision):
     recalls, rows = np.unique(recall, return_index=True)
     if len(recalls) < 2:
         return 0.0
-    return float(np.interp(np.arange(101) / 100, recalls, precision[rows], left=0, right=0).sum() / 100)
+    return float(
+        np.interp(np.arange(101) / 100, recalls, precision[rows], left=0, right=0).sum() / 100
+    )
 
 
 def _recall_at_half(recall, precision):

@@ -55,7 +55,11 @@ def rank_positives(scores, positives):
         higher.append(np.count_nonzero(scores > column, axis=1))
         same.append(np.count_nonzero(scores == column, axis=1))
     gallery = scores.shape[1]
-    return Ranks(np.where(present, np.stack(higher, 1), gallery), np.where(present, np.stack(same, 1), 0), gallery)
+    return Ranks(
+        np.where(present, np.stack(higher, 1), gallery),
+        np.where(present, np.stack(same, 1), 0),
+        gallery,
+    )
 
 
 def chance(positives, gallery):

@@ -29,7 +29,9 @@ def hits_at_k(ranks, k):
     With k = 4 and groups of four pictures its mean over queries is the N-S score (Nister and Stewenius, CVPR 2006).
     """
     inside = np.clip(k - ranks.above, 0, ranks.tied)
-    return np.sum(np.where(ranks.above < ranks.gallery, inside / np.maximum(ranks.tied, 1), 0.0), axis=1)
+    return np.sum(
+        np.where(ranks.above < ranks.gallery, inside / np.maximum(ranks.tied, 1), 0.0), axis=1
+    )
 
 
 def first_rank(ranks):

@@ -30,7 +30,9 @@ def confusion_matrix(predicted, labels, classes, void=255):
     truth, guess = labels[counted].astype(np.int64), predicted[counted].astype(np.int64)
     for name, values in (("truth", truth), ("prediction", guess)):
         if values.size and not 0 <= values.min() <= values.max() < classes:
-            raise ValueError(f"the {name} has labels in {values.min()} ... {values.max()}, of {classes} classes")
+            raise ValueError(
+                f"the {name} has labels in {values.min()} ... {values.max()}, of {classes} classes"
+            )
     return np.bincount(truth * classes + guess, minlength=classes**2).reshape(classes, classes)
 
 

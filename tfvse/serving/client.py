@@ -46,7 +46,9 @@ class Client:
 
     def predict(self, signature, inputs):
         """Runs any signature: name → array-like (bytes, str or numbers) in, name → np.ndarray out."""
-        return self._transport.predict(signature, {name: _array(value) for name, value in inputs.items()})
+        return self._transport.predict(
+            signature, {name: _array(value) for name, value in inputs.items()}
+        )
 
     def encode_image(self, pictures):
         """Embeds pictures (list of bytes): part name → float32 [B, d], each row of length 1."""
@@ -82,7 +84,9 @@ class Client:
 
 def _array(value):
     array = np.asarray(value)
-    if array.dtype.kind in "USO":  # NumPy's own byte strings lose trailing zeros, and pictures may end in them
+    if (
+        array.dtype.kind in "USO"
+    ):  # NumPy's own byte strings lose trailing zeros, and pictures may end in them
         array = np.array(_to_bytes(value), object)
     return array.astype(np.float32) if array.dtype == np.float64 else array
 
@@ -101,7 +105,12 @@ class _Grpc:
     def __init__(self, address, model, version, timeout):
         from tfvse.serving.protocol import grpc, prediction_service_pb2_grpc
 
-        self._model, self._version, self._timeout, self._error = model, version, timeout, grpc.RpcError
+        self._model, self._version, self._timeout, self._error = (
+            model,
+            version,
+            timeout,
+            grpc.RpcError,
+        )
         self._address = address
         channel = grpc.insecure_channel(address, options=[("grpc.max_receive_message_length", -1)])
         self._stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
@@ -118,7 +127,9 @@ class _Grpc:
         except self._error as error:
             code = error.code().name
             away = code in ("UNAVAILABLE", "DEADLINE_EXCEEDED")
-            raise ServingError(code, f"{self._address}: {error.details()}" if away else error.details()) from None
+            raise ServingError(
+                code, f"{self._address}: {error.details()}" if away else error.details()
+            ) from None
         return {name: tf.make_ndarray(proto) for name, proto in response.outputs.items()}
 
 
@@ -133,7 +144,10 @@ class _Rest:
         """name → np.ndarray of one signature, over REST."""
         if self._outputs is None:
             self._outputs = self._output_dtypes()
-        body = {"signature_name": signature, "inputs": {name: _json(value.tolist()) for name, value in inputs.items()}}
+        body = {
+            "signature_name": signature,
+            "inputs": {name: _json(value.tolist()) for name, value in inputs.items()},
+        }
         outputs = self._call(":predict", json.dumps(body).encode())["outputs"]
         dtypes = self._outputs[signature]
         if len(dtypes) == 1:
@@ -143,7 +157,9 @@ class _Rest:
     def _output_dtypes(self):
         signatures = self._call("/metadata")["metadata"]["signature_def"]["signature_def"]
         return {
-            signature: {name: _DTYPES[info["dtype"]] for name, info in found.get("outputs", {}).items()}
+            signature: {
+                name: _DTYPES[info["dtype"]] for name, info in found.get("outputs", {}).items()
+            }
             for signature, found in signatures.items()
         }
 
@@ -154,7 +170,9 @@ class _Rest:
         except urllib.error.HTTPError as error:
             raise ServingError(_CODES.get(error.code, "INTERNAL"), _reason(error)) from None
         except TimeoutError:
-            raise ServingError("DEADLINE_EXCEEDED", f"{self._url}: no answer in {self._timeout:g} seconds") from None
+            raise ServingError(
+                "DEADLINE_EXCEEDED", f"{self._url}: no answer in {self._timeout:g} seconds"
+            ) from None
         except (OSError, http.client.HTTPException, ValueError) as error:
             reason = getattr(error, "reason", error)
             code = "DEADLINE_EXCEEDED" if isinstance(reason, TimeoutError) else "UNAVAILABLE"

@@ -24,20 +24,30 @@ def _answer(context, call):
 
 def _find(loaded, spec):
     if spec.WhichOneof("version_choice") == "version_label":
-        raise RequestError("INVALID_ARGUMENT", "version labels are not used here; give a version or none")
+        raise RequestError(
+            "INVALID_ARGUMENT", "version labels are not used here; give a version or none"
+        )
     return loaded.get(spec.name, spec.version.value if spec.HasField("version") else None)
 
 
 def _array(name, proto, spec, limits):
     """The np.ndarray in a TensorProto of an untrusted request."""
     if proto.dtype != spec.dtype.as_datatype_enum:
-        given = types_pb2.DataType.Name(proto.dtype) if proto.dtype in types_pb2.DataType.values() else proto.dtype
-        raise RequestError("INVALID_ARGUMENT", f"input {name!r} is {given}, must be {spec.dtype.name}")
+        given = (
+            types_pb2.DataType.Name(proto.dtype)
+            if proto.dtype in types_pb2.DataType.values()
+            else proto.dtype
+        )
+        raise RequestError(
+            "INVALID_ARGUMENT", f"input {name!r} is {given}, must be {spec.dtype.name}"
+        )
     models.check_size(name, [dim.size for dim in proto.tensor_shape.dim], spec.dtype, limits)
     try:
         return tf.make_ndarray(proto)
     except (ValueError, TypeError):
-        raise RequestError("INVALID_ARGUMENT", f"input {name!r}: its values do not fill its shape") from None
+        raise RequestError(
+            "INVALID_ARGUMENT", f"input {name!r}: its values do not fill its shape"
+        ) from None
 
 
 class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
@@ -56,7 +66,10 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         models.check_names("input", request.inputs, specs)
         with self.models.place():
             limits = self.models.limits
-            inputs = {name: _array(name, proto, specs[name], limits) for name, proto in request.inputs.items()}
+            inputs = {
+                name: _array(name, proto, specs[name], limits)
+                for name, proto in request.inputs.items()
+            }
             outputs = model.run(signature_name, inputs)
             wanted = request.output_filter or outputs
             models.check_names("output", {*outputs, *wanted}, outputs)
@@ -84,7 +97,9 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         return spec
 
     def Classify(self, request, context):
-        context.abort(grpc.StatusCode.UNIMPLEMENTED, "these models take no tf.Examples: use Predict")
+        context.abort(
+            grpc.StatusCode.UNIMPLEMENTED, "these models take no tf.Examples: use Predict"
+        )
 
     Regress = MultiInference = Classify
 
@@ -99,7 +114,9 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
         return _answer(context, lambda: status(_find(self.models, request.model_spec)))
 
     def HandleReloadConfigRequest(self, request, context):
-        context.abort(grpc.StatusCode.UNIMPLEMENTED, "models are loaded at the start: start the server again")
+        context.abort(
+            grpc.StatusCode.UNIMPLEMENTED, "models are loaded at the start: start the server again"
+        )
 
 
 def signature_map(model):
@@ -138,6 +155,8 @@ def create(loaded, address):
     ]
     workers = futures.ThreadPoolExecutor(limits.at_once, thread_name_prefix="grpc")
     server = grpc.server(workers, options=options, maximum_concurrent_rpcs=8 * limits.at_once)
-    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(PredictionService(loaded), server)
+    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
+        PredictionService(loaded), server
+    )
     model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(loaded), server)
     return server, server.add_insecure_port(address)

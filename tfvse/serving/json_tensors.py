@@ -90,9 +90,13 @@ def _tensor(name, value, dtype):
     try:
         array = np.array(value)
     except ValueError:
-        raise _invalid(f"input {name!r} must be a regular list, every row of the same length") from None
+        raise _invalid(
+            f"input {name!r} must be a regular list, every row of the same length"
+        ) from None
     kinds = "iuf" if dtype.is_floating else "iu"
-    if array.size and (array.dtype.kind not in kinds or not dtype.is_floating and not _fits(array, dtype)):
+    if array.size and (
+        array.dtype.kind not in kinds or not dtype.is_floating and not _fits(array, dtype)
+    ):
         raise _invalid(f"input {name!r} must hold {dtype.name} numbers")
     return array.astype(dtype.as_numpy_dtype)
 
@@ -128,7 +132,11 @@ def render_outputs(outputs, rows):
         raise _invalid('the outputs have no common batch axis; use the column form {"inputs": …}')
     if len(values) == 1:
         return {"predictions": next(iter(values.values()))}
-    return {"predictions": [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]}
+    return {
+        "predictions": [
+            dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)
+        ]
+    }
 
 
 def _jsonable(name, value):
@@ -136,4 +144,8 @@ def _jsonable(name, value):
         return [_jsonable(name, item) for item in value]
     if not isinstance(value, bytes):
         return value
-    return {"b64": base64.b64encode(value).decode()} if name.endswith("_bytes") else value.decode("utf-8", "replace")
+    return (
+        {"b64": base64.b64encode(value).decode()}
+        if name.endswith("_bytes")
+        else value.decode("utf-8", "replace")
+    )

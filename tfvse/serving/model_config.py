@@ -27,7 +27,9 @@ def newest(folder):
     """
     found = versions(folder)
     if not found:
-        raise UserError(f"{folder}: no exported model; versions must be folders such as {pathlib.Path(folder) / '1'}")
+        raise UserError(
+            f"{folder}: no exported model; versions must be folders such as {pathlib.Path(folder) / '1'}"
+        )
     return pathlib.Path(folder) / str(found[-1])
 
 
@@ -36,7 +38,9 @@ def write(directory):
     directory = pathlib.Path(directory).resolve()
     config = model_server_config_pb2.ModelServerConfig()
     for folder in sorted(path for path in directory.iterdir() if versions(path)):
-        config.model_config_list.config.add(name=folder.name, base_path=str(folder), model_platform="tensorflow")
+        config.model_config_list.config.add(
+            name=folder.name, base_path=str(folder), model_platform="tensorflow"
+        )
     with atomic_write(directory / FILE) as temporary:
         temporary.write_text(text_format.MessageToString(config))
 
@@ -51,17 +55,25 @@ def read(path):
       UserError: no such file, another format, no model, a name twice, or a path that is not absolute.
     """
     try:
-        config = text_format.Parse(pathlib.Path(path).read_text(), model_server_config_pb2.ModelServerConfig())
+        config = text_format.Parse(
+            pathlib.Path(path).read_text(), model_server_config_pb2.ModelServerConfig()
+        )
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read ({error}); give the models.config of tools/export.py") from None
+        raise UserError(
+            f"{path}: cannot be read ({error}); give the models.config of tools/export.py"
+        ) from None
     except text_format.ParseError as error:
-        raise UserError(f"{path}: line {error}; give the models.config of tools/export.py") from None
+        raise UserError(
+            f"{path}: line {error}; give the models.config of tools/export.py"
+        ) from None
     models = {}
     for model in config.model_config_list.config:
         if model.name in models:
             raise UserError(f"{path}: the model {model.name} is listed twice")
         if not pathlib.Path(model.base_path).is_absolute():
-            raise UserError(f"{path}: base_path {model.base_path!r} must be absolute, as TensorFlow Serving needs it")
+            raise UserError(
+                f"{path}: base_path {model.base_path!r} must be absolute, as TensorFlow Serving needs it"
+            )
         models[model.name] = pathlib.Path(model.base_path)
     if not models:
         raise UserError(f"{path}: lists no model under model_config_list")

@@ -64,11 +64,15 @@ class Model:
         self.path = path = model_config.newest(folder)
         self.name, self.version, self.limits = name, int(path.name), limits
         try:
-            graph = saved_model_pb2.SavedModel.FromString((path / "saved_model.pb").read_bytes()).meta_graphs[0]
+            graph = saved_model_pb2.SavedModel.FromString(
+                (path / "saved_model.pb").read_bytes()
+            ).meta_graphs[0]
             self._loaded = tf.saved_model.load(str(path))
         except Exception as error:  # a damaged model fails in as many ways as there are bytes
             log.debug("loading failed", exc_info=True)
-            raise UserError(f"{path}: cannot be loaded ({type(error).__name__}); export the model again") from None
+            raise UserError(
+                f"{path}: cannot be loaded ({type(error).__name__}); export the model again"
+            ) from None
         self._functions = self._loaded.signatures
         self.signature_defs = {key: graph.signature_def[key] for key in self._functions}
 
@@ -81,9 +85,14 @@ class Model:
         for request in warmup.read(self.path):
             signature = request.model_spec.signature_name
             try:
-                self.run(signature, {key: tf.make_ndarray(proto) for key, proto in request.inputs.items()})
+                self.run(
+                    signature,
+                    {key: tf.make_ndarray(proto) for key, proto in request.inputs.items()},
+                )
             except RequestError as error:
-                raise UserError(f"{self.path}: the warm-up request of {signature} fails: {error}") from None
+                raise UserError(
+                    f"{self.path}: the warm-up request of {signature} fails: {error}"
+                ) from None
 
     def inputs(self, signature_name):
         """Input name → `tf.TensorSpec` of a signature.
@@ -93,7 +102,9 @@ class Model:
         """
         if signature_name not in self._functions:
             known = ", ".join(sorted(self._functions))
-            raise RequestError("INVALID_ARGUMENT", f"no signature {signature_name!r}; {self.name} has {known}")
+            raise RequestError(
+                "INVALID_ARGUMENT", f"no signature {signature_name!r}; {self.name} has {known}"
+            )
         return self._functions[signature_name].structured_input_signature[1]
 
     def run(self, signature_name, inputs):
@@ -114,29 +125,47 @@ class Model:
         for name, value in inputs.items():
             self._check(name, value, specs[name])
         try:
-            tensors = {name: tf.constant(value, specs[name].dtype) for name, value in inputs.items()}
-            return {key: value.numpy() for key, value in self._functions[signature_name](**tensors).items()}
+            tensors = {
+                name: tf.constant(value, specs[name].dtype) for name, value in inputs.items()
+            }
+            return {
+                key: value.numpy()
+                for key, value in self._functions[signature_name](**tensors).items()
+            }
         except (tf.errors.InvalidArgumentError, tf.errors.ResourceExhaustedError) as error:
-            kind = "INVALID_ARGUMENT" if isinstance(error, tf.errors.InvalidArgumentError) else "RESOURCE_EXHAUSTED"
+            kind = (
+                "INVALID_ARGUMENT"
+                if isinstance(error, tf.errors.InvalidArgumentError)
+                else "RESOURCE_EXHAUSTED"
+            )
             raise RequestError(kind, sentence(error.message)) from None
 
     def _check(self, name, value, spec):
         kind = tf.string if value.dtype == object else tf.as_dtype(value.dtype)
         if kind != spec.dtype:
-            raise RequestError("INVALID_ARGUMENT", f"input {name!r} is {kind.name}, must be {spec.dtype.name}")
+            raise RequestError(
+                "INVALID_ARGUMENT", f"input {name!r} is {kind.name}, must be {spec.dtype.name}"
+            )
         if not spec.shape.is_compatible_with(value.shape):
             shape = str(spec.shape.as_list()).replace("None", "?")
-            raise RequestError("INVALID_ARGUMENT", f"input {name!r} has shape {list(value.shape)}, must be {shape}")
+            raise RequestError(
+                "INVALID_ARGUMENT", f"input {name!r} has shape {list(value.shape)}, must be {shape}"
+            )
         if value.ndim and len(value) > self.limits.batch:
             most = self.limits.batch
-            raise RequestError("INVALID_ARGUMENT", f"input {name!r} holds {len(value)} items, at most {most} are taken")
+            raise RequestError(
+                "INVALID_ARGUMENT",
+                f"input {name!r} holds {len(value)} items, at most {most} are taken",
+            )
 
 
 def check_names(what, given, known):
     """Raises RequestError unless the names `given` are the names `known`."""
     unknown, missing = sorted(set(given) - set(known)), sorted(set(known) - set(given))
     if unknown:
-        raise RequestError("INVALID_ARGUMENT", f"no {what} {unknown[0]!r}; there are {', '.join(sorted(known))}")
+        raise RequestError(
+            "INVALID_ARGUMENT", f"no {what} {unknown[0]!r}; there are {', '.join(sorted(known))}"
+        )
     if missing:
         raise RequestError("INVALID_ARGUMENT", f"{what} {missing[0]!r} is missing")
 
@@ -171,9 +200,13 @@ class Models:
         """
         model = self._models.get(name)
         if model is None:
-            raise RequestError("NOT_FOUND", f"no model {name!r}; this server has {', '.join(sorted(self._models))}")
+            raise RequestError(
+                "NOT_FOUND", f"no model {name!r}; this server has {', '.join(sorted(self._models))}"
+            )
         if version not in (None, model.version):
-            raise RequestError("NOT_FOUND", f"no version {version} of {name}; version {model.version} is loaded")
+            raise RequestError(
+                "NOT_FOUND", f"no version {version} of {name}; version {model.version} is loaded"
+            )
         return model
 
     @contextlib.contextmanager
@@ -205,7 +238,9 @@ def checked(call):
         raise
     except Exception:
         log.exception("a request failed")
-        raise RequestError("INTERNAL", "the server failed on this request; its log says why") from None
+        raise RequestError(
+            "INTERNAL", "the server failed on this request; its log says why"
+        ) from None
 
 
 def check_size(name, shape, dtype, limits):
@@ -217,4 +252,7 @@ def check_size(name, shape, dtype, limits):
         raise RequestError("INVALID_ARGUMENT", f"input {name!r} declares a negative size")
     count = math.prod(shape)
     if count * (dtype.size or _POINTER) > limits.request_bytes:
-        raise RequestError("INVALID_ARGUMENT", f"input {name!r} declares {count:,} elements, too many for one request")
+        raise RequestError(
+            "INVALID_ARGUMENT",
+            f"input {name!r} declares {count:,} elements, too many for one request",
+        )

@@ -14,7 +14,9 @@ try:
     )
     from tensorflow_serving.config import model_server_config_pb2
 except ImportError:
-    raise UserError('this needs tensorflow-serving-api; install it with: pip install "tfvse[serving]"') from None
+    raise UserError(
+        'this needs tensorflow-serving-api; install it with: pip install "tfvse[serving]"'
+    ) from None
 
 __all__ = [
     "get_model_metadata_pb2",

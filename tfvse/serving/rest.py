@@ -24,9 +24,13 @@ HTTP_CODES = {
     "UNAVAILABLE": 503,
     "DEADLINE_EXCEEDED": 504,
 }
-_PATH = re.compile(r"/v1/models/(?P<name>[^/:]+)(?:/versions/(?P<version>\d{1,18}))?(?P<rest>/metadata|:\w+)?")
+_PATH = re.compile(
+    r"/v1/models/(?P<name>[^/:]+)(?:/versions/(?P<version>\d{1,18}))?(?P<rest>/metadata|:\w+)?"
+)
 _CONNECTIONS = 32
-_DRAINED = 64 * 2**20  # bytes of a refused body that are read, so that its sender gets to see the answer
+_DRAINED = (
+    64 * 2**20
+)  # bytes of a refused body that are read, so that its sender gets to see the answer
 
 
 class _HttpError(RequestError):
@@ -93,7 +97,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def _target(self):
         match = _PATH.fullmatch(self.path.partition("?")[0])
         if not match:
-            raise RequestError("NOT_FOUND", "no such address; use /v1/models/<model>, …/metadata or …:predict")
+            raise RequestError(
+                "NOT_FOUND", "no such address; use /v1/models/<model>, …/metadata or …:predict"
+            )
         version = match["version"] and int(match["version"])
         return self.server.models.get(match["name"], version), match["rest"] or ""
 
@@ -101,11 +107,15 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         model, rest = self._target()
         if rest == "":
             return json_format.MessageToDict(
-                grpc_service.status(model), preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+                grpc_service.status(model),
+                preserving_proto_field_name=True,
+                always_print_fields_with_no_presence=True,
             )
         if rest != "/metadata":
             raise RequestError("INVALID_ARGUMENT", f"{rest} needs POST")
-        signatures = json_format.MessageToDict(grpc_service.signature_map(model), preserving_proto_field_name=True)
+        signatures = json_format.MessageToDict(
+            grpc_service.signature_map(model), preserving_proto_field_name=True
+        )
         spec = {"name": model.name, "signature_name": "", "version": str(model.version)}
         return {"model_spec": spec, "metadata": {"signature_def": signatures}}
 
@@ -122,11 +132,16 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             return json_tensors.render_outputs(model.run(signature_name, inputs), rows)
 
     def _content_length(self):
-        length, most = self.headers.get("Content-Length", ""), self.server.models.limits.request_bytes
+        length, most = (
+            self.headers.get("Content-Length", ""),
+            self.server.models.limits.request_bytes,
+        )
         if not re.fullmatch(r"\d{1,18}", length, re.ASCII):
             raise _HttpError(411, "a request needs a Content-Length")
         if int(length) > most:
-            raise _HttpError(413, f"a request of {int(length):,} bytes is too large; at most {most:,} are taken")
+            raise _HttpError(
+                413, f"a request of {int(length):,} bytes is too large; at most {most:,} are taken"
+            )
         return int(length)
 
     def _body(self):

@@ -38,14 +38,20 @@ class Server:
             self._rest = rest.RestServer(self.models, (host, rest_port))
         except (OSError, OverflowError) as error:
             reason = getattr(error, "strerror", None) or error
-            raise UserError(f"--rest_port={rest_port}: cannot listen on {host} ({reason}); take another") from None
+            raise UserError(
+                f"--rest_port={rest_port}: cannot listen on {host} ({reason}); take another"
+            ) from None
         try:
             self._grpc, self.grpc_port = grpc_service.create(self.models, f"{host}:{port}")
         except RuntimeError:
             self._rest.server_close()
-            raise UserError(f"--port={port}: cannot listen on {host}, it may be taken; take another") from None
+            raise UserError(
+                f"--port={port}: cannot listen on {host}, it may be taken; take another"
+            ) from None
         self.rest_port = self._rest.server_address[1]
-        self._thread = threading.Thread(target=self._rest.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
+        self._thread = threading.Thread(
+            target=self._rest.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True
+        )
 
     def start(self):
         """Begins to answer; returns at once."""

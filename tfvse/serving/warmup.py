@@ -39,7 +39,9 @@ def write(folder, model, examples):
     with tf.io.TFRecordWriter(str(path)) as writer:
         for signature_name, inputs in examples.items():
             request = predict_request(model, signature_name, inputs)
-            log = prediction_log_pb2.PredictionLog(predict_log=prediction_log_pb2.PredictLog(request=request))
+            log = prediction_log_pb2.PredictionLog(
+                predict_log=prediction_log_pb2.PredictLog(request=request)
+            )
             writer.write(log.SerializeToString())
 
 
@@ -53,7 +55,12 @@ def read(folder):
     if not path.is_file():
         return []
     try:
-        logs = [prediction_log_pb2.PredictionLog.FromString(r.numpy()) for r in tf.data.TFRecordDataset(str(path))]
+        logs = [
+            prediction_log_pb2.PredictionLog.FromString(r.numpy())
+            for r in tf.data.TFRecordDataset(str(path))
+        ]
     except (DecodeError, tf.errors.DataLossError) as error:
-        raise UserError(f"{path}: damaged ({type(error).__name__}); export the model again") from None
+        raise UserError(
+            f"{path}: damaged ({type(error).__name__}); export the model again"
+        ) from None
     return [log.predict_log.request for log in logs if log.WhichOneof("log_type") == "predict_log"]

@@ -29,6 +29,8 @@ def load(name):
       UserError: no system has that name.
     """
     if name not in SYSTEMS:
-        raise UserError(f"--system={name}: no such system; there are {', '.join(SYSTEMS)}{nearest(name, SYSTEMS)}")
+        raise UserError(
+            f"--system={name}: no such system; there are {', '.join(SYSTEMS)}{nearest(name, SYSTEMS)}"
+        )
     module, cls = SYSTEMS[name].split(":")
     return getattr(importlib.import_module(module), cls)

@@ -81,28 +81,50 @@ DECAY_FROM, DECAY = 2 / 3, 0.1  # the learning rate after the 16th of 24 epochs
 class Config(MatchingConfig):
     """Settings of A3VSE; the defaults are the paper's."""
 
-    image_encoder: str = setting("efficientnet_lite0_regions", "encoder of regions that made the pictures' features")
-    text_encoder: str = setting("lstm_attention", "A3VSE's own text encoder", choices=("lstm_attention",))
+    image_encoder: str = setting(
+        "efficientnet_lite0_regions", "encoder of regions that made the pictures' features"
+    )
+    text_encoder: str = setting(
+        "lstm_attention", "A3VSE's own text encoder", choices=("lstm_attention",)
+    )
     scores: str = setting(
         "latent", "what is scored: embeddings or, in evaluation, the words that a text shares with the semantics",
         choices=("latent", "semantics"),
     )  # fmt: skip
-    min_word_count: int = setting(4, "times that a word must occur in the known texts to be known", low=1)
+    min_word_count: int = setting(
+        4, "times that a word must occur in the known texts to be known", low=1
+    )
     semantics: str = setting(
-        "regional", "words that stand for the texts of other pictures", choices=("none", "regional", "global")
+        "regional",
+        "words that stand for the texts of other pictures",
+        choices=("none", "regional", "global"),
     )
     attention: bool = setting(True, "pool by attention; false: by the mean")
-    alignments: str = setting("intra,cross,transitive", "adversarial alignments, separated by commas; empty: none")
+    alignments: str = setting(
+        "intra,cross,transitive", "adversarial alignments, separated by commas; empty: none"
+    )
     regions: int = setting(0, "regions of a picture that are read, the first ones; 0: all", low=0)
-    adversarial_weight: float = setting(1.0, "weight of all adversarial losses together in eq. 9", low=0.0)
-    dim: int = setting(512, "width H of embedded regions and words, and of the attention's contexts", low=1)
+    adversarial_weight: float = setting(
+        1.0, "weight of all adversarial losses together in eq. 9", low=0.0
+    )
+    dim: int = setting(
+        512, "width H of embedded regions and words, and of the attention's contexts", low=1
+    )
     heads: int = setting(3, "heads K of the attention", low=1)
     temperature: float = setting(0.05, "constant λ of the attention's softmax", low=0.0)
     pair_margin: float = setting(0.2, "margin α_vt of annotated pairs", low=0.0, high=2.0)
-    semantics_margin: float = setting(0.3, "margin α_vs of pictures and semantics", low=0.0, high=2.0)
-    pair_weight: float = setting(0.8, "weight β of the annotated pairs' triplet loss", low=0.0, high=1.0)
-    negatives: int = setting(1, "hardest negatives of a picture or text in its batch, averaged", low=1)
-    learning_rate: float = setting(5e-4, "learning rate of Adam; a tenth of it in the last third", low=0.0)
+    semantics_margin: float = setting(
+        0.3, "margin α_vs of pictures and semantics", low=0.0, high=2.0
+    )
+    pair_weight: float = setting(
+        0.8, "weight β of the annotated pairs' triplet loss", low=0.0, high=1.0
+    )
+    negatives: int = setting(
+        1, "hardest negatives of a picture or text in its batch, averaged", low=1
+    )
+    learning_rate: float = setting(
+        5e-4, "learning rate of Adam; a tenth of it in the last third", low=0.0
+    )
     weight_decay: float = setting(1e-6, "L2 penalty of the weights", low=0.0)
     clip_norm: float = setting(2.0, "bound of the gradient's norm; 0: none", low=0.0)
 
@@ -115,23 +137,35 @@ class Config(MatchingConfig):
         """Raises `UserError` for an alignment that does not exist, too many negatives, and what is not used here."""
         super().check()
         if not set(self.kinds) <= set(ALIGNMENTS) or len(set(self.kinds)) < len(self.kinds):
-            raise UserError(f"--alignments={self.alignments}: must be some of {','.join(ALIGNMENTS)}, or empty")
+            raise UserError(
+                f"--alignments={self.alignments}: must be some of {','.join(ALIGNMENTS)}, or empty"
+            )
         if self.negatives >= self.batch_size:
-            raise UserError(f"--negatives={self.negatives}: a batch has at most {self.batch_size - 1}")
+            raise UserError(
+                f"--negatives={self.negatives}: a batch has at most {self.batch_size - 1}"
+            )
         if self.scores == "semantics" and self.semantics == "none":
-            raise UserError("--scores=semantics: needs the words of pictures; take --semantics=regional or global")
+            raise UserError(
+                "--scores=semantics: needs the words of pictures; take --semantics=regional or global"
+            )
         if self.scores == "semantics" and self.hub_neighbours:
-            raise UserError(f"--hub_neighbours={self.hub_neighbours}: must be 0 with --scores=semantics")
+            raise UserError(
+                f"--hub_neighbours={self.hub_neighbours}: must be 0 with --scores=semantics"
+            )
         for name in ("image_components", "canonical_components"):
             if getattr(self, name):
-                raise UserError(f"--{name}={getattr(self, name)}: A3VSE reads the features as they are")
+                raise UserError(
+                    f"--{name}={getattr(self, name)}: A3VSE reads the features as they are"
+                )
 
 
 def image_network(shape, config):
     """G_v: region features [B, R, D] → [B, K · H], or [B, H] without attention. Regions of zeros are padding."""
     image = keras.Input(shape, name="image")
     left_out = max(shape[0] - config.regions, 0) if config.regions else 0
-    regions = keras.layers.Masking(name="regions")(keras.layers.Cropping1D([0, left_out], name="first")(image))
+    regions = keras.layers.Masking(name="regions")(
+        keras.layers.Cropping1D([0, left_out], name="first")(image)
+    )
     embedded = keras.layers.Dense(config.dim, name="fc")(regions)
     return keras.Model(image, _pooled(embedded, config), name="image")
 
@@ -143,21 +177,31 @@ def text_network(config, data):
     tokens = keras.Input([config.max_words], dtype="int32", name="text")
     # The plain loop on every device: a cuDNN kernel would tie an exported model to GPUs, and refuses an empty text.
     lstm = keras.layers.LSTM(
-        config.dim, return_sequences=True, recurrent_initializer="glorot_uniform", use_cudnn=False, name="lstm"
+        config.dim,
+        return_sequences=True,
+        recurrent_initializer="glorot_uniform",
+        use_cudnn=False,
+        name="lstm",
     )
-    return keras.Model(tokens, _pooled(lstm(text.embed_words(tokens, config, data)), config), name="text")
+    return keras.Model(
+        tokens, _pooled(lstm(text.embed_words(tokens, config, data)), config), name="text"
+    )
 
 
 def _pooled(entities, config):
     if not config.attention:
         return MaskedMean(name="mean")(entities)
-    return ContextAttention(config.heads, config.dim, config.temperature, name="attention")(entities)
+    return ContextAttention(config.heads, config.dim, config.temperature, name="attention")(
+        entities
+    )
 
 
 def discriminator(width, units, name):
     """D of eq. 4 before its sigmoid: [B, width] → scores [B, 1], larger for the first of two domains."""
     hidden = keras.layers.Dense(units, "relu", name="hidden")
-    return keras.Sequential([keras.Input([width]), hidden, keras.layers.Dense(1, name="score")], name=name)
+    return keras.Sequential(
+        [keras.Input([width]), hidden, keras.layers.Dense(1, name="score")], name=name
+    )
 
 
 def shared_words(split):
@@ -174,7 +218,10 @@ def shared_words(split):
 
     tokenizer = split.data.tokenizer
     words = labels.frequent_words(split.semantics, None, tokenizer)
-    found = (labels.targets(t, np.arange(len(t)), words, tokenizer) for t in (split.semantics, split.texts))
+    found = (
+        labels.targets(t, np.arange(len(t)), words, tokenizer)
+        for t in (split.semantics, split.texts)
+    )
     return tuple({"semantics": rows} for rows in found)
 
 
@@ -198,8 +245,13 @@ class A3VSE(MatchingSystem):
                 f"--image_encoder={config.image_encoder}: gives one vector per picture; A3VSE needs an encoder of "
                 "regions such as efficientnet_lite0_regions, or file:<path>"
             )
-        self.length = config.steps or config.epochs * steps_per_epoch(max(data.sizes), config.batch_size)
-        self.networks = {"image": image_network(spec.shape[1:], config), "text": text_network(config, data)}
+        self.length = config.steps or config.epochs * steps_per_epoch(
+            max(data.sizes), config.batch_size
+        )
+        self.networks = {
+            "image": image_network(spec.shape[1:], config),
+            "text": text_network(config, data),
+        }
         width = self.networks["image"].output_shape[-1]
         for first, second, _ in self._aligned():
             name = f"discriminator_{first}_{second}"
@@ -208,7 +260,11 @@ class A3VSE(MatchingSystem):
     def _aligned(self):
         """(domain, domain, weight) of the discriminators."""
         chosen = [pair for kind in self.config.kinds for pair in ALIGNMENTS[kind]]
-        return [pair for pair in chosen if self.config.semantics != "none" or set(pair[:2]) == {"image", "text"}]
+        return [
+            pair
+            for pair in chosen
+            if self.config.semantics != "none" or set(pair[:2]) == {"image", "text"}
+        ]
 
     def stages(self):
         """One stage over all networks; eq. 9 as the weights of its losses."""
@@ -218,8 +274,14 @@ class A3VSE(MatchingSystem):
             "adam", config.learning_rate, weight_decay=config.weight_decay, clip_norm=config.clip_norm,
             schedule="step", boundaries=(round(DECAY_FROM * self.length),), factor=DECAY,
         )  # fmt: skip
-        weights = {"pairs": config.pair_weight, "semantics": 1 - config.pair_weight, "mean_cosine": 0.0}
-        weights |= {f"{a}_{b}": weight * config.adversarial_weight for a, b, weight in self._aligned()}
+        weights = {
+            "pairs": config.pair_weight,
+            "semantics": 1 - config.pair_weight,
+            "mean_cosine": 0.0,
+        }
+        weights |= {
+            f"{a}_{b}": weight * config.adversarial_weight for a, b, weight in self._aligned()
+        }
         trains, optimizers = {"main": tuple(self.networks)}, {"main": optimizer}
         return (Stage("match", trains, optimizers, weights, config.steps, config.epochs),)
 
@@ -236,7 +298,10 @@ class A3VSE(MatchingSystem):
         gamma = reversal(ops.cast(self.step, "float32") / self.length)
         for first, second, _ in self._aligned():
             network = self.networks[f"discriminator_{first}_{second}"]
-            scores = [network(reverse_gradient(found[name], gamma), training=True) for name in (first, second)]
+            scores = [
+                network(reverse_gradient(found[name], gamma), training=True)
+                for name in (first, second)
+            ]
             labels = adversarial.REAL, adversarial.FAKE
             entropies = map(adversarial.cross_entropy, scores, labels)
             losses[f"{first}_{second}"] = sum(ops.mean(entropy) for entropy in entropies)
@@ -245,7 +310,10 @@ class A3VSE(MatchingSystem):
 
     def _embed(self, name, batch):
         """What the network `name` makes of its input and, in the same call, of the other stream's, L2-normalised."""
-        network, names = self.networks[name], [key for key in (name, f"other_{name}") if key in batch]
+        network, names = (
+            self.networks[name],
+            [key for key in (name, f"other_{name}") if key in batch],
+        )
         both = network(ops.concatenate([batch[key] for key in names]), training=True)
         both = ops.normalize(ops.cast(both, "float32"), axis=-1)
         return dict(zip(names, ops.split(both, len(names)), strict=True))
@@ -255,11 +323,16 @@ class A3VSE(MatchingSystem):
         similarities = ranking.cosine_similarities(image, text)
         positives = ranking.same_label(self.gather(ids))
         count = self.config.negatives
-        return ops.mean(ranking.top_k_ranking_loss(similarities, positives, margin, count, 1.0)) / count
+        return (
+            ops.mean(ranking.top_k_ranking_loss(similarities, positives, margin, count, 1.0))
+            / count
+        )
 
     def embed_split(self, split):
         """As in the family or, with --scores=semantics, `shared_words` of the split."""
-        return shared_words(split) if self.config.scores == "semantics" else super().embed_split(split)
+        return (
+            shared_words(split) if self.config.scores == "semantics" else super().embed_split(split)
+        )
 
     def signatures(self, data):
         """Those of the family."""
@@ -268,7 +341,9 @@ class A3VSE(MatchingSystem):
 
     def _require_embeddings(self):
         if self.config.scores == "semantics":
-            raise UserError("--scores=semantics: is for tools/evaluate.py alone; take --scores=latent")
+            raise UserError(
+                "--scores=semantics: is for tools/evaluate.py alone; take --scores=latent"
+            )
 
     def image_parts(self, image):
         return {"latent": self.networks["image"](image, training=False)}

@@ -58,21 +58,35 @@ class Config(RankingConfig):
     """Settings of the adversarial embedding; the paper's own are not known."""
 
     text_encoder: str = setting("hglmm", "encoder of the texts")
-    scores: str = setting("embedding", "scores that are fused: the one there is", choices=("embedding",))
-    adversarial: bool = setting(True, "train against the classifier of modalities; else the triplet loss alone")
+    scores: str = setting(
+        "embedding", "scores that are fused: the one there is", choices=("embedding",)
+    )
+    adversarial: bool = setting(
+        True, "train against the classifier of modalities; else the triplet loss alone"
+    )
     widths: str = setting("2048,512,512,512", "units of the four layers of either branch")
-    classifier_width: int = setting(512, "units of each of the classifier's two hidden layers", low=1)
+    classifier_width: int = setting(
+        512, "units of each of the classifier's two hidden layers", low=1
+    )
     adversarial_weight: float = setting(0.1, "weight lambda of the adversarial loss", low=0.0)
     margin: float = setting(0.2, "margin of the triplet loss", low=0.0, high=2.0)
     negatives: int = setting(1, "hardest negatives of a pair in its batch", low=1)
     optimizer: str = setting("adam", "optimizer of the branches", choices=("sgd", "adam"))
     learning_rate: float = setting(1e-3, "initial learning rate of the branches", low=0.0)
-    schedule: str = setting("linear", "how the rate falls", choices=("plateau", "linear", "constant"))
+    schedule: str = setting(
+        "linear", "how the rate falls", choices=("plateau", "linear", "constant")
+    )
     weight_decay: float = setting(0.0, "L2 penalty of the branches' weights", low=0.0)
-    joint_rate: float = setting(1e-4, "initial learning rate of the branches in the last stage", low=0.0)
+    joint_rate: float = setting(
+        1e-4, "initial learning rate of the branches in the last stage", low=0.0
+    )
     classifier_rate: float = setting(1e-4, "learning rate of the classifier's Adam", low=0.0)
-    classifier_length: int = setting(0, "steps or epochs of the second stage; 0: as many as the first", low=0)
-    joint_length: int = setting(0, "steps or epochs of the third stage; 0: as many as the first", low=0)
+    classifier_length: int = setting(
+        0, "steps or epochs of the second stage; 0: as many as the first", low=0
+    )
+    joint_length: int = setting(
+        0, "steps or epochs of the third stage; 0: as many as the first", low=0
+    )
 
     def check(self):
         """Raises `UserError` where widths are no numbers."""
@@ -102,7 +116,9 @@ def classifier(dim, width):
     hidden = keras.layers.Rescaling(dim**0.5, dtype="float32")(hidden)
     for place in (1, 2):
         hidden = keras.layers.Dense(width, activation="relu", name=f"fc{place}")(hidden)
-    return keras.Model(embeddings, keras.layers.Dense(1, name="score", dtype="float32")(hidden), name="classifier")
+    return keras.Model(
+        embeddings, keras.layers.Dense(1, name="score", dtype="float32")(hidden), name="classifier"
+    )
 
 
 class Adversarial(MatchingSystem):
@@ -115,7 +131,10 @@ class Adversarial(MatchingSystem):
         from tfvse import encoders
 
         config = self.config
-        image_encoder, text_encoder = encoders.image_network(config, data), encoders.text_network(config, data)
+        image_encoder, text_encoder = (
+            encoders.image_network(config, data),
+            encoders.text_network(config, data),
+        )
         self.networks = {
             "image_encoder": image_encoder,
             "text_encoder": text_encoder,
@@ -135,12 +154,16 @@ class Adversarial(MatchingSystem):
         adam = Optimizer("adam", config.classifier_rate)
         baseline = self._stage("baseline", {"branches": (branches, first)})
         if not config.adversarial:
-            return baseline, self._stage("longer", {"branches": (branches, then)}, config.joint_length)
+            return baseline, self._stage(
+                "longer", {"branches": (branches, then)}, config.joint_length
+            )
         opponent = {"classifier": (("classifier",), adam)}
         return (
             baseline,
             self._stage("classifier", opponent, config.classifier_length),
-            self._stage("adversarial", {"branches": (branches, then)} | opponent, config.joint_length),
+            self._stage(
+                "adversarial", {"branches": (branches, then)} | opponent, config.joint_length
+            ),
         )
 
     def _stage(self, name, roles, length=0):
@@ -180,10 +203,14 @@ class Adversarial(MatchingSystem):
         images, texts = self.gather(image), self.gather(text)
         positives = ranking.same_label(self.gather(image_id))
         similarities = ranking.cosine_similarities(images, texts)
-        triplet = ranking.top_k_ranking_loss(similarities, positives, config.margin, config.negatives, alpha=1.0)
+        triplet = ranking.top_k_ranking_loss(
+            similarities, positives, config.margin, config.negatives, alpha=1.0
+        )
         losses = {
             "triplet": ops.mean(triplet) / config.negatives,
-            "mean_cosine": ops.stop_gradient(ops.maximum(ranking.mean_cosine(images), ranking.mean_cosine(texts))),
+            "mean_cosine": ops.stop_gradient(
+                ops.maximum(ranking.mean_cosine(images), ranking.mean_cosine(texts))
+            ),
         }
         if "classifier" in self.stage.trains:
             scores = self.networks["classifier"](ops.concatenate([image, text]))
@@ -199,12 +226,18 @@ class Adversarial(MatchingSystem):
     def _embed(self, batch, training):
         text = self.networks["text_encoder"](batch["text"], training=training)
         return {
-            "image": self.networks["image_branch"](self.networks["image_encoder"](batch["image"]), training=training),
+            "image": self.networks["image_branch"](
+                self.networks["image_encoder"](batch["image"]), training=training
+            ),
             "text": self.networks["text_branch"](text, training=training),
         }
 
     def image_parts(self, image):
-        return {"embedding": self.networks["image_branch"](self.networks["image_encoder"](image), training=False)}
+        return {
+            "embedding": self.networks["image_branch"](
+                self.networks["image_encoder"](image), training=False
+            )
+        }
 
     def text_parts(self, text):
         text = self.networks["text_encoder"](text, training=False)

@@ -86,7 +86,9 @@ class System:
     """
 
     Config = RunConfig
-    data_kind = ""  # the manifest kind that it learns from: "matching", "classification" or "translation"
+    data_kind = (
+        ""  # the manifest kind that it learns from: "matching", "classification" or "translation"
+    )
     monitor = "loss"  # metric of `evaluate` that decides which checkpoint is best; "-name" when smaller is better
 
     def __init__(self, config):
@@ -95,7 +97,9 @@ class System:
         self.optimizers = {}  # (stage name, role) → keras optimizer, made by `create_optimizers`
         self.stage = None
         self.step = None  # int64 scalar variable, the global step: the seed of everything stateless
-        self.kept_dir = None  # pathlib.Path, where a long evaluation keeps what it has counted; None: nowhere
+        self.kept_dir = (
+            None  # pathlib.Path, where a long evaluation keeps what it has counted; None: nowhere
+        )
 
     def build(self, data):
         """Creates `self.networks`, every one built with the shapes of `data.element_spec`."""
@@ -146,12 +150,20 @@ class System:
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
         for stage in self.stages():
             for role, settings in stage.optimizers.items():
-                variables = [v for name in stage.trains[role] for v in self.networks[name].trainable_variables]
-                self.optimizers[stage.name, role] = optimizers.create(settings, self.config, variables)
+                variables = [
+                    v
+                    for name in stage.trains[role]
+                    for v in self.networks[name].trainable_variables
+                ]
+                self.optimizers[stage.name, role] = optimizers.create(
+                    settings, self.config, variables
+                )
 
     def checkpoint_items(self):
         """All that must survive a kill: name → list of tf.Variable. Systems with more state (pools) add to it."""
-        items = {name: [v.value for v in network.variables] for name, network in self.networks.items()}
+        items = {
+            name: [v.value for v in network.variables] for name, network in self.networks.items()
+        }
         for (stage, role), optimizer in self.optimizers.items():
             items[f"{stage}_{role}_optimizer"] = [v.value for v in optimizer.variables]
         if self.step is not None:

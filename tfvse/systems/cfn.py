@@ -53,11 +53,15 @@ INITIAL_DEVIATION = 0.05  # of convolutions and the classifier
 
 
 def _convolution(filters, kernel):
-    return layers.Conv2D(filters, kernel, padding="same", activation="relu", kernel_initializer=_gaussian())
+    return layers.Conv2D(
+        filters, kernel, padding="same", activation="relu", kernel_initializer=_gaussian()
+    )
 
 
 def _gaussian():
-    return keras.initializers.RandomNormal(stddev=INITIAL_DEVIATION)  # one for each layer: an initializer has one seed
+    return keras.initializers.RandomNormal(
+        stddev=INITIAL_DEVIATION
+    )  # one for each layer: an initializer has one seed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,12 +84,18 @@ class Config(ClassificationConfig):
     data: str = setting("cifar10", "the data set: a name in tfvse.data.DATASETS")
     batch_size: int = setting(100, "global batch size, over all replicas", low=1)
     backbone: str = setting("A", "column of table 2.1", choices=tuple(BACKBONES))
-    first_channels: int = setting(0, "filters of the first block; 0: as in table 2.1. 192 for B on CIFAR-100", low=0)
+    first_channels: int = setting(
+        0, "filters of the first block; 0: as in table 2.1. 192 for B on CIFAR-100", low=0
+    )
     schedule: str = setting(
-        "step", "step: tenfold lower at --drop_at; linear: falls to 0 from --decay_from on", choices=("step", "linear")
+        "step",
+        "step: tenfold lower at --drop_at; linear: falls to 0 from --decay_from on",
+        choices=("step", "linear"),
     )
     drop_at: int = setting(100_000, "step at which the learning rate is divided by 10", low=1)
-    decay_from: float = setting(0.5, "fraction of the steps before the rate begins to fall", low=0.0, high=1.0)
+    decay_from: float = setting(
+        0.5, "fraction of the steps before the rate begins to fall", low=0.0, high=1.0
+    )
 
 
 class FusionNetwork(keras.Model):
@@ -94,16 +104,30 @@ class FusionNetwork(keras.Model):
     Float [B, H, W, 3] pictures of 0…255 to float32 logits [B, classes].
     """
 
-    def __init__(self, backbone, fusion, classes, first_channels=0, dropout=0.5, regularize=layers.Dropout, **kwargs):
+    def __init__(
+        self,
+        backbone,
+        fusion,
+        classes,
+        first_channels=0,
+        dropout=0.5,
+        regularize=layers.Dropout,
+        **kwargs,
+    ):
         """Args: `Backbone`; module of `layers/fusion.py` or None; classes; two as in `Config`; one of REGULARIZERS."""
         super().__init__(**kwargs)
         channels = (first_channels or backbone.channels[0], *backbone.channels[1:])
         self.normalization = GlobalContrastNormalization()
         self.blocks = [
-            keras.Sequential([_convolution(filters, backbone.kernel) for _ in range(backbone.depth)])
+            keras.Sequential(
+                [_convolution(filters, backbone.kernel) for _ in range(backbone.depth)]
+            )
             for filters in channels
         ]
-        self.pools = [layers.MaxPooling2D(3, 2, padding="same"), layers.AveragePooling2D(3, 2, padding="same")]
+        self.pools = [
+            layers.MaxPooling2D(3, 2, padding="same"),
+            layers.AveragePooling2D(3, 2, padding="same"),
+        ]
         self.pool_dropouts = [regularize(dropout) for _ in self.pools]
         branches = len(self.blocks) if fusion else 1
         self.side_convolutions = [_convolution(CHANNELS, 1) for _ in range(branches)]
@@ -118,12 +142,17 @@ class FusionNetwork(keras.Model):
         The plain CNN has the main branch alone.
         """
         hidden, outputs = self.normalization(images), []
-        for block, pool, dropout in zip(self.blocks[:-1], self.pools, self.pool_dropouts, strict=True):
+        for block, pool, dropout in zip(
+            self.blocks[:-1], self.pools, self.pool_dropouts, strict=True
+        ):
             hidden = dropout(pool(block(hidden)), training=training)
             outputs.append(hidden)
         outputs.append(self.blocks[-1](hidden))
         branches = len(self.side_convolutions)
-        return [side(output) for side, output in zip(self.side_convolutions, outputs[-branches:], strict=True)]
+        return [
+            side(output)
+            for side, output in zip(self.side_convolutions, outputs[-branches:], strict=True)
+        ]
 
     def embed(self, images, training=False):
         """The fused feature g^(f), float [B, K]; of the plain CNN its average-pooled feature."""
@@ -141,9 +170,14 @@ class CFN(ClassificationSystem):
 
     def make_classifier(self, data):
         config = self.config
-        fusion, regularize = make_fusion(config.fusion, config.fusion_kernel), REGULARIZERS[config.regularizer]
+        fusion, regularize = (
+            make_fusion(config.fusion, config.fusion_kernel),
+            REGULARIZERS[config.regularizer],
+        )
         classes, backbone = len(data.classes), BACKBONES[config.backbone]
-        return FusionNetwork(backbone, fusion, classes, config.first_channels, config.dropout, regularize)
+        return FusionNetwork(
+            backbone, fusion, classes, config.first_channels, config.dropout, regularize
+        )
 
     def stages(self):
         """One stage of SGD over the whole classifier."""

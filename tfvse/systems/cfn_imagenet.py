@@ -72,12 +72,16 @@ class Config(ClassificationConfig):
     system: str = setting("cfn_imagenet", "the method", choices=("cfn_imagenet",))
     data: str = setting("imagenet", "the data set: a name in tfvse.data.DATASETS")
     batch_size: int = setting(64, "global batch size, over all replicas", low=1)
-    model: str = setting("cfn", "figures 2.9 to 2.11; cnn: the plain one", choices=("cnn", "cfn", "dsn", "resnet"))
+    model: str = setting(
+        "cfn", "figures 2.9 to 2.11; cnn: the plain one", choices=("cnn", "cfn", "dsn", "resnet")
+    )
     depth: int = setting(11, "layers with weights from picture to classes", choices=tuple(PAIRS))
     augment: bool = setting(True, "train on random crops, half of them mirrored")
     resize_to: int = setting(256, "height and width that pictures are scaled to", low=16)
     crop: int = setting(224, "height and width of the part that the network sees", low=16)
-    dropout: float = setting(0.0, "fraction of the feature that --regularizer disturbs", low=0.0, high=0.99)
+    dropout: float = setting(
+        0.0, "fraction of the feature that --regularizer disturbs", low=0.0, high=0.99
+    )
     learning_rate: float = setting(0.01, "of SGD, at the start", low=0.0)
     drop_at: int = setting(100_000, "step at which the learning rate is divided by 10", low=1)
     drop_again_at: int = setting(150_000, "step at which it is divided by 10 once more", low=1)
@@ -86,7 +90,9 @@ class Config(ClassificationConfig):
     def check(self):
         super().check()
         if self.model == "cfn" and self.fusion == "none":
-            raise UserError("--fusion=none: --model=cfn needs a fusion module; for the plain network write --model=cnn")
+            raise UserError(
+                "--fusion=none: --model=cfn needs a fusion module; for the plain network write --model=cnn"
+            )
 
 
 def _normalized_convolution(filters, kernel, strides=1):
@@ -100,14 +106,19 @@ class Network(keras.Model):
     Float [B, H, W, 3] pictures of 0…255 to float32 logits [B, classes]; H and W are those of the first call.
     """
 
-    def __init__(self, model, depth, classes, fusion=None, dropout=0.0, regularize=layers.Dropout, **kwargs):
+    def __init__(
+        self, model, depth, classes, fusion=None, dropout=0.0, regularize=layers.Dropout, **kwargs
+    ):
         """Args: as in `Config`; module of `layers/fusion.py`, for "cfn"; `dropout`; a class of REGULARIZERS."""
         super().__init__(**kwargs)
         self.pixel_mean = PixelMean()
         self.stem = _normalized_convolution(WIDTHS[0], 7, 2)
         self.pools = [layers.MaxPooling2D(3, 2, padding="same") for _ in WIDTHS]
         self.pairs = [
-            [[_normalized_convolution(width, 3), _normalized_convolution(width, 3)] for _ in range(PAIRS[depth])]
+            [
+                [_normalized_convolution(width, 3), _normalized_convolution(width, 3)]
+                for _ in range(PAIRS[depth])
+            ]
             for width in WIDTHS
         ]
         # The first stage keeps the channels of the stem, and needs no convolution around it.
@@ -118,13 +129,17 @@ class Network(keras.Model):
         self.average = layers.GlobalAveragePooling2D()
         self.fusion = fusion
         self.dropout = regularize(dropout, dtype="float32")
-        self.heads = [layers.Dense(classes, dtype="float32") for _ in range(branches if model == "dsn" else 1)]
+        self.heads = [
+            layers.Dense(classes, dtype="float32") for _ in range(branches if model == "dsn" else 1)
+        ]
 
     def _stage(self, number, hidden, training):
         for place, (first, second) in enumerate(self.pairs[number]):
             inner = second(ops.relu(first(hidden, training=training)), training=training)
             if self.shortcuts:
-                inner = inner + (hidden if place else self.shortcuts[number](hidden, training=training))
+                inner = inner + (
+                    hidden if place else self.shortcuts[number](hidden, training=training)
+                )
             hidden = ops.relu(inner)
         return hidden
 
@@ -169,7 +184,9 @@ class CFNImageNet(ClassificationSystem):
         config = self.config
         fusion = make_fusion(config.fusion, config.fusion_kernel) if config.model == "cfn" else None
         regularize = REGULARIZERS[config.regularizer]
-        return Network(config.model, config.depth, len(data.classes), fusion, config.dropout, regularize)
+        return Network(
+            config.model, config.depth, len(data.classes), fusion, config.dropout, regularize
+        )
 
     def build(self, data):
         super().build(data)
@@ -179,14 +196,18 @@ class CFNImageNet(ClassificationSystem):
         config = self.config
         optimizer = config.sgd(schedule="step", boundaries=(config.drop_at, config.drop_again_at))
         sides = range(1, len(self.networks["classifier"].heads))
-        return self.stage_of(optimizer, **{f"side {number}": config.side_weight for number in sides})
+        return self.stage_of(
+            optimizer, **{f"side {number}": config.side_weight for number in sides}
+        )
 
     def losses(self, batch):
         if self.config.model != "dsn":
             return super().losses(batch)
         logits = self.networks["classifier"].predictions(batch["image"], training=True)
         found = [ops.mean(softmax_cross_entropy(one, batch["label"])) for one in logits]
-        return {f"side {number}": loss for number, loss in enumerate(found[:-1], 1)} | {"cross_entropy": found[-1]}
+        return {f"side {number}": loss for number, loss in enumerate(found[:-1], 1)} | {
+            "cross_entropy": found[-1]
+        }
 
 
 def mean_picture(split):

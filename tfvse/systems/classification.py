@@ -18,17 +18,26 @@ class ClassificationConfig(RunConfig):
     """Settings of every classifier."""
 
     augment: bool = setting(
-        False, "train on random crops, half of them mirrored; small pictures are padded by 4 pixels before"
+        False,
+        "train on random crops, half of them mirrored; small pictures are padded by 4 pixels before",
     )
     resize_to: int = setting(
         0, "height and width that pictures are scaled to; 0: they are small and of one size", low=0
     )
-    crop: int = setting(0, "height and width of the part that the network sees; 0: the whole picture", low=0)
-    fusion: str = setting(
-        "locally_connected", "how side branches are fused; none: no branch", choices=("none", *FUSIONS)
+    crop: int = setting(
+        0, "height and width of the part that the network sees; 0: the whole picture", low=0
     )
-    fusion_kernel: int = setting(1, "neighbouring channels that fusion weighs together", choices=(1, 2, 3))
-    regularizer: str = setting("dropout", "what disturbs features in training", choices=tuple(REGULARIZERS))
+    fusion: str = setting(
+        "locally_connected",
+        "how side branches are fused; none: no branch",
+        choices=("none", *FUSIONS),
+    )
+    fusion_kernel: int = setting(
+        1, "neighbouring channels that fusion weighs together", choices=(1, 2, 3)
+    )
+    regularizer: str = setting(
+        "dropout", "what disturbs features in training", choices=tuple(REGULARIZERS)
+    )
     dropout: float = setting(0.5, "fraction of the features that it disturbs", low=0.0, high=0.99)
     learning_rate: float = setting(0.1, "of SGD, at the start", low=0.0)
     momentum: float = setting(0.9, "of SGD", low=0.0, high=0.999)
@@ -84,7 +93,9 @@ class ClassificationSystem(System):
         """The recipe of one stage that trains the whole classifier; `losses` are weights of losses by their names."""
         config = self.config
         trains, optimizers = {"main": ("classifier",)}, {"main": optimizer}
-        return (Stage("train", trains, optimizers, losses, steps=config.steps, epochs=config.epochs),)
+        return (
+            Stage("train", trains, optimizers, losses, steps=config.steps, epochs=config.epochs),
+        )
 
     def losses(self, batch):
         logits = self.networks["classifier"](batch["image"], training=True)
@@ -99,7 +110,11 @@ class ClassificationSystem(System):
         if not hasattr(fusion, "branch_weights"):
             return {}
         named = zip(("weight", "deviation"), fusion.branch_weights(), strict=True)
-        return {f"fusion/side {s + 1}/{name}": values[s] for name, values in named for s in range(values.shape[0])}
+        return {
+            f"fusion/side {s + 1}/{name}": values[s]
+            for name, values in named
+            for s in range(values.shape[0])
+        }
 
     def predict(self, pictures):
         """Logits, np.float32 [n, classes], of float32 [n, H, W, 3] pictures."""
@@ -107,7 +122,9 @@ class ClassificationSystem(System):
 
     def embed(self, pictures):
         """Features, np.float32 [n, d], of float32 [n, H, W, 3] pictures."""
-        return ops.convert_to_numpy(ops.cast(self.networks["classifier"].embed(pictures), "float32"))
+        return ops.convert_to_numpy(
+            ops.cast(self.networks["classifier"].embed(pictures), "float32")
+        )
 
     def _measure(self, data, split, **settings):
         from tfvse.evaluation import classification
@@ -119,7 +136,9 @@ class ClassificationSystem(System):
 
         result = self._measure(data, split, seed=self.config.seed)
         weights = self.networks["classifier"].trainable_weights
-        protocol = result.protocol | {"parameters": sum(int(np.prod(weight.shape)) for weight in weights)}
+        protocol = result.protocol | {
+            "parameters": sum(int(np.prod(weight.shape)) for weight in weights)
+        }
         return Report.of(self, data, split, result._replace(protocol=protocol))
 
     def plots(self, data, split, run_dir):
@@ -130,15 +149,27 @@ class ClassificationSystem(System):
         confusion = self._measure(data, split, bootstrap_samples=0).details.get("confusion")
         if confusion:
             title = f"{self.config.data}, {split} split"
-            written.append(pictures.confusion_matrix(run_dir / "confusion.png", confusion, data.classes, title))
+            written.append(
+                pictures.confusion_matrix(run_dir / "confusion.png", confusion, data.classes, title)
+            )
         shown = fusion.first_of_classes(data.split(split).batches(100), 10)
         maps = self.networks["classifier"].feature_maps(shown)
-        strongest = fusion.strongest_maps([ops.convert_to_numpy(ops.cast(side, "float32")) for side in maps])
+        strongest = fusion.strongest_maps(
+            [ops.convert_to_numpy(ops.cast(side, "float32")) for side in maps]
+        )
         title = "Strongest feature maps"
-        written.append(pictures.feature_maps(run_dir / "feature_maps.png", shown.astype("uint8"), strongest, title))
+        written.append(
+            pictures.feature_maps(
+                run_dir / "feature_maps.png", shown.astype("uint8"), strongest, title
+            )
+        )
         weights = fusion.logged_branch_weights(run_dir / "log.jsonl")
         if weights:
-            written.append(pictures.branch_weights(run_dir / "branch_weights.png", weights, "Weights of side outputs"))
+            written.append(
+                pictures.branch_weights(
+                    run_dir / "branch_weights.png", weights, "Weights of side outputs"
+                )
+            )
         return written
 
     def signatures(self, data):
@@ -164,7 +195,10 @@ class ClassificationSystem(System):
             return {"embedding": tf.cast(classifier.embed(seen(image)), tf.float32)}
 
         inputs, example = {"image": ("string", (None,))}, {"image": _example_files(data)}
-        return {"classify": Signature(classify, inputs, example), "embed": Signature(embed, inputs, example)}
+        return {
+            "classify": Signature(classify, inputs, example),
+            "embed": Signature(embed, inputs, example),
+        }
 
     def litert_models(self, data):
         """The classifier, float32 [B, H, W, 3] → logits, measured by the error rate of up to 1,000 test pictures."""
@@ -195,4 +229,6 @@ def _example_files(data):
 
     small, other = data.split(data.last_split).read(np.arange(2))[0]
     large = tf.image.resize(other, (2 * other.shape[0], 2 * other.shape[1]))
-    return np.array([tf.io.encode_png(tf.cast(p, tf.uint8)).numpy() for p in (small, large)], object)
+    return np.array(
+        [tf.io.encode_png(tf.cast(p, tf.uint8)).numpy() for p in (small, large)], object
+    )

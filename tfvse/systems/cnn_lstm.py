@@ -51,19 +51,32 @@ class Config(MatchingConfig):
     text_encoder: str = setting("lstm", "encoder of the texts")
     train_text_encoder: bool = setting(True, "train the text encoder with the system")
     text_dim: int = setting(1024, "width of the text network", low=0)
-    word_vectors: str = setting("none", "vectors that the words start from: glove_50d, none or a file")
-    scores: str = setting("embedding", "scores that are fused: the one there is", choices=("embedding",))
+    word_vectors: str = setting(
+        "none", "vectors that the words start from: glove_50d, none or a file"
+    )
+    scores: str = setting(
+        "embedding", "scores that are fused: the one there is", choices=("embedding",)
+    )
     embedding_dim: int = setting(1024, "width of the embeddings", low=1)
     dropout: float = setting(
-        0.0, "fraction of either network's outputs that its linear layer does not see", low=0.0, high=0.95
+        0.0,
+        "fraction of either network's outputs that its linear layer does not see",
+        low=0.0,
+        high=0.95,
     )
     margin: float = setting(0.2, "margin m of the ranking loss", low=0.0, high=2.0)
     negatives: int = setting(0, "hardest negatives of a pair in its batch; 0: all of them", low=0)
     optimizer: str = setting("adam", "optimizer", choices=("sgd", "adam"))
     learning_rate: float = setting(2e-4, "initial learning rate", low=0.0)
-    image_rate_factor: float = setting(0.1, "with --train_image_encoder: factor of the image network's rate", low=0.0)
-    schedule: str = setting("plateau", "how the rate falls", choices=("plateau", "linear", "constant"))
-    patience: int = setting(3, "epochs without a lower loss before the rate is divided by ten (plateau)", low=1)
+    image_rate_factor: float = setting(
+        0.1, "with --train_image_encoder: factor of the image network's rate", low=0.0
+    )
+    schedule: str = setting(
+        "plateau", "how the rate falls", choices=("plateau", "linear", "constant")
+    )
+    patience: int = setting(
+        3, "epochs without a lower loss before the rate is divided by ten (plateau)", low=1
+    )
     momentum: float = setting(0.9, "momentum of SGD", low=0.0, high=1.0)
     weight_decay: float = setting(0.0, "L2 penalty of the weights", low=0.0)
     clip_norm: float = setting(2.0, "bound of the gradient's norm; 0: none", low=0.0)
@@ -88,7 +101,9 @@ def branch(input_dim, config, name):
     """From a network's output to the embedding: Model [B, input_dim] → [B, `config.embedding_dim`], not normalised."""
     features = keras.Input((input_dim,))
     kept = keras.layers.Dropout(config.dropout)(features)
-    return keras.Model(features, keras.layers.Dense(config.embedding_dim, name="fc")(kept), name=name)
+    return keras.Model(
+        features, keras.layers.Dense(config.embedding_dim, name="fc")(kept), name=name
+    )
 
 
 class CNNLSTM(MatchingSystem):
@@ -101,7 +116,10 @@ class CNNLSTM(MatchingSystem):
         from tfvse import encoders
 
         config = self.config
-        image_encoder, text_encoder = encoders.image_network(config, data), encoders.text_network(config, data)
+        image_encoder, text_encoder = (
+            encoders.image_network(config, data),
+            encoders.text_network(config, data),
+        )
         self.networks = {
             "image_encoder": image_encoder,
             "text_encoder": text_encoder,
@@ -112,12 +130,16 @@ class CNNLSTM(MatchingSystem):
     def stages(self):
         """One stage over all that is trained, the image network at a rate of its own."""
         config = self.config
-        trains = {"main": ("image_branch", "text_branch") + ("text_encoder",) * config.train_text_encoder}
+        trains = {
+            "main": ("image_branch", "text_branch") + ("text_encoder",) * config.train_text_encoder
+        }
         optimizers = {"main": config.optimizer_settings()}
         if config.train_image_encoder:
             trains["image_encoder"] = ("image_encoder",)
             optimizers["image_encoder"] = config.optimizer_settings(config.image_rate_factor)
-        return (Stage("match", trains, optimizers, {"mean_cosine": 0.0}, config.steps, config.epochs),)
+        return (
+            Stage("match", trains, optimizers, {"mean_cosine": 0.0}, config.steps, config.epochs),
+        )
 
     def losses(self, batch):
         """The ranking loss over the batches of all replicas and, with weight 0, the mean cosine of the embeddings (the
@@ -127,7 +149,11 @@ class CNNLSTM(MatchingSystem):
         positives = ranking.same_label(self.gather(batch["image_id"]))
         negatives = self.config.negatives or image.shape[0] - 1
         losses = ranking.top_k_ranking_loss(
-            ranking.cosine_similarities(image, text), positives, self.config.margin, negatives, alpha=1.0
+            ranking.cosine_similarities(image, text),
+            positives,
+            self.config.margin,
+            negatives,
+            alpha=1.0,
         )
         cosine = ops.maximum(ranking.mean_cosine(image), ranking.mean_cosine(text))
         return {"ranking": ops.mean(losses) / negatives, "mean_cosine": ops.stop_gradient(cosine)}
@@ -138,7 +164,9 @@ class CNNLSTM(MatchingSystem):
         return self.networks["image_branch"](features, training=training)
 
     def _embed_text(self, text, training):
-        return self.networks["text_branch"](self.networks["text_encoder"](text, training=training), training=training)
+        return self.networks["text_branch"](
+            self.networks["text_encoder"](text, training=training), training=training
+        )
 
     def image_parts(self, image):
         return {"embedding": self._embed_image(image, False)}

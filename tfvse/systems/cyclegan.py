@@ -63,23 +63,35 @@ class Config(TranslationConfig):
 
     generators_a_to_b: int = setting(1, "M, generators in the chain from a to b", low=1, high=8)
     generators_b_to_a: int = setting(1, "N, generators in the chain from b to a", low=1, high=8)
-    nested: bool = setting(False, "Nest CycleGAN: inner cycles and the similarity loss; needs M = N of 2 or more")
+    nested: bool = setting(
+        False, "Nest CycleGAN: inner cycles and the similarity loss; needs M = N of 2 or more"
+    )
     generator_width: int = setting(64, "channels of a generator's first convolution", low=1)
-    residual_blocks: int = setting(9, "of a generator; the reference has 6 at 128 px, 9 from 256 px on", low=0)
+    residual_blocks: int = setting(
+        9, "of a generator; the reference has 6 at 128 px, 9 from 256 px on", low=0
+    )
     discriminator_width: int = setting(64, "channels of a discriminator's first convolution", low=1)
     cycle_weight: float = setting(10.0, "λ, weight of the cycle-consistency losses", low=0)
     similarity_weight: float = setting(1.0, "weight of the similarity loss of Nest CycleGAN", low=0)
-    identity_weight: float = setting(0.0, "weight of |G_AB(b) - b| and |G_BA(a) - a|, times λ; 0: left out", low=0)
+    identity_weight: float = setting(
+        0.0, "weight of |G_AB(b) - b| and |G_BA(a) - a|, times λ; 0: left out", low=0
+    )
     learning_rate: float = setting(2e-4, "of Adam, constant at first", low=0)
     beta_1: float = setting(0.5, "momentum of Adam", low=0, high=1)
     weight_decay: float = setting(5e-4, "factor of the L2 penalty on kernels", low=0)
-    decay_from: float = setting(0.5, "fraction of training after which the rate falls to zero", low=0, high=1)
-    pool_size: int = setting(50, "past pictures of each domain kept for the discriminators; 0: none", low=0)
+    decay_from: float = setting(
+        0.5, "fraction of training after which the rate falls to zero", low=0, high=1
+    )
+    pool_size: int = setting(
+        50, "past pictures of each domain kept for the discriminators; 0: none", low=0
+    )
 
     def check(self):
         super().check()
         if self.crop_size % 4 or self.crop_size < 24:
-            raise UserError(f"--crop_size={self.crop_size}: must be a multiple of 4, 24 or more: the networks halve it")
+            raise UserError(
+                f"--crop_size={self.crop_size}: must be a multiple of 4, 24 or more: the networks halve it"
+            )
         if self.nested and not self.generators_a_to_b == self.generators_b_to_a >= 2:
             raise UserError(
                 f"--nested: inner cycles need --generators_a_to_b={self.generators_a_to_b} and "
@@ -122,7 +134,9 @@ def generator(width=64, residual_blocks=9, name=None):
         x = _residual(x, 4 * width)
     for factor in (2, 1):
         normal = keras.initializers.RandomNormal(stddev=0.02)
-        x = _normalised(layers.Conv2DTranspose(factor * width, 3, 2, "same", kernel_initializer=normal)(x))
+        x = _normalised(
+            layers.Conv2DTranspose(factor * width, 3, 2, "same", kernel_initializer=normal)(x)
+        )
     x = _convolution(3, 7)(ReflectionPadding2D(3)(x))
     return keras.Model(pictures, layers.Activation("tanh", dtype="float32")(x), name=name)
 
@@ -153,15 +167,21 @@ class CycleGAN(Translation):
         from tfvse.training.image_pool import ImagePool
 
         config = self.config
-        data.split(config.monitor_split)  # a split that is not there is told now, not when samples are drawn
+        data.split(
+            config.monitor_split
+        )  # a split that is not there is told now, not when samples are drawn
         for direction in DIRECTIONS:
             for name in self._generators(direction):
-                self.networks[name] = generator(config.generator_width, config.residual_blocks, name)
+                self.networks[name] = generator(
+                    config.generator_width, config.residual_blocks, name
+                )
         for domain in "ab":
             name = f"discriminator_{domain}"
             self.networks[name] = discriminator(config.discriminator_width, name)
         shape = data.element_spec["a"].shape[1:]
-        self.pools = {d: ImagePool(config.pool_size, shape, 2 * config.seed + i) for i, d in enumerate("ab")}
+        self.pools = {
+            d: ImagePool(config.pool_size, shape, 2 * config.seed + i) for i, d in enumerate("ab")
+        }
 
     def _generators(self, direction):
         count = getattr(self.config, f"generators_{direction}")
@@ -175,7 +195,9 @@ class CycleGAN(Translation):
             schedule="linear", decay_from=config.decay_from,
         )  # fmt: skip
         trains = {
-            "generators": tuple(name for direction in DIRECTIONS for name in self._generators(direction)),
+            "generators": tuple(
+                name for direction in DIRECTIONS for name in self._generators(direction)
+            ),
             "discriminators": ("discriminator_a", "discriminator_b"),
         }
         weights = {"similarity": config.similarity_weight}
@@ -183,7 +205,11 @@ class CycleGAN(Translation):
             weights[f"cycle_{domain}"] = weights[f"inner_cycle_{domain}"] = config.cycle_weight
             weights[f"identity_{domain}"] = config.cycle_weight * config.identity_weight
             weights[f"discriminator_{domain}"] = 0.5
-        return (Stage("train", trains, dict.fromkeys(trains, adam), weights, config.steps, config.epochs),)
+        return (
+            Stage(
+                "train", trains, dict.fromkeys(trains, adam), weights, config.steps, config.epochs
+            ),
+        )
 
     def chain(self, direction, pictures, first=0):
         """What every generator of a chain gives, in turn, when `pictures` enter it at generator `first` (from 0)."""
@@ -205,7 +231,9 @@ class CycleGAN(Translation):
         made_b, made_a = self.chain("a_to_b", a), self.chain("b_to_a", b)
         fakes = {"a": made_a[-1], "b": made_b[-1]}
         losses = {
-            f"adversarial_{domain}": ops.mean(least_squares(self.networks[f"discriminator_{domain}"](fake), REAL))
+            f"adversarial_{domain}": ops.mean(
+                least_squares(self.networks[f"discriminator_{domain}"](fake), REAL)
+            )
             for domain, fake in fakes.items()
         }
         losses["cycle_a"] = _l1(self.forward("b_to_a", fakes["b"]), a)
@@ -222,14 +250,19 @@ class CycleGAN(Translation):
     def _inner_cycles(self, back, made, real):
         """Eq. 8.9 without the outer cycle: after m generators there, the last m generators take the picture back."""
         count = len(made)
-        return sum(_l1(self.chain(back, made[m - 1], first=count - m)[-1], real) for m in range(1, count))
+        return sum(
+            _l1(self.chain(back, made[m - 1], first=count - m)[-1], real) for m in range(1, count)
+        )
 
     def discriminator_losses(self, reals, fakes):
         """Eq. 8.1 for both domains: `reals` and `fakes` are {"a", "b"} → pictures."""
         losses = {}
         for domain in "ab":
             network = self.networks[f"discriminator_{domain}"]
-            real, fake = least_squares(network(reals[domain]), REAL), least_squares(network(fakes[domain]), FAKE)
+            real, fake = (
+                least_squares(network(reals[domain]), REAL),
+                least_squares(network(fakes[domain]), FAKE),
+            )
             losses[f"discriminator_{domain}"] = ops.mean(real) + ops.mean(fake)
         return losses
 
@@ -245,7 +278,9 @@ class CycleGAN(Translation):
         logs = self.minimize("generators", generator_losses)
         logs |= {f"variety_{domain}": self.pools[domain].distance(fakes[domain]) for domain in "ab"}
         traded = {domain: self.pools[domain].trade(fakes[domain], self.step) for domain in "ab"}
-        return self.minimize("discriminators", lambda: self.discriminator_losses(batch, traded)) | logs
+        return (
+            self.minimize("discriminators", lambda: self.discriminator_losses(batch, traded)) | logs
+        )
 
     def warning(self, logs):
         for domain in "ab":

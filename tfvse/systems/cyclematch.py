@@ -54,7 +54,14 @@ from tfvse.losses import ranking
 from tfvse.systems.base import Stage
 from tfvse.systems.matching import MatchingSystem, RankingConfig, layer_widths
 
-VARIANTS = ("latent_match", "dual_match", "without_latent", "i2t2i", "t2i2t", "full")  # in the order of table 6.1
+VARIANTS = (
+    "latent_match",
+    "dual_match",
+    "without_latent",
+    "i2t2i",
+    "t2i2t",
+    "full",
+)  # in the order of table 6.1
 SCORES = ("visual", "textual", "latent")
 
 
@@ -63,7 +70,9 @@ class Config(RankingConfig):
     """Settings of CycleMatch; the defaults are the thesis's."""
 
     variant: str = setting("full", "which losses are trained, table 6.1", choices=VARIANTS)
-    scores: str = setting("", "scores that are fused, of visual,textual,latent; empty: as in table 6.2")
+    scores: str = setting(
+        "", "scores that are fused, of visual,textual,latent; empty: as in table 6.2"
+    )
     fusion: str = setting("adaptive", "late fusion of the scores", choices=("average", "adaptive"))
     widths: str = setting("2048,512,512", "units of FC1, FC2, FC3 of either mapping")
     dropout: float = setting(0.0, "fraction of FC1's outputs dropped", low=0.0, high=0.95)
@@ -73,7 +82,13 @@ class Config(RankingConfig):
     @property
     def parts(self):
         """Names of the scores that are fused: visual and textual where nothing is set, latent for latent_match."""
-        return super().parts if self.scores else ("latent",) if self.variant == "latent_match" else SCORES[:2]
+        return (
+            super().parts
+            if self.scores
+            else ("latent",)
+            if self.variant == "latent_match"
+            else SCORES[:2]
+        )
 
     def check(self):
         """Raises `UserError` where negatives, widths or scores contradict the batch or the variant."""
@@ -81,7 +96,9 @@ class Config(RankingConfig):
         layer_widths(self.widths, 3)
         trained = ("latent",) if self.variant == "latent_match" else SCORES
         if not set(self.parts) <= set(trained) or len(set(self.parts)) < len(self.parts):
-            raise UserError(f"--scores={self.scores}: for --variant={self.variant} must be some of {','.join(trained)}")
+            raise UserError(
+                f"--scores={self.scores}: for --variant={self.variant} must be some of {','.join(trained)}"
+            )
 
 
 def mapping(input_dim, output_dim, config, name):
@@ -146,7 +163,10 @@ class CycleMatch(MatchingSystem):
     def losses(self, batch):
         """The losses of table 6.1 for the configured variant over the batches of all replicas, and, with weight 0, the
         mean cosine of the mapped samples (the largest of the losses'), which shows a collapse."""
-        image_to_text, text_to_image = self.networks["image_to_text"], self.networks["text_to_image"]
+        image_to_text, text_to_image = (
+            self.networks["image_to_text"],
+            self.networks["text_to_image"],
+        )
         image = self.networks["image_encoder"](batch["image"])
         text = self.networks["text_encoder"](batch["text"], training=True)
         positives = ranking.same_label(self.gather(batch["image_id"]))
@@ -155,7 +175,9 @@ class CycleMatch(MatchingSystem):
         def loss(mapped, target):
             mapped = self.gather(mapped)
             cosines.append(ranking.mean_cosine(mapped))
-            return self._ranking_loss(ranking.cosine_similarities(mapped, self.gather(target)), positives)
+            return self._ranking_loss(
+                ranking.cosine_similarities(mapped, self.gather(target)), positives
+            )
 
         if self.config.variant == "latent_match":
             mapped, target = image_to_text(image, training=True), text_to_image(text, training=True)
@@ -176,14 +198,18 @@ class CycleMatch(MatchingSystem):
         losses = {f"dual_{name}": loss(dual["mapped"], target)}
         if self.config.variant != "dual_match":
             reconstructed = back(dual["mapped"], training=True)
-            losses[f"reconstructed_{name}"] = loss(reconstructed["mapped"], ops.stop_gradient(source))
+            losses[f"reconstructed_{name}"] = loss(
+                reconstructed["mapped"], ops.stop_gradient(source)
+            )
             if self.config.variant != "without_latent":
                 losses[f"latent_{name}"] = loss(dual["latent"], reconstructed["latent"])
         return losses
 
     def _ranking_loss(self, similarities, positives):
         config = self.config
-        losses = ranking.top_k_ranking_loss(similarities, positives, config.margin, config.negatives, config.alpha)
+        losses = ranking.top_k_ranking_loss(
+            similarities, positives, config.margin, config.negatives, config.alpha
+        )
         return ops.mean(losses) / config.negatives
 
     def image_parts(self, image):

@@ -15,14 +15,24 @@ from tfvse.systems.base import Optimizer, Stage, System
 class DenseConfig(RunConfig):
     """Settings of every dense predictor."""
 
-    vgg16: str = setting("lpips", "ImageNet weights that VGG-16 starts from", choices=tuple(vgg16.SOURCES))
-    vgg_width: int = setting(64, "channels of VGG-16's first block; other than 64 it starts at random", low=4)
+    vgg16: str = setting(
+        "lpips", "ImageNet weights that VGG-16 starts from", choices=tuple(vgg16.SOURCES)
+    )
+    vgg_width: int = setting(
+        64, "channels of VGG-16's first block; other than 64 it starts at random", low=4
+    )
     start_from: str = setting("", "folder of another run, whose networks this one starts from")
-    resize_to: int = setting(0, "side in pixels that training pictures are squeezed to; 0: as they are", low=0)
-    crop: int = setting(0, "side in pixels of the random part that training sees; 0: what --resize_to says", low=0)
+    resize_to: int = setting(
+        0, "side in pixels that training pictures are squeezed to; 0: as they are", low=0
+    )
+    crop: int = setting(
+        0, "side in pixels of the random part that training sees; 0: what --resize_to says", low=0
+    )
     mirror: bool = setting(True, "half of the training pictures are mirrored")
     learning_rate: float = setting(1e-4, "of SGD", low=0.0)
-    drop_at: float = setting(1.0, "part of the training after which the rate is a tenth; 1: never", low=0.0, high=1.0)
+    drop_at: float = setting(
+        1.0, "part of the training after which the rate is a tenth; 1: never", low=0.0, high=1.0
+    )
     momentum: float = setting(0.9, "of SGD", low=0.0, high=0.999)
     weight_decay: float = setting(1e-4, "L2 penalty on weights, not on biases", low=0.0)
     clip_norm: float = setting(0.0, "bound of the gradient's norm; 0: none", low=0.0)
@@ -30,9 +40,13 @@ class DenseConfig(RunConfig):
     def check(self):
         super().check()
         if not (self.crop or self.resize_to):
-            raise UserError("--crop=0 --resize_to=0: training pictures must have one size; set one of them above 0")
+            raise UserError(
+                "--crop=0 --resize_to=0: training pictures must have one size; set one of them above 0"
+            )
         if self.vgg16 != "none" and self.vgg_width != 64:
-            raise UserError(f"--vgg_width={self.vgg_width}: --vgg16={self.vgg16} has 64; set --vgg16=none")
+            raise UserError(
+                f"--vgg_width={self.vgg_width}: --vgg16={self.vgg16} has 64; set --vgg16=none"
+            )
 
     @property
     def patch_size(self):

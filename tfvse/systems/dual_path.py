@@ -58,29 +58,55 @@ class Config(MatchingConfig):
     """Settings of Dual-Path; the defaults are the authors' for COCO."""
 
     image_encoder: str = setting("resnet50", "image network, or what made the pictures' features")
-    train_image_encoder: bool = setting(False, "read pixels, and train the image network in stage II")
+    train_image_encoder: bool = setting(
+        False, "read pixels, and train the image network in stage II"
+    )
     text_encoder: str = setting("word_cnn", "encoder of the texts")
     train_text_encoder: bool = setting(True, "train the text encoder with the system")
-    text_dim: int = setting(2048, "width of the text network; word_cnn scales all its widths with it", low=0)
-    scores: str = setting("embedding", "scores that are fused: the one there is", choices=("embedding",))
+    text_dim: int = setting(
+        2048, "width of the text network; word_cnn scales all its widths with it", low=0
+    )
+    scores: str = setting(
+        "embedding", "scores that are fused: the one there is", choices=("embedding",)
+    )
     embedding_dim: int = setting(2048, "units of every fully connected layer", low=1)
-    input_dropout: float = setting(0.0, "fraction of either path's input features dropped", low=0.0, high=0.95)
-    dropout: float = setting(0.5, "fraction of an embedding that is dropped before the classifier", low=0.0, high=0.95)
-    instance_loss: bool = setting(True, "train the instance loss; else both stages have the ranking loss alone")
-    instance_length: float = setting(3.6, "length of stage I, in lengths of stage II (--steps or --epochs)", low=0.0)
-    sampled_classes: int = setting(0, "classes drawn for the instance loss in a step; 0: all of them", low=0)
-    classifier_rate: float = setting(1.0, "with --sampled_classes: rate of the classifier's plain SGD", low=0.0)
+    input_dropout: float = setting(
+        0.0, "fraction of either path's input features dropped", low=0.0, high=0.95
+    )
+    dropout: float = setting(
+        0.5, "fraction of an embedding that is dropped before the classifier", low=0.0, high=0.95
+    )
+    instance_loss: bool = setting(
+        True, "train the instance loss; else both stages have the ranking loss alone"
+    )
+    instance_length: float = setting(
+        3.6, "length of stage I, in lengths of stage II (--steps or --epochs)", low=0.0
+    )
+    sampled_classes: int = setting(
+        0, "classes drawn for the instance loss in a step; 0: all of them", low=0
+    )
+    classifier_rate: float = setting(
+        1.0, "with --sampled_classes: rate of the classifier's plain SGD", low=0.0
+    )
     margin: float = setting(1.0, "margin m of the ranking loss", low=0.0, high=2.0)
     ranking_weight: float = setting(2.0, "weight of the ranking loss in stage II", low=0.0)
     image_weight: float = setting(1.0, "weight of the pictures' instance loss in stage II", low=0.0)
     text_weight: float = setting(0.1, "weight of the texts' instance loss in stage II", low=0.0)
-    optimizer: str = setting("sgd", "optimizer; SGD has Nesterov's momentum", choices=("sgd", "adam"))
-    learning_rate: float = setting(0.1, "initial learning rate of either stage", low=0.0)
-    image_rate_factor: float = setting(0.001, "with --train_image_encoder: factor of the image network's rate", low=0.0)
-    schedule: str = setting(
-        "step", "step: tenfold lower at each of --drop_at; linear: to 0 in either stage", choices=("step", "linear")
+    optimizer: str = setting(
+        "sgd", "optimizer; SGD has Nesterov's momentum", choices=("sgd", "adam")
     )
-    drop_at: str = setting("", "steps of stage II at which the rate falls (step), such as 53100,70800; empty: none")
+    learning_rate: float = setting(0.1, "initial learning rate of either stage", low=0.0)
+    image_rate_factor: float = setting(
+        0.001, "with --train_image_encoder: factor of the image network's rate", low=0.0
+    )
+    schedule: str = setting(
+        "step",
+        "step: tenfold lower at each of --drop_at; linear: to 0 in either stage",
+        choices=("step", "linear"),
+    )
+    drop_at: str = setting(
+        "", "steps of stage II at which the rate falls (step), such as 53100,70800; empty: none"
+    )
     momentum: float = setting(0.9, "momentum of SGD", low=0.0, high=1.0)
     weight_decay: float = setting(1e-4, "L2 penalty of the weights", low=0.0)
 
@@ -108,7 +134,9 @@ def path(input_dim, layers, config, name):
     features, width = keras.Input((input_dim,)), config.embedding_dim
     x = keras.layers.Dropout(config.input_dropout)(features)
     for place in range(1, layers + 1):
-        x = keras.layers.Dense(width, use_bias=False, kernel_initializer="he_normal", name=f"fc{place}")(x)
+        x = keras.layers.Dense(
+            width, use_bias=False, kernel_initializer="he_normal", name=f"fc{place}"
+        )(x)
         x = keras.layers.ReLU()(batch_normalization(momentum=0.9)(x))
     return keras.Model(features, x, name=name)
 
@@ -118,7 +146,9 @@ def classifier(classes, config):
     embeddings = keras.Input((config.embedding_dim,))
     labels, batch_labels = (keras.Input((), dtype="int64") for _ in range(2))
     dropped = keras.layers.Dropout(config.dropout)(embeddings)
-    loss = InstanceClassifier(classes, config.sampled_classes, name="classes")([dropped, labels, batch_labels])
+    loss = InstanceClassifier(classes, config.sampled_classes, name="classes")(
+        [dropped, labels, batch_labels]
+    )
     return keras.Model([embeddings, labels, batch_labels], loss, name="classifier")
 
 
@@ -132,7 +162,10 @@ class DualPath(MatchingSystem):
         from tfvse import encoders
 
         config = self.config
-        image_encoder, text_encoder = encoders.image_network(config, data), encoders.text_network(config, data)
+        image_encoder, text_encoder = (
+            encoders.image_network(config, data),
+            encoders.text_network(config, data),
+        )
         self.networks = {
             "image_encoder": image_encoder,
             "text_encoder": text_encoder,
@@ -142,25 +175,39 @@ class DualPath(MatchingSystem):
         if config.instance_loss:
             self.classes = len(data.split("train").image_ids)
             if config.sampled_classes > self.classes:
-                raise UserError(f"--sampled_classes={config.sampled_classes}: there are only {self.classes} pictures")
+                raise UserError(
+                    f"--sampled_classes={config.sampled_classes}: there are only {self.classes} pictures"
+                )
             self.networks["classifier"] = classifier(self.classes, config)
 
     def create_optimizers(self):
         """As every system; tells when the instance loss is sampled."""
         if self.softmax == "sampled":
             drawn = f"{self.config.sampled_classes:,} of {self.classes:,}"
-            print(f"instance loss: a sampled softmax, {drawn} classes drawn in each step; the classifier learns by SGD")
+            print(
+                f"instance loss: a sampled softmax, {drawn} classes drawn in each step; the classifier learns by SGD"
+            )
         super().create_optimizers()
 
     @property
     def softmax(self):
         """Of the instance loss: "full", "sampled" or "none"."""
-        return "none" if not self.config.instance_loss else "sampled" if self.config.sampled_classes else "full"
+        return (
+            "none"
+            if not self.config.instance_loss
+            else "sampled"
+            if self.config.sampled_classes
+            else "full"
+        )
 
     def stages(self):
         """Stage I trains the instance loss, stage II everything by the weighted sum; see `Config` for their lengths."""
         config = self.config
-        weights = {"image": config.image_weight, "text": config.text_weight, "ranking": config.ranking_weight}
+        weights = {
+            "image": config.image_weight,
+            "text": config.text_weight,
+            "ranking": config.ranking_weight,
+        }
         first = {"ranking": 0.0} if config.instance_loss else {}
         return (
             self._stage("instance", first, config.instance_length, (), thawed=False),
@@ -170,16 +217,27 @@ class DualPath(MatchingSystem):
     def _stage(self, name, weights, length, drops, thawed):
         config = self.config
         networks = ("image_path", "text_path") + ("text_encoder",) * config.train_text_encoder
-        trains, optimizers = {"main": networks}, {"main": config.optimizer_settings(boundaries=drops)}
+        trains, optimizers = (
+            {"main": networks},
+            {"main": config.optimizer_settings(boundaries=drops)},
+        )
         if self.softmax == "full":
             trains["main"] += ("classifier",)
         if self.softmax == "sampled":
-            sgd = Optimizer("sgd", config.classifier_rate, schedule=config.schedule, boundaries=drops, decay_from=0.0)
+            sgd = Optimizer(
+                "sgd",
+                config.classifier_rate,
+                schedule=config.schedule,
+                boundaries=drops,
+                decay_from=0.0,
+            )
             trains["classifier"], optimizers["classifier"] = ("classifier",), sgd
         if thawed:
             trains["image_encoder"] = ("image_encoder",)
             optimizers["image_encoder"] = config.optimizer_settings(config.image_rate_factor, drops)
-        steps, epochs = (max(1, round(length * unit)) if unit else 0 for unit in (config.steps, config.epochs))
+        steps, epochs = (
+            max(1, round(length * unit)) if unit else 0 for unit in (config.steps, config.epochs)
+        )
         return Stage(name, trains, optimizers, weights | {"mean_cosine": 0.0}, steps, epochs)
 
     def losses(self, batch):
@@ -190,7 +248,11 @@ class DualPath(MatchingSystem):
         images = self.gather(image)
         similarities = ranking.cosine_similarities(images, self.gather(text))
         margin, positives = self.config.margin, ranking.same_label(image_id)
-        losses = {"ranking": ops.mean(ranking.top_k_ranking_loss(similarities, positives, margin, k=1, alpha=1.0))}
+        losses = {
+            "ranking": ops.mean(
+                ranking.top_k_ranking_loss(similarities, positives, margin, k=1, alpha=1.0)
+            )
+        }
         if self.config.instance_loss:
             both, labels = ops.concatenate([image, text]), ops.concatenate([batch["image_id"]] * 2)
             loss = self.networks["classifier"]([both, labels, image_id], training=True)
@@ -203,7 +265,9 @@ class DualPath(MatchingSystem):
         return self.networks["image_path"](features, training=training)
 
     def _embed_text(self, text, training):
-        return self.networks["text_path"](self.networks["text_encoder"](text, training=training), training=training)
+        return self.networks["text_path"](
+            self.networks["text_encoder"](text, training=training), training=training
+        )
 
     def image_parts(self, image):
         return {"embedding": self._embed_image(image, False)}
@@ -214,4 +278,6 @@ class DualPath(MatchingSystem):
     def evaluate(self, data, split):
         """As every matching system; the report says which softmax the instance loss had in training."""
         found = super().evaluate(data, split)
-        return dataclasses.replace(found, protocol=found.protocol | {"instance_softmax": self.softmax})
+        return dataclasses.replace(
+            found, protocol=found.protocol | {"instance_softmax": self.softmax}
+        )

@@ -22,15 +22,27 @@ class EdgeConfig(DenseConfig):
     """Settings of every edge detector."""
 
     weight_decay: float = setting(2e-4, "L2 penalty on weights, not on biases", low=0.0)
-    side_rate: float = setting(0.01, "learning rate of the side outputs, of --learning_rate", low=0.0)
-    fusion_rate: float = setting(0.001, "learning rate of the fusion, of --learning_rate", low=0.0)
-    consensus: int = setting(3, "annotators who must have drawn an edge that training learns", low=1)
-    dilation: int = setting(0, "pixels by which the edges that training learns are dilated", low=0, high=10)
-    relaxed: str = setting(
-        "none", "detector of relaxed labels; edge_map: what --edge_maps gave", choices=("none", "canny", "edge_map")
+    side_rate: float = setting(
+        0.01, "learning rate of the side outputs, of --learning_rate", low=0.0
     )
-    scales: str = setting("1", "sizes of a picture, separated by commas, whose edge maps are averaged in testing")
-    max_distance: float = setting(0.0075, "between partners, of the diagonal; 0.011 for NYUD", low=0.0, high=0.1)
+    fusion_rate: float = setting(0.001, "learning rate of the fusion, of --learning_rate", low=0.0)
+    consensus: int = setting(
+        3, "annotators who must have drawn an edge that training learns", low=1
+    )
+    dilation: int = setting(
+        0, "pixels by which the edges that training learns are dilated", low=0, high=10
+    )
+    relaxed: str = setting(
+        "none",
+        "detector of relaxed labels; edge_map: what --edge_maps gave",
+        choices=("none", "canny", "edge_map"),
+    )
+    scales: str = setting(
+        "1", "sizes of a picture, separated by commas, whose edge maps are averaged in testing"
+    )
+    max_distance: float = setting(
+        0.0075, "between partners, of the diagonal; 0.011 for NYUD", low=0.0, high=0.1
+    )
     thresholds: int = setting(99, "of the benchmark", low=1, high=254)
     nms: bool = setting(True, "non-maximum suppression before the benchmark")
     ceval: bool = setting(False, "crispness too, and the scores without suppression and thinning")
@@ -39,7 +51,9 @@ class EdgeConfig(DenseConfig):
     def check(self):
         super().check()
         if not all(0.1 <= scale <= 4 for scale in self.scale_factors):
-            raise UserError(f"--scales={self.scales}: must be numbers from 0.1 to 4, such as 0.5,1,1.5")
+            raise UserError(
+                f"--scales={self.scales}: must be numbers from 0.1 to 4, such as 0.5,1,1.5"
+            )
 
     @property
     def scale_factors(self):
@@ -60,7 +74,9 @@ class SideOutputs(keras.Model):
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
         self.scores = [
-            keras.layers.Conv2D(1, 1, kernel_initializer="zeros", dtype="float32", name=f"side{k + 1}")
+            keras.layers.Conv2D(
+                1, 1, kernel_initializer="zeros", dtype="float32", name=f"side{k + 1}"
+            )
             for k in range(SIDES)
         ]
 
@@ -96,7 +112,11 @@ class EdgeDetector(DensePredictor):
 
     def build(self, data):
         side = self.config.patch_size
-        features, sides, fusion = self.vgg16_features(), SideOutputs(name="sides"), SideFusion(self.fusion)
+        features, sides, fusion = (
+            self.vgg16_features(),
+            SideOutputs(name="sides"),
+            SideFusion(self.fusion),
+        )
         fusion(sides(features(np.zeros((1, side, side, 3), "float32"))))
         self.networks = {"features": features, "sides": sides, "fusion": fusion}
         self._found = {}  # split → what the last evaluation found, for the pictures
@@ -141,7 +161,9 @@ class EdgeDetector(DensePredictor):
         maps = _Predicted(data.split(split), predict)
         names = ("max_distance", "thresholds", "nms", "ceval", "workers", "seed")
         kept = self.kept_dir and self.kept_dir / split
-        result = edges.evaluate(maps, results_dir=kept, **{name: getattr(config, name) for name in names})
+        result = edges.evaluate(
+            maps, results_dir=kept, **{name: getattr(config, name) for name in names}
+        )
         self._found[split] = result
         protocol = {**result.protocol, "scales": config.scales}
         return Report.of(self, data, split, result._replace(protocol=protocol))
@@ -151,20 +173,38 @@ class EdgeDetector(DensePredictor):
         columns = self._columns(data.split(data.last_split), 3)
         height, width = np.max([picture.shape[:2] for picture in columns["picture"]], axis=0)
         frame = lambda picture: np.pad(  # noqa: E731
-            picture, ((0, height - picture.shape[0]), (0, width - picture.shape[1]), (0, 0)), constant_values=255
+            picture,
+            ((0, height - picture.shape[0]), (0, width - picture.shape[1]), (0, 0)),
+            constant_values=255,
         )
         rows = zip(*columns.values(), strict=True)
-        return {"edges": np.concatenate([np.concatenate([frame(picture) for picture in row], axis=1) for row in rows])}
+        return {
+            "edges": np.concatenate(
+                [np.concatenate([frame(picture) for picture in row], axis=1) for row in rows]
+            )
+        }
 
     def plots(self, data, split, run_dir):
         """Precision against recall, and edge maps beside their pictures and what people drew."""
         from tfvse.evaluation import edge_pictures, pictures
 
         title = f"{self.config.system} on {self.config.data}, {split}"
-        written = [pictures.grid(run_dir / f"edges-{split}.png", self._columns(data.split(split), SHOWN), title)]
+        written = [
+            pictures.grid(
+                run_dir / f"edges-{split}.png", self._columns(data.split(split), SHOWN), title
+            )
+        ]
         if split in self._found:
-            curves = {k.removesuffix("curve"): v for k, v in self._found[split].details.items() if k.endswith("curve")}
-            written.append(edge_pictures.precision_recall(run_dir / f"precision_recall-{split}.png", curves, title))
+            curves = {
+                k.removesuffix("curve"): v
+                for k, v in self._found[split].details.items()
+                if k.endswith("curve")
+            }
+            written.append(
+                edge_pictures.precision_recall(
+                    run_dir / f"precision_recall-{split}.png", curves, title
+                )
+            )
         return written
 
     def _columns(self, split, most):
@@ -205,12 +245,19 @@ class EdgeDetector(DensePredictor):
         side = self.config.patch_size
         train, last = data.split("train"), data.split(data.last_split)
         held_out = [_middle(*last.read(row), side) for row in spread(len(last), 10)]
-        held_out = [(*found, drawings) for *found, drawings in held_out if any(d.any() for d in drawings)]
-        seen = np.stack([_middle(*train.read(row), side)[1] for row in spread(len(train), 50)]).astype("float32")
+        held_out = [
+            (*found, drawings) for *found, drawings in held_out if any(d.any() for d in drawings)
+        ]
+        seen = np.stack(
+            [_middle(*train.read(row), side)[1] for row in spread(len(train), 50)]
+        ).astype("float32")
 
         def ods(run):
             maps = run(np.stack([picture for _, picture, _ in held_out]).astype("float32"))
-            scored = [(name, edge_map, drawings) for (name, _, drawings), edge_map in zip(held_out, maps, strict=True)]
+            scored = [
+                (name, edge_map, drawings)
+                for (name, _, drawings), edge_map in zip(held_out, maps, strict=True)
+            ]
             return "ODS", edges.evaluate(scored, thresholds=33, bootstrap_samples=0).metrics["ODS"]
 
         return {"detector": LiteRTModel(self.probabilities, (side, side, 3), seen, ods)}
@@ -241,7 +288,9 @@ def _middle(name, picture, drawings, side):
     room = [max(side - length, 0) for length in picture.shape[:2]]
     cut = []
     for whole in (picture, *drawings):
-        whole = np.pad(whole, [(0, room[0]), (0, room[1])] + [(0, 0)] * (whole.ndim - 2), mode="symmetric")
+        whole = np.pad(
+            whole, [(0, room[0]), (0, room[1])] + [(0, 0)] * (whole.ndim - 2), mode="symmetric"
+        )
         top, left = ((length - side) // 2 for length in whole.shape[:2])
         cut.append(whole[top : top + side, left : left + side])
     return name, cut[0], cut[1:]

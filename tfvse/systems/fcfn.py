@@ -65,11 +65,17 @@ class Config(DenseConfig):
     system: str = setting("fcfn", "the method", choices=("fcfn",))
     data: str = setting("voc2012", "the data set: a name in tfvse.data.DATASETS")
     batch_size: int = setting(1, "global batch size, over all replicas", low=1)
-    fusion: str = setting("locally_connected", "how scores are fused; sum: FCN-8s", choices=tuple(FUSIONS))
+    fusion: str = setting(
+        "locally_connected", "how scores are fused; sum: FCN-8s", choices=tuple(FUSIONS)
+    )
     head_channels: int = setting(4096, "channels of fc6 and fc7", low=1)
     head_kernel: int = setting(7, "height and width of fc6's kernel", low=1)
-    fusion_rate: float = setting(1.0, "learning rate of locally connected fusions, of --learning_rate", low=0.0)
-    dropout: float = setting(0.5, "fraction of the outputs of fc6 and fc7 that it drops", low=0.0, high=0.99)
+    fusion_rate: float = setting(
+        1.0, "learning rate of locally connected fusions, of --learning_rate", low=0.0
+    )
+    dropout: float = setting(
+        0.5, "fraction of the outputs of fc6 and fc7 that it drops", low=0.0, high=0.99
+    )
 
 
 class ScoreNetwork(keras.Model):
@@ -84,16 +90,21 @@ class ScoreNetwork(keras.Model):
         self.features = features
         self.pool = layers.MaxPooling2D(2, padding="same")
         self.convolutions = [
-            _convolution(head_channels, kernel, name) for name, kernel in (("fc6", head_kernel), ("fc7", 1))
+            _convolution(head_channels, kernel, name)
+            for name, kernel in (("fc6", head_kernel), ("fc7", 1))
         ]
         self.dropouts = [layers.Dropout(dropout) for _ in self.convolutions]
-        self.scorers = [_scorer(classes, name) for name in ("score_top", "score_pool4", "score_pool3")]
+        self.scorers = [
+            _scorer(classes, name) for name in ("score_top", "score_pool4", "score_pool3")
+        ]
 
     def call(self, pictures, training=False):
         pool3, pool4, top = (self.pool(block) for block in self.features(pictures)[2:])
         for convolution, dropout in zip(self.convolutions, self.dropouts, strict=True):
             top = dropout(convolution(top), training=training)
-        return [scorer(maps) for scorer, maps in zip(self.scorers, (top, pool4, pool3), strict=True)]
+        return [
+            scorer(maps) for scorer, maps in zip(self.scorers, (top, pool4, pool3), strict=True)
+        ]
 
 
 class ScoreFusion(keras.Model):
@@ -111,7 +122,14 @@ class ScoreFusion(keras.Model):
 
 
 def _convolution(channels, kernel, name):
-    return layers.Conv2D(channels, kernel, padding="same", activation="relu", kernel_initializer="he_normal", name=name)
+    return layers.Conv2D(
+        channels,
+        kernel,
+        padding="same",
+        activation="relu",
+        kernel_initializer="he_normal",
+        name=name,
+    )
 
 
 def _scorer(classes, name):
@@ -128,7 +146,10 @@ class FCFN(DensePredictor):
     def build(self, data):
         config = self.config
         head = config.head_channels, config.head_kernel, config.dropout
-        scores, fusion = ScoreNetwork(self.vgg16_features(), len(data.classes), *head), ScoreFusion(config.fusion)
+        scores, fusion = (
+            ScoreNetwork(self.vgg16_features(), len(data.classes), *head),
+            ScoreFusion(config.fusion),
+        )
         fusion(scores(np.zeros((1, *data.element_spec["image"].shape[1:]), "float32")))
         self.networks = {"scores": scores, "fusion": fusion}
 
@@ -137,11 +158,16 @@ class FCFN(DensePredictor):
         return self.networks["scores"].features
 
     def rates(self):
-        return {"scores": 1.0, "fusion": self.config.fusion_rate if self.config.fusion != "sum" else 0.0}
+        return {
+            "scores": 1.0,
+            "fusion": self.config.fusion_rate if self.config.fusion != "sum" else 0.0,
+        }
 
     def logits(self, pictures, training=False):
         """float32 [B, H, W, classes] of pictures float [B, H, W, 3] in 0 … 255, of any size."""
-        return upsample(self.networks["fusion"](self.networks["scores"](pictures, training=training)), pictures)
+        return upsample(
+            self.networks["fusion"](self.networks["scores"](pictures, training=training)), pictures
+        )
 
     def losses(self, batch):
         logits = self.logits(batch["image"], training=True)
@@ -185,7 +211,11 @@ class FCFN(DensePredictor):
         """ "segmentations": in every row a picture, its classes, and what the network takes them for."""
         from tfvse.evaluation.segmentation_pictures import montage
 
-        return {"segmentations": montage(self._examples(data.split(self.config.monitor_split)), data.colours)}
+        return {
+            "segmentations": montage(
+                self._examples(data.split(self.config.monitor_split)), data.colours
+            )
+        }
 
     def plots(self, data, split, run_dir):
         """Writes `segmentations-<split>.png`, the rows of `samples` with a legend, and `iou-<split>.png`."""
@@ -194,7 +224,11 @@ class FCFN(DensePredictor):
         title = f"{self.config.system} ({self.config.fusion}) on {self.config.data}, {split}"
         examples, path = self._examples(data.split(split)), run_dir / f"segmentations-{split}.png"
         metrics = self._measure(data, split, bootstrap_samples=0).metrics
-        by_class = {name.removeprefix("IoU/"): value for name, value in metrics.items() if name.startswith("IoU/")}
+        by_class = {
+            name.removeprefix("IoU/"): value
+            for name, value in metrics.items()
+            if name.startswith("IoU/")
+        }
         return [
             segmentation_pictures.comparison(path, examples, data.classes, data.colours, title),
             segmentation_pictures.class_bars(run_dir / f"iou-{split}.png", by_class, title),

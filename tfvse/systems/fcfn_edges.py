@@ -22,7 +22,9 @@ from tfvse.systems.edges import EdgeConfig, EdgeDetector
 class FCFNEdgesConfig(EdgeConfig):
     """Settings of FCFN for edges."""
 
-    fusion: str = setting("locally_connected", "FCFN; convolution: HED", choices=("convolution", "locally_connected"))
+    fusion: str = setting(
+        "locally_connected", "FCFN; convolution: HED", choices=("convolution", "locally_connected")
+    )
 
 
 class FCFNEdges(EdgeDetector):
@@ -37,4 +39,6 @@ class FCFNEdges(EdgeDetector):
     def losses(self, batch):
         sides, fused = self.logits(batch["image"])
         outputs = {f"side {k}": side for k, side in enumerate(sides, start=1)} | {"fused": fused}
-        return {name: balanced_cross_entropy(logits, batch["edges"]) for name, logits in outputs.items()}
+        return {
+            name: balanced_cross_entropy(logits, batch["edges"]) for name, logits in outputs.items()
+        }

@@ -65,15 +65,25 @@ class Config(RankingConfig):
     """Settings of MMC-Net; the defaults are the thesis's."""
 
     text_encoder: str = setting("glove_mean", "encoder of the texts")
-    scores: str = setting("embedding", "scores that are fused: the one there is", choices=("embedding",))
-    variant: str = setting("mmc", "MMC-Net, or matching or classification alone", choices=("mmc", "mm", "mc"))
-    labels: str = setting(
-        "set", "classes of the data set, words of the captions, or none", choices=("set", "words", "none")
+    scores: str = setting(
+        "embedding", "scores that are fused: the one there is", choices=("embedding",)
     )
-    label_words: int = setting(100, "words that are labels with --labels=words, the most frequent ones", low=2)
+    variant: str = setting(
+        "mmc", "MMC-Net, or matching or classification alone", choices=("mmc", "mm", "mc")
+    )
+    labels: str = setting(
+        "set",
+        "classes of the data set, words of the captions, or none",
+        choices=("set", "words", "none"),
+    )
+    label_words: int = setting(
+        100, "words that are labels with --labels=words, the most frequent ones", low=2
+    )
     widths: str = setting("2048,512,512,512", "units of FC1, FC2, FC3, FC4 of either branch")
     layer_fusion: str = setting(
-        "convolution", "fusion of FC2, FC3 and FC4", choices=("none", "sum", "product", "convolution")
+        "convolution",
+        "fusion of FC2, FC3 and FC4",
+        choices=("none", "sum", "product", "convolution"),
     )
     alpha: float = setting(2.0, "weight of ranking pictures for a text", low=0.0)
     pooling: str = setting(
@@ -81,9 +91,15 @@ class Config(RankingConfig):
         choices=("compact_bilinear", "bilinear", "concatenation", "image"),
     )  # fmt: skip
     pooled_dim: int = setting(2048, "width D of compact bilinear pooling", low=1)
-    classification_weight: float = setting(0.5, "weight beta of the classification loss in the joint stage", low=0.0)
-    classification_length: int = setting(0, "steps or epochs of the second stage; 0: as many as the first", low=0)
-    joint_length: int = setting(0, "steps or epochs of the third stage; 0: as many as the first", low=0)
+    classification_weight: float = setting(
+        0.5, "weight beta of the classification loss in the joint stage", low=0.0
+    )
+    classification_length: int = setting(
+        0, "steps or epochs of the second stage; 0: as many as the first", low=0
+    )
+    joint_length: int = setting(
+        0, "steps or epochs of the third stage; 0: as many as the first", low=0
+    )
     classification_rate: float = setting(0.01, "initial learning rate of the second stage", low=0.0)
     joint_rate: float = setting(0.001, "initial learning rate of the third stage", low=0.0)
 
@@ -92,7 +108,9 @@ class Config(RankingConfig):
         super().check()
         widths = layer_widths(self.widths, 4)
         if self.layer_fusion != "none" and len(set(widths[1:])) > 1:
-            raise UserError(f"--widths={self.widths}: FC2, FC3 and FC4 are fused, so they must be equally wide")
+            raise UserError(
+                f"--widths={self.widths}: FC2, FC3 and FC4 are fused, so they must be equally wide"
+            )
         if (self.variant == "mm") != (self.labels == "none"):
             raise UserError(
                 f"--variant={self.variant} --labels={self.labels}: MM-Net needs --labels=none, the others need labels"
@@ -151,7 +169,11 @@ def classifier(width, classes, config):
     elif config.pooling == "bilinear":
         pooled = bilinear(image, text)
     else:
-        pooled = image if config.pooling == "image" else keras.layers.Concatenate(name="pooling")([image, text])
+        pooled = (
+            image
+            if config.pooling == "image"
+            else keras.layers.Concatenate(name="pooling")([image, text])
+        )
     normalized = ops.normalize(signed_root(ops.cast(pooled, "float32")), axis=-1)
     logits = keras.layers.Dense(classes, use_bias=False, name="scores", dtype="float32")(normalized)
     return keras.Model([image, text], logits, name="classifier")
@@ -167,7 +189,10 @@ class MMCNet(MatchingSystem):
         from tfvse import encoders
 
         config, self.single_label = self.config, data.single_label
-        image_encoder, text_encoder = encoders.image_network(config, data), encoders.text_network(config, data)
+        image_encoder, text_encoder = (
+            encoders.image_network(config, data),
+            encoders.text_network(config, data),
+        )
         self.networks = {
             "image_encoder": image_encoder,
             "text_encoder": text_encoder,
@@ -203,7 +228,14 @@ class MMCNet(MatchingSystem):
         config = self.config
         optimizer = dataclasses.replace(config.optimizer_settings(), learning_rate=rate)
         steps, epochs = ((length or own) if own else 0 for own in (config.steps, config.epochs))
-        return Stage(name, {"main": trains}, {"main": optimizer}, {"mean_cosine": 0.0} | weights, steps, epochs)
+        return Stage(
+            name,
+            {"main": trains},
+            {"main": optimizer},
+            {"mean_cosine": 0.0} | weights,
+            steps,
+            epochs,
+        )
 
     def losses(self, batch):
         """L_mat and, but for MM-Net, L_cls; the mean cosine, with weight 0, shows a collapse."""
@@ -213,19 +245,29 @@ class MMCNet(MatchingSystem):
         images, texts = self.gather(image), self.gather(text)
         positives = ranking.same_label(self.gather(batch["image_id"]))
         similarities = ranking.cosine_similarities(images, texts)
-        matching = ranking.top_k_ranking_loss(similarities, positives, config.margin, config.negatives, config.alpha)
+        matching = ranking.top_k_ranking_loss(
+            similarities, positives, config.margin, config.negatives, config.alpha
+        )
         losses = {
             "matching": ops.mean(matching) / config.negatives,
-            "mean_cosine": ops.stop_gradient(ops.maximum(ranking.mean_cosine(images), ranking.mean_cosine(texts))),
+            "mean_cosine": ops.stop_gradient(
+                ops.maximum(ranking.mean_cosine(images), ranking.mean_cosine(texts))
+            ),
         }
         if "classifier" in self.networks:
             logits = self.networks["classifier"]([image, text])
-            loss = classification.softmax_cross_entropy if self.single_label else classification.sigmoid_cross_entropy
+            loss = (
+                classification.softmax_cross_entropy
+                if self.single_label
+                else classification.sigmoid_cross_entropy
+            )
             losses["classification"] = ops.mean(loss(logits, batch["label"]))
         return losses
 
     def _image(self, image, training):
-        return self.networks["image_branch"](self.networks["image_encoder"](image), training=training)
+        return self.networks["image_branch"](
+            self.networks["image_encoder"](image), training=training
+        )
 
     def _text(self, text, training):
         text = self.networks["text_encoder"](text, training=training)
@@ -256,7 +298,9 @@ class MMCNet(MatchingSystem):
             "classified": "every picture with each text",
         }
         return dataclasses.replace(
-            report, metrics=report.metrics | metrics, protocol=report.protocol | {"classification": labels}
+            report,
+            metrics=report.metrics | metrics,
+            protocol=report.protocol | {"classification": labels},
         )
 
     def signatures(self, data):
@@ -269,7 +313,10 @@ class MMCNet(MatchingSystem):
         from tfvse import encoders
         from tfvse.export import graph
 
-        encoder, (read_texts, resources) = encoders.image_encoder(self.config.image_encoder), self._reader(data)
+        encoder, (read_texts, resources) = (
+            encoders.image_encoder(self.config.image_encoder),
+            self._reader(data),
+        )
         names = tf.Variable(np.array(data.classes), trainable=False)
 
         def classify(image, text):

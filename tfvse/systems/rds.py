@@ -28,10 +28,16 @@ class RDSConfig(EdgeConfig):
     """Settings of RDS."""
 
     relaxed: str = setting(
-        "canny", "detector of relaxed labels; edge_map: what --edge_maps gave", choices=("none", "canny", "edge_map")
+        "canny",
+        "detector of relaxed labels; edge_map: what --edge_maps gave",
+        choices=("none", "canny", "edge_map"),
     )
-    dilation: int = setting(1, "pixels by which the edges that training learns are dilated", low=0, high=10)
-    supervision: str = setting("all", "side outputs that have a loss of their own", choices=tuple(SUPERVISED))
+    dilation: int = setting(
+        1, "pixels by which the edges that training learns are dilated", low=0, high=10
+    )
+    supervision: str = setting(
+        "all", "side outputs that have a loss of their own", choices=tuple(SUPERVISED)
+    )
     positive: float = setting(9.0, "α, weight of edge pixels", low=0.0)
     negative: float = setting(1.0, "β, weight of the others", low=0.0)
 

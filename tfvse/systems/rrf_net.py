@@ -65,10 +65,14 @@ class Config(RankingConfig):
     """Settings of RRF-Net; the defaults are the thesis's."""
 
     text_encoder: str = setting("hglmm", "encoder of the texts")
-    scores: str = setting("embedding", "scores that are fused: the one there is", choices=("embedding",))
+    scores: str = setting(
+        "embedding", "scores that are fused: the one there is", choices=("embedding",)
+    )
     widths: str = setting("2048,512,512,512", "units of FC1, FC2, FC3, FC4 of either branch")
     block: str = setting(
-        "rrf", "FC3: a recurrent residual block, or the baseline's plain layer", choices=("rrf", "plain")
+        "rrf",
+        "FC3: a recurrent residual block, or the baseline's plain layer",
+        choices=("rrf", "plain"),
     )
     recurrent_steps: int = setting(3, "recurrences T of FC3 after its first run", low=1)
     block_fusion: str = setting(
@@ -76,16 +80,24 @@ class Config(RankingConfig):
     )
     residual: bool = setting(False, "add a branch's input to what FC4 gives, which starts at 0")
     cross_weight: float = setting(1.0, "weight alpha_1 of negatives of the other modality", low=0.0)
-    intra_weight: float = setting(0.5, "weight alpha_2 of negatives of the same modality; 0: bi-directional", low=0.0)
-    image_to_text_weight: float = setting(2.0, "weight beta_1 of ranking texts for a picture", low=0.0)
-    text_to_image_weight: float = setting(1.0, "weight beta_2 of ranking pictures for a text", low=0.0)
+    intra_weight: float = setting(
+        0.5, "weight alpha_2 of negatives of the same modality; 0: bi-directional", low=0.0
+    )
+    image_to_text_weight: float = setting(
+        2.0, "weight beta_1 of ranking texts for a picture", low=0.0
+    )
+    text_to_image_weight: float = setting(
+        1.0, "weight beta_2 of ranking pictures for a text", low=0.0
+    )
 
     def check(self):
         """Raises `UserError` where widths contradict each other."""
         super().check()
         widths = layer_widths(self.widths, 4)
         if self.block == "rrf" and widths[1] != widths[2]:
-            raise UserError(f"--widths={self.widths}: FC3 adds its input to its output, so FC2 must be as wide as FC3")
+            raise UserError(
+                f"--widths={self.widths}: FC3 adds its input to its output, so FC2 must be as wide as FC3"
+            )
 
 
 def recurrent_residual(x, steps, fusion, name="fc3"):
@@ -102,7 +114,9 @@ def recurrent_residual(x, steps, fusion, name="fc3"):
     """
     shared, results = keras.layers.Dense(x.shape[-1], name=name), []
     for step in range(steps + 1):
-        normalized = batch_normalization(momentum=NORM_MOMENTUM, name=f"{name}_norm_{step}")(shared(x))
+        normalized = batch_normalization(momentum=NORM_MOMENTUM, name=f"{name}_norm_{step}")(
+            shared(x)
+        )
         x = keras.layers.Add(name=f"{name}_add_{step}")([keras.layers.ReLU()(normalized), x])
         results.append(x)
     if fusion == "none":
@@ -120,18 +134,24 @@ def branch(input_dim, config, name):
     """
     widths = layer_widths(config.widths, 4)
     if config.residual and input_dim != widths[3]:
-        raise UserError(f"--residual: a branch gives {widths[3]} numbers and reads {input_dim}; make FC4 as wide")
+        raise UserError(
+            f"--residual: a branch gives {widths[3]} numbers and reads {input_dim}; make FC4 as wide"
+        )
     features = keras.Input((input_dim,))
     hidden = keras.layers.Dropout(config.input_dropout)(features)
     hidden = keras.layers.Dense(widths[0], activation="relu", name="fc1")(hidden)
     hidden = keras.layers.Dropout(config.dropout)(hidden)
     hidden = keras.layers.Dense(widths[1], name="fc2")(hidden)
-    hidden = keras.layers.ReLU()(batch_normalization(momentum=NORM_MOMENTUM, name="fc2_norm")(hidden))
+    hidden = keras.layers.ReLU()(
+        batch_normalization(momentum=NORM_MOMENTUM, name="fc2_norm")(hidden)
+    )
     if config.block == "rrf":
         hidden = recurrent_residual(hidden, config.recurrent_steps, config.block_fusion)
     else:
         hidden = keras.layers.Dense(widths[2], name="fc3")(hidden)
-        hidden = keras.layers.ReLU()(batch_normalization(momentum=NORM_MOMENTUM, name="fc3_norm")(hidden))
+        hidden = keras.layers.ReLU()(
+            batch_normalization(momentum=NORM_MOMENTUM, name="fc3_norm")(hidden)
+        )
     hidden = keras.layers.Dense(widths[3], name="fc4")(hidden)
     start = {"gamma_initializer": "zeros"} if config.residual else {}
     hidden = batch_normalization(momentum=NORM_MOMENTUM, name="fc4_norm", **start)(hidden)
@@ -148,7 +168,10 @@ class RRFNet(MatchingSystem):
         from tfvse import encoders
 
         config = self.config
-        image_encoder, text_encoder = encoders.image_network(config, data), encoders.text_network(config, data)
+        image_encoder, text_encoder = (
+            encoders.image_network(config, data),
+            encoders.text_network(config, data),
+        )
         self.networks = {
             "image_encoder": image_encoder,
             "text_encoder": text_encoder,
@@ -171,30 +194,45 @@ class RRFNet(MatchingSystem):
         """The bi-rank loss (5.10) over the batches of all replicas, its two directions apart; the mean cosine, with
         weight 0, shows a collapse."""
         config = self.config
-        image, text = (self.gather(embedding) for embedding in self._embed(batch["image"], batch["text"], True))
+        image, text = (
+            self.gather(embedding) for embedding in self._embed(batch["image"], batch["text"], True)
+        )
         positives = ranking.same_label(self.gather(batch["image_id"]))
         pairs = ranking.cosine_similarities(image, text)
-        images, texts = ranking.cosine_similarities(image, image), ranking.cosine_similarities(text, text)
+        images, texts = (
+            ranking.cosine_similarities(image, image),
+            ranking.cosine_similarities(text, text),
+        )
         settings = config.margin, config.negatives, config.cross_weight, config.intra_weight
         i2t = ranking.bi_rank_loss(pairs, texts, positives, *settings)
         t2i = ranking.bi_rank_loss(ops.transpose(pairs), images, positives, *settings)
         return {
             "image_to_text": config.image_to_text_weight * ops.mean(i2t) / config.negatives,
             "text_to_image": config.text_to_image_weight * ops.mean(t2i) / config.negatives,
-            "mean_cosine": ops.stop_gradient(ops.maximum(ranking.mean_cosine(image), ranking.mean_cosine(text))),
+            "mean_cosine": ops.stop_gradient(
+                ops.maximum(ranking.mean_cosine(image), ranking.mean_cosine(text))
+            ),
         }
 
     def _embed(self, image, text, training):
         networks = self.networks
         return (
             networks["image_branch"](networks["image_encoder"](image), training=training),
-            networks["text_branch"](networks["text_encoder"](text, training=training), training=training),
+            networks["text_branch"](
+                networks["text_encoder"](text, training=training), training=training
+            ),
         )
 
     def image_parts(self, image):
         networks = self.networks
-        return {"embedding": networks["image_branch"](networks["image_encoder"](image), training=False)}
+        return {
+            "embedding": networks["image_branch"](networks["image_encoder"](image), training=False)
+        }
 
     def text_parts(self, text):
         networks = self.networks
-        return {"embedding": networks["text_branch"](networks["text_encoder"](text, training=False), training=False)}
+        return {
+            "embedding": networks["text_branch"](
+                networks["text_encoder"](text, training=False), training=False
+            )
+        }

@@ -18,8 +18,12 @@ class TranslationConfig(RunConfig):
     """Settings of every translation system."""
 
     batch_size: int = setting(1, "global batch size, over all replicas", low=1)
-    load_size: int = setting(286, "side in pixels that training pictures are scaled to before they are cropped", low=8)
-    crop_size: int = setting(256, "side in pixels of the random crop that training sees, and of evaluation", low=8)
+    load_size: int = setting(
+        286, "side in pixels that training pictures are scaled to before they are cropped", low=8
+    )
+    crop_size: int = setting(
+        256, "side in pixels of the random crop that training sees, and of evaluation", low=8
+    )
 
 
 class Translation(System):
@@ -52,20 +56,30 @@ class Translation(System):
         from tfvse.evaluation import translation
         from tfvse.evaluation.report import Report
 
-        result = translation.evaluate(*map(self._translator, DIRECTIONS), data.split(split), seed=self.config.seed)
+        result = translation.evaluate(
+            *map(self._translator, DIRECTIONS), data.split(split), seed=self.config.seed
+        )
         return Report.of(self, data, split, result)
 
     def samples(self, data):
         """ "translations": in every row a, its translation and the way back; then the same for b."""
         columns = self._columns(data.split(self.config.monitor_split))
-        return {"translations": np.concatenate([np.concatenate(column) for column in columns.values()], axis=1)}
+        return {
+            "translations": np.concatenate(
+                [np.concatenate(column) for column in columns.values()], axis=1
+            )
+        }
 
     def plots(self, data, split, run_dir):
         """Writes `translations-<split>.png`: the rows of `samples` under headings."""
         from tfvse.evaluation import pictures
 
         title = f"{self.config.system} on {self.config.data}, {split}"
-        return [pictures.grid(run_dir / f"translations-{split}.png", self._columns(data.split(split)), title)]
+        return [
+            pictures.grid(
+                run_dir / f"translations-{split}.png", self._columns(data.split(split)), title
+            )
+        ]
 
     def _columns(self, split):
         """{heading: uint8 [n, S, S, 3]} for both directions, n at most `SHOWN`."""
@@ -76,7 +90,11 @@ class Translation(System):
         for (a, b), (there, back) in (("ab", DIRECTIONS), ("ba", DIRECTIONS[::-1])):
             real = _spread(split, a, shown)
             made = self._translator(there)(real)
-            columns |= {a: real, f"{a} → {b}": made, f"{a} → {b} → {a}": self._translator(back)(made)}
+            columns |= {
+                a: real,
+                f"{a} → {b}": made,
+                f"{a} → {b} → {a}": self._translator(back)(made),
+            }
         return {heading: to_uint8(pictures) for heading, pictures in columns.items()}
 
     def signatures(self, data):
@@ -89,10 +107,16 @@ class Translation(System):
             two_sizes = [encode_png(real).numpy(), encode_png(real[3:, :-5]).numpy()]
 
             def function(image, direction=direction):
-                return {"image_bytes": translate(lambda pictures: self.translate(direction, pictures), image)}
+                return {
+                    "image_bytes": translate(
+                        lambda pictures: self.translate(direction, pictures), image
+                    )
+                }
 
             example = {"image": np.array(two_sizes, dtype=object)}
-            found[f"translate_{direction}"] = Signature(function, {"image": ("string", (None,))}, example)
+            found[f"translate_{direction}"] = Signature(
+                function, {"image": ("string", (None,))}, example
+            )
         return found
 
     def litert_models(self, data):
@@ -105,7 +129,9 @@ class Translation(System):
                 lambda picture, direction=direction: self.translate(direction, picture),
                 (side, side, 3),
                 _spread(data.split("train"), direction[0], 50),
-                self._similarity(direction, _spread(data.split(self.config.monitor_split), direction[0], 8)),
+                self._similarity(
+                    direction, _spread(data.split(self.config.monitor_split), direction[0], 8)
+                ),
             )
             for direction in DIRECTIONS
         }
@@ -114,7 +140,10 @@ class Translation(System):
         from tfvse.evaluation.translation import ssim, to_uint8
 
         expected = to_uint8(self._translator(direction)(pictures))
-        return lambda run: ("SSIM with Keras", float(ssim(to_uint8(run(pictures)), expected).mean()))
+        return lambda run: (
+            "SSIM with Keras",
+            float(ssim(to_uint8(run(pictures)), expected).mean()),
+        )
 
 
 def _spread(split, domain, most):

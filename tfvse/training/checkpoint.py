@@ -33,7 +33,9 @@ class Checkpoints:
         chief: False in workers that take part in saving but whose files are thrown away.
         """
         self.folder = pathlib.Path(run_dir) / "checkpoints"
-        self.checkpoint = tf.train.Checkpoint(**{name: list(variables) for name, variables in items.items()})
+        self.checkpoint = tf.train.Checkpoint(
+            **{name: list(variables) for name, variables in items.items()}
+        )
         self.keep = keep
         self.chief = chief
 
@@ -79,7 +81,9 @@ class Checkpoints:
             except UserError as error:
                 print(f"warning: {error}; the checkpoint before it is tried", file=sys.stderr)
         if steps:
-            raise UserError(f"{self.folder}: every checkpoint is damaged; move the folder away to train from the start")
+            raise UserError(
+                f"{self.folder}: every checkpoint is damaged; move the folder away to train from the start"
+            )
         return None
 
     def restore(self, name):
@@ -91,7 +95,9 @@ class Checkpoints:
         path = self.folder / name
         state = self._verified_state(path)
         try:
-            self.checkpoint.read(str(path / "variables")).assert_existing_objects_matched().expect_partial()
+            self.checkpoint.read(
+                str(path / "variables")
+            ).assert_existing_objects_matched().expect_partial()
         except (ValueError, AssertionError, tf.errors.OpError) as error:
             reason = str(error).splitlines()[0]
             raise UserError(
@@ -102,9 +108,15 @@ class Checkpoints:
     def _verified_state(self, path):
         try:
             state = json.loads((path / STATE).read_text())
-            broken = [name for name, digest in state.pop("files").items() if _digest(path / name) != digest]
+            broken = [
+                name
+                for name, digest in state.pop("files").items()
+                if _digest(path / name) != digest
+            ]
         except (OSError, ValueError, KeyError, AttributeError) as error:
-            raise UserError(f"{path}: the checkpoint is damaged or missing ({type(error).__name__})") from None
+            raise UserError(
+                f"{path}: the checkpoint is damaged or missing ({type(error).__name__})"
+            ) from None
         if broken:
             raise UserError(f"{path}: the checkpoint is damaged (checksum of {', '.join(broken)})")
         return state
@@ -116,9 +128,13 @@ def load_networks(system, run_dir, name="last"):
     Raises:
       UserError: the run has no such checkpoint.
     """
-    networks = {key: [v.value for v in network.variables] for key, network in system.networks.items()}
+    networks = {
+        key: [v.value for v in network.variables] for key, network in system.networks.items()
+    }
     checkpoints = Checkpoints(run_dir, networks)
     state = checkpoints.restore_newest() if name == "last" else checkpoints.restore(name)
     if state is None:
-        raise UserError(f"{checkpoints.folder}: no checkpoint; train first with tools/train.py --run_dir={run_dir}")
+        raise UserError(
+            f"{checkpoints.folder}: no checkpoint; train first with tools/train.py --run_dir={run_dir}"
+        )
     return state

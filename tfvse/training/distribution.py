@@ -28,13 +28,17 @@ def make_strategy(name):
 def is_chief(strategy):
     """True for the one process that writes checkpoints, logs and pictures."""
     resolver = strategy.cluster_resolver
-    return resolver is None or not resolver.cluster_spec().as_dict() or resolver.task_id in (0, None)
+    return (
+        resolver is None or not resolver.cluster_spec().as_dict() or resolver.task_id in (0, None)
+    )
 
 
 def local_replicas(strategy):
     """Global ids (tuple of int) of the replicas that run in this process."""
     total = strategy.num_replicas_in_sync
-    workers = max(1, strategy.extended._num_workers) if hasattr(strategy.extended, "_num_workers") else 1
+    workers = (
+        max(1, strategy.extended._num_workers) if hasattr(strategy.extended, "_num_workers") else 1
+    )
     here = total // workers
     first = here * (strategy.cluster_resolver.task_id if workers > 1 else 0)
     return tuple(range(first, first + here))
@@ -81,4 +85,7 @@ def _all_gather(tensor, context):
 
 def mean_over_replicas(strategy, logs):
     """Per-replica scalar logs → dict of Python-side scalars, averaged over the replicas."""
-    return {name: strategy.reduce(tf.distribute.ReduceOp.MEAN, value, axis=None) for name, value in logs.items()}
+    return {
+        name: strategy.reduce(tf.distribute.ReduceOp.MEAN, value, axis=None)
+        for name, value in logs.items()
+    }

@@ -54,9 +54,12 @@ class ImagePool:
             return pictures
         context, rows = tf.distribute.get_replica_context(), pictures.shape[0]
         everyones = tf.ensure_shape(
-            distribution.gather(pictures), [rows * context.num_replicas_in_sync, *pictures.shape[1:]]
+            distribution.gather(pictures),
+            [rows * context.num_replicas_in_sync, *pictures.shape[1:]],
         )
-        history, count, traded = trade(self.pictures.value(), self.count.value(), everyones, [self.seed, step])
+        history, count, traded = trade(
+            self.pictures.value(), self.count.value(), everyones, [self.seed, step]
+        )
         self.pictures.assign(history)
         self.count.assign(count)
         first = context.replica_id_in_sync_group * rows
@@ -69,7 +72,9 @@ class ImagePool:
           float32 scalar; 1 while nothing is kept.
         """
         kept = tf.range(self.size, dtype=tf.int64) < self.count
-        one_each = tf.reduce_mean(tf.abs(pictures[:, tf.newaxis] - self.pictures), axis=(0, 2, 3, 4))
+        one_each = tf.reduce_mean(
+            tf.abs(pictures[:, tf.newaxis] - self.pictures), axis=(0, 2, 3, 4)
+        )
         total = tf.reduce_sum(tf.where(kept, one_each, 0.0))
         return tf.where(self.count > 0, total / tf.cast(tf.maximum(self.count, 1), tf.float32), 1.0)
 
@@ -91,7 +96,9 @@ def trade(history, count, pictures, seed):
     coins = tf.random.stateless_uniform([batch], seeds[0])
     random_slots = tf.random.stateless_uniform([batch], seeds[1], maxval=size, dtype=tf.int64)
     traded = []
-    for new, coin, random_slot in zip(*map(tf.unstack, (pictures, coins, random_slots)), strict=True):
+    for new, coin, random_slot in zip(
+        *map(tf.unstack, (pictures, coins, random_slots)), strict=True
+    ):
         filling = count < size
         slot = tf.where(filling, count, random_slot)
         old = history[slot]

@@ -22,14 +22,20 @@ def create(settings, config, variables):
     common = {
         "learning_rate": settings.learning_rate,
         "global_clipnorm": settings.clip_norm or None,
-        "gradient_accumulation_steps": config.gradient_accumulation if config.gradient_accumulation > 1 else None,
+        "gradient_accumulation_steps": config.gradient_accumulation
+        if config.gradient_accumulation > 1
+        else None,
     }
     if settings.name == "sgd":
-        optimizer = keras.optimizers.SGD(momentum=settings.momentum, nesterov=settings.nesterov, **common)
+        optimizer = keras.optimizers.SGD(
+            momentum=settings.momentum, nesterov=settings.nesterov, **common
+        )
     elif settings.name == "adam":
         optimizer = keras.optimizers.Adam(beta_1=settings.beta_1, **common)
     elif settings.name == "adamw":
-        optimizer = keras.optimizers.AdamW(beta_1=settings.beta_1, weight_decay=settings.weight_decay, **common)
+        optimizer = keras.optimizers.AdamW(
+            beta_1=settings.beta_1, weight_decay=settings.weight_decay, **common
+        )
     else:
         raise UserError(f"optimizer {settings.name!r}: must be one of sgd, adam, adamw")
     if config.precision == "mixed_float16":
@@ -51,11 +57,19 @@ def minimize(system, roles, compute_losses):
     """
     stage, roles = system.stage, (roles,) if isinstance(roles, str) else roles
     optimizers = [system.optimizers[stage.name, role] for role in roles]
-    variables = [[v for name in stage.trains[r] for v in system.networks[name].trainable_variables] for r in roles]
+    variables = [
+        [v for name in stage.trains[r] for v in system.networks[name].trainable_variables]
+        for r in roles
+    ]
     with tf.GradientTape() as tape:
         losses = compute_losses()
-        total = sum(stage.loss_weights.get(name, 1.0) * tf.cast(loss, tf.float32) for name, loss in losses.items())
-        penalty = sum(_l2_penalty(stage.optimizers[r], own) for r, own in zip(roles, variables, strict=True))
+        total = sum(
+            stage.loss_weights.get(name, 1.0) * tf.cast(loss, tf.float32)
+            for name, loss in losses.items()
+        )
+        penalty = sum(
+            _l2_penalty(stage.optimizers[r], own) for r, own in zip(roles, variables, strict=True)
+        )
         # Keras sums gradients over replicas, so every replica contributes its share of the mean.
         share = (total + penalty) / tf.distribute.get_strategy().num_replicas_in_sync
         scaled = optimizers[0].scale_loss(share)
@@ -63,8 +77,15 @@ def minimize(system, roles, compute_losses):
     # The loss was scaled for float16 as the first optimizer has it; the others undo a scale of their own.
     scales = [optimizer.scale_loss(1.0) / optimizers[0].scale_loss(1.0) for optimizer in optimizers]
     for number, optimizer in enumerate(optimizers):
-        found = [(g, v) for g, v in zip(gradients[number], variables[number], strict=True) if g is not None]
-        kept = [g if _stays_sparse(optimizer) else tf.convert_to_tensor(g) * scales[number] for g, _ in found]
+        found = [
+            (g, v)
+            for g, v in zip(gradients[number], variables[number], strict=True)
+            if g is not None
+        ]
+        kept = [
+            g if _stays_sparse(optimizer) else tf.convert_to_tensor(g) * scales[number]
+            for g, _ in found
+        ]
         optimizer.apply(kept, [v for _, v in found])
     return {**losses, "loss": total}
 
@@ -81,7 +102,9 @@ def _stays_sparse(optimizer):
 def _l2_penalty(settings, variables):
     if not settings.weight_decay or settings.name == "adamw":
         return 0.0
-    return settings.weight_decay * tf.add_n([tf.nn.l2_loss(v.value) for v in variables if len(v.shape) > 1])
+    return settings.weight_decay * tf.add_n(
+        [tf.nn.l2_loss(v.value) for v in variables if len(v.shape) > 1]
+    )
 
 
 @dataclasses.dataclass
@@ -90,7 +113,9 @@ class LearningRate:
 
     settings: object
     stage_steps: int
-    state: dict = dataclasses.field(default_factory=lambda: {"factor": 1.0, "best": None, "waited": 0})
+    state: dict = dataclasses.field(
+        default_factory=lambda: {"factor": 1.0, "best": None, "waited": 0}
+    )
 
     def at(self, step):
         """Learning rate for step `step` (int, from 0) of the stage."""

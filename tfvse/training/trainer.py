@@ -27,7 +27,13 @@ from tfvse.training.checkpoint import Checkpoints
 from tfvse.training.optimizers import LearningRate
 
 # Written anew at will without changing what is learnt, so they may differ when a run goes on.
-FREE_SETTINGS = ("log_every", "checkpoint_every", "keep_checkpoints", "sample_every", "prepared_dir")
+FREE_SETTINGS = (
+    "log_every",
+    "checkpoint_every",
+    "keep_checkpoints",
+    "sample_every",
+    "prepared_dir",
+)
 
 
 class Trainer:
@@ -101,7 +107,9 @@ class Trainer:
         stages = self.system.stages()
         for index in range(self.state["stage"], len(stages)):
             self._run_stage(stages[index])
-            self.state.update(stage=index + 1, stage_step=0, epoch_loss=[0.0, 0], rates={}, waited=0)
+            self.state.update(
+                stage=index + 1, stage_step=0, epoch_loss=[0.0, 0], rates={}, waited=0
+            )
         if not restored or restored["stage"] < len(stages):
             self._save()
 
@@ -177,7 +185,10 @@ class Trainer:
         step, config = self.state["step"], self.config
         if any(o.schedule == "plateau" for o in stage.optimizers.values()):
             total, count = self.state["epoch_loss"]
-            self.state["epoch_loss"] = [total + logs["loss"], count + 1]  # a tensor: no wait for the device here
+            self.state["epoch_loss"] = [
+                total + logs["loss"],
+                count + 1,
+            ]  # a tensor: no wait for the device here
         if step % config.log_every == 0 or self.state["stage_step"] in (1, self.stage_steps(stage)):
             self._log(stage, {name: float(value) for name, value in logs.items()}, bar)
         if self.state["stage_step"] % self.steps_per_epoch == 0:
@@ -201,8 +212,12 @@ class Trainer:
         report = self.system.evaluate(self.data, self.config.monitor_split)
         name = self.system.monitor.removeprefix("-")
         value = report.metrics[name] * (-1 if self.system.monitor.startswith("-") else 1)
-        self._write_log({f"{self.config.monitor_split}/{key}": float(v) for key, v in report.metrics.items()})
-        tqdm.write(f"step {self.state['step']}: {self.config.monitor_split} {name} {report.metrics[name]:.2f}")
+        self._write_log(
+            {f"{self.config.monitor_split}/{key}": float(v) for key, v in report.metrics.items()}
+        )
+        tqdm.write(
+            f"step {self.state['step']}: {self.config.monitor_split} {name} {report.metrics[name]:.2f}"
+        )
         if self.state["best"] is None or value > self.state["best"]:
             self.state.update(best=value, waited=0)
             self.checkpoints.save_best(self._full_state())
@@ -210,7 +225,10 @@ class Trainer:
             self.state["waited"] += 1
 
     def _log(self, stage, logs, bar):
-        bar.set_postfix({name: f"{value:.4g}" for name, value in itertools.islice(logs.items(), 4)}, refresh=False)
+        bar.set_postfix(
+            {name: f"{value:.4g}" for name, value in itertools.islice(logs.items(), 4)},
+            refresh=False,
+        )
         wrong = [name for name, value in logs.items() if not math.isfinite(value)]
         if wrong:
             self._stop_on_nan(f"the log {wrong[0]!r}")
@@ -223,7 +241,11 @@ class Trainer:
 
     def _stop_on_nan(self, what):
         kept = self.checkpoints.steps()
-        where = f"the checkpoint of step {kept[-1]} is the last good one" if kept else "no checkpoint was written yet"
+        where = (
+            f"the checkpoint of step {kept[-1]} is the last good one"
+            if kept
+            else "no checkpoint was written yet"
+        )
         raise UserError(
             f"step {self.state['step']}: {what} is not a finite number, training stops; {where}; try a lower rate, "
             "--clip_norm, or --precision=float32"
@@ -249,7 +271,9 @@ class Trainer:
     def write_samples(self):
         """Writes the system's sample pictures into `<run_dir>/samples/` and TensorBoard."""
         for name, picture in self.system.samples(self.data).items():
-            with atomic_write(self.run_dir / "samples" / f"{name}-{self.state['step']:09d}.png") as temporary:
+            with atomic_write(
+                self.run_dir / "samples" / f"{name}-{self.state['step']:09d}.png"
+            ) as temporary:
                 keras.utils.save_img(temporary, picture, scale=False, file_format="png")
             with self.writer.as_default(step=self.state["step"]):
                 tf.summary.image(name, picture[None])

@@ -37,7 +37,9 @@ def _picture():
     field /= field.std()
     drawn = []
     for _ in range(ANNOTATORS):
-        inside = field + 0.15 * ndimage.gaussian_filter(rng.normal(size=SHAPE), 4) * 8 > rng.uniform(-0.5, 0.5)
+        inside = field + 0.15 * ndimage.gaussian_filter(
+            rng.normal(size=SHAPE), 4
+        ) * 8 > rng.uniform(-0.5, 0.5)
         drawn.append(inside & ~ndimage.binary_erosion(inside, border_value=1))
     soft = ndimage.gaussian_filter(np.mean(drawn, axis=0) + 0.1 * rng.random(SHAPE), 1.5)
     return to_uint8(suppress(soft / soft.max())), np.array(drawn)

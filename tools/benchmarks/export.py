@@ -25,7 +25,9 @@ def _experiment(flagfile, rounds):
     config, _ = configs.parse_experiment([f"--flagfile={flagfile}", "--run_dir=unused"])
     dataset = data.load(config)
     system = base.create(config, dataset, "float32")
-    name, signature = next((n, s) for n, s in system.signatures(dataset).items() if "image" in s.inputs)
+    name, signature = next(
+        (n, s) for n, s in system.signatures(dataset).items() if "image" in s.inputs
+    )
     inputs = {key: tf.constant(value) for key, value in parity.example(signature).items()}
     keras_function = tf.function(lambda **tensors: dict(signature.function(**tensors)))
     with tempfile.TemporaryDirectory() as scratch:

@@ -16,8 +16,15 @@ def measure():
     """Returns (title, names, rows): most memory of a process that trains, and time of a step; a process for either."""
     ours, other = (_in_a_process(sampled) for sampled in (SAMPLED, 0))
     what = f"Dual-Path's stage I, {CLASSES:,} classes, width {WIDTH}, batch {BATCH}"
-    measured = (("peak memory", "whole", "MB"), ("beyond the built networks", "steps", "MB"), ("a step", "time", "ms"))
-    rows = [timing.Row(f"{what}: {n}", ours[k], other[k], ours[k] / other[k], unit) for n, k, unit in measured]
+    measured = (
+        ("peak memory", "whole", "MB"),
+        ("beyond the built networks", "steps", "MB"),
+        ("a step", "time", "ms"),
+    )
+    rows = [
+        timing.Row(f"{what}: {n}", ours[k], other[k], ours[k] / other[k], unit)
+        for n, k, unit in measured
+    ]
     return "Instance loss", (f"{SAMPLED:,} classes sampled", "all classes"), rows
 
 
@@ -49,7 +56,9 @@ def train(sampled):
     feature = rng.normal(size=(BATCH, WIDTH)).astype(np.float32)
     batch = {"image": feature, "text": feature, "image_id": rng.integers(0, CLASSES, BATCH)}
     batch = {name: tf.constant(value) for name, value in batch.items()}
-    spec = {name: tf.TensorSpec([None, *value.shape[1:]], value.dtype) for name, value in batch.items()}
+    spec = {
+        name: tf.TensorSpec([None, *value.shape[1:]], value.dtype) for name, value in batch.items()
+    }
     pictures = types.SimpleNamespace(image_ids=range(CLASSES))
     data = types.SimpleNamespace(element_spec=spec, vocabulary=None, split=lambda name: pictures)
     imported = _peak()

@@ -40,7 +40,9 @@ def features(pairs=PAIRS):
 
 def words(pairs=FEW):
     """The same, texts as word numbers."""
-    return features(pairs) | {"text": np.random.default_rng(1).integers(2, VOCABULARY, (pairs, WORDS), "int32")}
+    return features(pairs) | {
+        "text": np.random.default_rng(1).integers(2, VOCABULARY, (pairs, WORDS), "int32")
+    }
 
 
 def build(name, arrays, classes=(), **settings):
@@ -61,11 +63,18 @@ def build(name, arrays, classes=(), **settings):
         "split": lambda name: types.SimpleNamespace(image_ids=range(PICTURES)),
         "sizes": (PICTURES, PICTURES),
     }
-    specs = {key: tf.TensorSpec([None, *value.shape[1:]], value.dtype) for key, value in arrays.items()}
+    specs = {
+        key: tf.TensorSpec([None, *value.shape[1:]], value.dtype) for key, value in arrays.items()
+    }
     system = training.system_alone(name, specs, data, **text, **settings)
     tensors = {key: torch.from_numpy(value) for key, value in arrays.items()}
     ids = tensors["image_id"]
-    return system, {key: tf.constant(value) for key, value in arrays.items()}, tensors, ids[:, None] == ids[None, :]
+    return (
+        system,
+        {key: tf.constant(value) for key, value in arrays.items()},
+        tensors,
+        ids[:, None] == ids[None, :],
+    )
 
 
 def both_sides(what, system, batch, modules, names, loss):
@@ -81,9 +90,13 @@ def both_sides(what, system, batch, modules, names, loss):
     def optimizer(groups):
         if settings.name == "adam":
             return torch.optim.Adam(groups, settings.learning_rate, **decay)
-        return torch.optim.SGD(groups, settings.learning_rate, settings.momentum, nesterov=settings.nesterov, **decay)
+        return torch.optim.SGD(
+            groups, settings.learning_rate, settings.momentum, nesterov=settings.nesterov, **decay
+        )
 
-    trained = [m for name, m in zip(names, modules, strict=True) if name in system.stage.trains[role]]
+    trained = [
+        m for name, m in zip(names, modules, strict=True) if name in system.stage.trains[role]
+    ]
     other, other_loss = training.torch_step(trained, loss, optimizer)
     losses = system.branch_losses_of if hasattr(system, "branch_losses_of") else system.losses
     ours, our_loss = training.keras_step(system, batch, losses, role)
@@ -100,37 +113,54 @@ def rrf_net():
 
     def loss():
         x, y = image(data["image"]), text(data["text"])
-        pairs, settings = twins.cosines(x, y), (positives, c.margin, c.negatives, c.cross_weight, c.intra_weight)
+        pairs, settings = (
+            twins.cosines(x, y),
+            (positives, c.margin, c.negatives, c.cross_weight, c.intra_weight),
+        )
         there = twins.bi_rank(pairs, twins.cosines(y, y), *settings)
         back = twins.bi_rank(pairs.T, twins.cosines(x, x), *settings)
         return (c.image_to_text_weight * there + c.text_to_image_weight * back) / c.negatives
 
     names = ("image_branch", "text_branch")
-    return both_sides(f"RRF-Net, T = 3, {PAIRS} pairs of features", system, batch, (image, text), names, loss)
+    return both_sides(
+        f"RRF-Net, T = 3, {PAIRS} pairs of features", system, batch, (image, text), names, loss
+    )
 
 
 def mmc_net():
     import torch.nn.functional as F
     from benchmarks import torch_matching as twins
 
-    arrays = features() | {"label": (np.random.default_rng(2).random((PAIRS, CLASSES)) < 0.05).astype("float32")}
+    arrays = features() | {
+        "label": (np.random.default_rng(2).random((PAIRS, CLASSES)) < 0.05).astype("float32")
+    }
     system, batch, data, positives = build("mmc_net", arrays, classes=range(CLASSES))
     system.stage = system.stages()[2]
     c = system.config
     widths = [int(width) for width in c.widths.split(",")]
     image, text = (twins.MMCBranch(dim, widths) for dim in (IMAGE_DIM, TEXT_DIM))
-    sketches = [np.asarray(sketch) for sketch in system.networks["classifier"].get_layer("pooling").sketches]
+    sketches = [
+        np.asarray(sketch) for sketch in system.networks["classifier"].get_layer("pooling").sketches
+    ]
     scores = twins.CompactClassifier(sketches, CLASSES)
 
     def loss():
         x, y = image(data["image"]), text(data["text"])
-        matching = twins.top_k_ranking(twins.cosines(x, y), positives, c.margin, c.negatives, c.alpha) / c.negatives
+        matching = (
+            twins.top_k_ranking(twins.cosines(x, y), positives, c.margin, c.negatives, c.alpha)
+            / c.negatives
+        )
         entropy = F.binary_cross_entropy_with_logits(scores(x, y), data["label"], reduction="none")
         return matching + c.classification_weight / c.negatives * entropy.sum(1).mean()
 
     names = ("image_branch", "text_branch", "classifier")
     return both_sides(
-        f"MMC-Net's stage 3, {PAIRS} pairs of features", system, batch, (image, text, scores), names, loss
+        f"MMC-Net's stage 3, {PAIRS} pairs of features",
+        system,
+        batch,
+        (image, text, scores),
+        names,
+        loss,
     )
 
 
@@ -147,7 +177,9 @@ def adversarial():
     )
     c = system.config
     widths = [int(width) for width in c.widths.split(",")]
-    image, text = (twins.Layers(dim, widths, bias=True, open_end=True) for dim in (IMAGE_DIM, TEXT_DIM))
+    image, text = (
+        twins.Layers(dim, widths, bias=True, open_end=True) for dim in (IMAGE_DIM, TEXT_DIM)
+    )
     wide = c.classifier_width
     judge = nn.Sequential(
         nn.Linear(widths[-1], wide), nn.ReLU(), nn.Linear(wide, wide), nn.ReLU(), nn.Linear(wide, 1)
@@ -155,7 +187,10 @@ def adversarial():
 
     def loss():
         x, y = image(data["image"]), text(data["text"])
-        triplet = twins.top_k_ranking(twins.cosines(x, y), positives, c.margin, c.negatives, 1.0) / c.negatives
+        triplet = (
+            twins.top_k_ranking(twins.cosines(x, y), positives, c.margin, c.negatives, 1.0)
+            / c.negatives
+        )
         scores = judge(F.normalize(torch.cat([x, y]), dim=1) * widths[-1] ** 0.5)
         return triplet + c.adversarial_weight * (F.softplus(scores) - 0.5 * scores).mean()
 
@@ -176,16 +211,24 @@ def dual_path():
     c = system.config
     width, ids = c.embedding_dim, data["image_id"]
     image = twins.Layers(IMAGE_DIM, [width, width], bias=False, open_end=False)
-    texts, path = twins.WordCNN((VOCABULARY, VECTOR_DIM), GROUPS), twins.Layers(2048, [width], False, False)
+    texts, path = (
+        twins.WordCNN((VOCABULARY, VECTOR_DIM), GROUPS),
+        twins.Layers(2048, [width], False, False),
+    )
     classes = nn.Linear(width, PICTURES, bias=False)
 
     def loss():
         x, y = image(data["image"]), path(texts(data["text"].long()))
         ranking = twins.top_k_ranking(twins.cosines(x, y), positives, c.margin, 1, 1.0)
-        instance = c.image_weight * F.cross_entropy(classes(x), ids) + c.text_weight * F.cross_entropy(classes(y), ids)
+        instance = c.image_weight * F.cross_entropy(
+            classes(x), ids
+        ) + c.text_weight * F.cross_entropy(classes(y), ids)
         return c.ranking_weight * ranking + instance
 
-    names, modules = ("image_path", "text_encoder", "text_path", "classifier"), (image, texts, path, classes)
+    names, modules = (
+        ("image_path", "text_encoder", "text_path", "classifier"),
+        (image, texts, path, classes),
+    )
     what = f"Dual-Path's stage II with its word CNN, {FEW} pairs, {PICTURES:,} classes"
     return both_sides(what, system, batch, modules, names, loss)
 
@@ -196,7 +239,10 @@ def cnn_lstm():
 
     system, batch, data, positives = build("cnn_lstm", words(PAIRS))
     c = system.config
-    image, texts = nn.Linear(IMAGE_DIM, c.embedding_dim), twins.WordLSTM((VOCABULARY, VECTOR_DIM), c.text_dim)
+    image, texts = (
+        nn.Linear(IMAGE_DIM, c.embedding_dim),
+        twins.WordLSTM((VOCABULARY, VECTOR_DIM), c.text_dim),
+    )
     branch = nn.Linear(c.text_dim, c.embedding_dim)
     negatives = c.negatives or PAIRS - 1
 
@@ -219,7 +265,10 @@ def a3vse():
 
     rng, arrays = np.random.default_rng(3), words()
     arrays["image"] = rng.normal(size=(FEW, REGIONS, IMAGE_DIM)).astype("float32")
-    others = {"other_image": arrays["image"][::-1].copy(), "other_text": arrays["text"][::-1].copy()}
+    others = {
+        "other_image": arrays["image"][::-1].copy(),
+        "other_text": arrays["text"][::-1].copy(),
+    }
     system, batch, data, positives = build(
         "a3vse", arrays | others | {"other_id": arrays["image_id"][::-1].copy()}, clip_norm=0.0
     )
@@ -228,7 +277,10 @@ def a3vse():
     image = nn.Sequential(nn.Linear(IMAGE_DIM, c.dim), attention())
     text = twins.WordLSTM((VOCABULARY, VECTOR_DIM), c.dim, attention())
     names = [name for name in system.networks if name.startswith("discriminator_")]
-    judges = [nn.Sequential(nn.Linear(c.heads * c.dim, c.dim), nn.ReLU(), nn.Linear(c.dim, 1)) for _ in names]
+    judges = [
+        nn.Sequential(nn.Linear(c.heads * c.dim, c.dim), nn.ReLU(), nn.Linear(c.dim, 1))
+        for _ in names
+    ]
     gamma = float(reversal(0.0))
 
     def loss():

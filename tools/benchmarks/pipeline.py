@@ -38,6 +38,10 @@ def _experiment(flagfile, rounds):
             logs = step(batch)
         return logs["loss"].numpy()
 
-    time.sleep(0.5)  # let the prefetched batches of the start fill up, as they would be during a step
-    row = timing.paired(f"{config.system} on {config.data}, batch {config.batch_size}", feed, train, rounds)
+    time.sleep(
+        0.5
+    )  # let the prefetched batches of the start fill up, as they would be during a step
+    row = timing.paired(
+        f"{config.system} on {config.data}, batch {config.batch_size}", feed, train, rounds
+    )
     return timing.Row(row.what, row.ours / BATCHES, row.other / BATCHES, row.ratio)

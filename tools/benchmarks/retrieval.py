@@ -39,7 +39,9 @@ def _ours(image, text, owner):
     def scorer(queries, gallery):
         return lambda rows, columns: queries[rows] @ gallery[columns].T
 
-    return retrieval.evaluate(scorer(image, text), scorer(text, image), owner, bootstrap_samples=0).metrics
+    return retrieval.evaluate(
+        scorer(image, text), scorer(text, image), owner, bootstrap_samples=0
+    ).metrics
 
 
 def _plain(image, text, owner):

@@ -48,13 +48,21 @@ def paired(what, ours, other, rounds):
             time.sleep(PAUSE)
             times[function].append(1000 * seconds(function))
     ratios = [a / b for a, b in zip(times[ours], times[other], strict=True)]
-    return Row(what, statistics.median(times[ours]), statistics.median(times[other]), statistics.median(ratios))
+    return Row(
+        what,
+        statistics.median(times[ours]),
+        statistics.median(times[other]),
+        statistics.median(ratios),
+    )
 
 
 def table(title, names, rows):
     """Markdown: `names` is (ours, other)."""
     lines = [f"## {title}", "", f"| | {names[0]} | {names[1]} | ratio |", "|---|---:|---:|---:|"]
-    lines += [f"| {r.what} | {r.ours:,.1f} {r.unit} | {r.other:,.1f} {r.unit} | {r.ratio:.2f} |" for r in rows]
+    lines += [
+        f"| {r.what} | {r.ours:,.1f} {r.unit} | {r.other:,.1f} {r.unit} | {r.ratio:.2f} |"
+        for r in rows
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -63,6 +71,4 @@ def conditions(threads):
     hardware, versions = report.hardware(), report.versions()
     packages = ", ".join(f"{name} {version}" for name, version in versions.items())
     command = " ".join(["python tools/benchmark.py", *sys.argv[1:]])
-    return (
-        f"`{command}` on {hardware['cpu']}, {threads} threads, float32; {packages}. A ratio under 1: ours takes less.\n"
-    )
+    return f"`{command}` on {hardware['cpu']}, {threads} threads, float32; {packages}. A ratio under 1: ours takes less.\n"

@@ -16,7 +16,10 @@ class Fusion(nn.Module):
 
     def __init__(self, count, bias):
         super().__init__()
-        self.fusion_kernel, self.bias = nn.Parameter(torch.zeros(1, count)), nn.Parameter(torch.zeros(bias))
+        self.fusion_kernel, self.bias = (
+            nn.Parameter(torch.zeros(1, count)),
+            nn.Parameter(torch.zeros(bias)),
+        )
 
     def forward(self, vectors):
         return (torch.stack(vectors, -1) * self.fusion_kernel).sum(-1) + self.bias
@@ -27,8 +30,15 @@ class RRFBranch(nn.Module):
 
     def __init__(self, dim, widths, steps):
         super().__init__()
-        self.fc1, self.fc2, self.norm2 = nn.Linear(dim, widths[0]), nn.Linear(widths[0], widths[1]), norm(widths[1])
-        self.fc3, self.norms = nn.Linear(widths[1], widths[2]), nn.ModuleList(norm(widths[2]) for _ in range(steps + 1))
+        self.fc1, self.fc2, self.norm2 = (
+            nn.Linear(dim, widths[0]),
+            nn.Linear(widths[0], widths[1]),
+            norm(widths[1]),
+        )
+        self.fc3, self.norms = (
+            nn.Linear(widths[1], widths[2]),
+            nn.ModuleList(norm(widths[2]) for _ in range(steps + 1)),
+        )
         self.fusion = Fusion(steps + 1, 1)
         self.fc4, self.norm4 = nn.Linear(widths[2], widths[3]), norm(widths[3])
 
@@ -67,9 +77,14 @@ class CompactClassifier(nn.Module):
         self.scores = nn.Linear(sketches[0].shape[1], classes, bias=False)
 
     def forward(self, image, text):
-        a, b = (torch.fft.rfft(x @ sketch) for x, sketch in zip((image, text), self.sketches, strict=True))
+        a, b = (
+            torch.fft.rfft(x @ sketch)
+            for x, sketch in zip((image, text), self.sketches, strict=True)
+        )
         pooled = torch.fft.irfft(a * b, n=self.sketches[0].shape[1])
-        return self.scores(F.normalize(pooled.sign() * ((pooled.abs() + 1e-8).sqrt() - 1e-4), dim=1))
+        return self.scores(
+            F.normalize(pooled.sign() * ((pooled.abs() + 1e-8).sqrt() - 1e-4), dim=1)
+        )
 
 
 class Layers(nn.Sequential):
@@ -168,7 +183,10 @@ def cosines(a, b):
 
 def top_k_ranking(similarities, positives, margin, k, alpha):
     """`tfvse.losses.ranking.top_k_ranking_loss`, its mean."""
-    pairs, negatives = similarities.diagonal()[:, None], similarities.masked_fill(positives, -torch.inf)
+    pairs, negatives = (
+        similarities.diagonal()[:, None],
+        similarities.masked_fill(positives, -torch.inf),
+    )
     rows = F.relu(margin - pairs + negatives.topk(k, dim=1).values).sum(1)
     columns = F.relu(margin - pairs + negatives.T.topk(k, dim=1).values).sum(1)
     return (rows + alpha * columns).mean()
@@ -179,4 +197,6 @@ def bi_rank(cross, within, positives, margin, k, cross_weight, intra_weight):
     pairs = cross.diagonal()[:, None]
     hardest, columns = cross.masked_fill(positives, -torch.inf).topk(k, dim=1)
     losses = cross_weight * F.relu(margin - pairs + hardest)
-    return (losses + intra_weight * F.relu(margin - pairs + within.gather(1, columns))).sum(1).mean()
+    return (
+        (losses + intra_weight * F.relu(margin - pairs + within.gather(1, columns))).sum(1).mean()
+    )

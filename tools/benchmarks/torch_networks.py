@@ -50,7 +50,10 @@ class Fusion(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.kernel, self.bias = nn.Parameter(torch.full((192, 3), 1 / 3)), nn.Parameter(torch.zeros(192))
+        self.kernel, self.bias = (
+            nn.Parameter(torch.full((192, 3), 1 / 3)),
+            nn.Parameter(torch.zeros(192)),
+        )
 
     def forward(self, vectors):
         return F.relu((torch.stack(vectors, -1) * self.kernel).sum(-1) + self.bias)
@@ -76,7 +79,9 @@ class FusionNetwork(nn.Module):
             x = self.dropout(pool(x, 3, 2, ceil_mode=True)) if pool else x
             outputs.append(x)
         outputs = outputs[-len(self.sides) :]
-        vectors = [F.relu(side(x)).mean((2, 3)) for side, x in zip(self.sides, outputs, strict=True)]
+        vectors = [
+            F.relu(side(x)).mean((2, 3)) for side, x in zip(self.sides, outputs, strict=True)
+        ]
         return self.head(self.dropout(self.fusion(vectors)))
 
 
@@ -112,7 +117,12 @@ def generator(width, blocks):
         layers += [Same(), nn.Conv2d(c, 2 * c, 3, 2), nn.InstanceNorm2d(2 * c), nn.ReLU()]
     layers += [Residual(4 * width) for _ in range(blocks)]
     for c in (4 * width, 2 * width):
-        layers += [nn.ConvTranspose2d(c, c // 2, 3, 2), Crop(), nn.InstanceNorm2d(c // 2), nn.ReLU()]
+        layers += [
+            nn.ConvTranspose2d(c, c // 2, 3, 2),
+            Crop(),
+            nn.InstanceNorm2d(c // 2),
+            nn.ReLU(),
+        ]
     return nn.Sequential(*layers, nn.ReflectionPad2d(3), nn.Conv2d(width, 3, 7), nn.Tanh())
 
 
@@ -130,13 +140,17 @@ def generator_losses(a, b, there, back, judge_a, judge_b, cycle_weight):
     """What the generators of a vanilla CycleGAN minimise, a scalar."""
     made_b, made_a = there(a), back(b)
     adversarial = (judge_a(made_a) - 1).square().mean() + (judge_b(made_b) - 1).square().mean()
-    return adversarial + cycle_weight * ((back(made_b) - a).abs().mean() + (there(made_a) - b).abs().mean())
+    return adversarial + cycle_weight * (
+        (back(made_b) - a).abs().mean() + (there(made_a) - b).abs().mean()
+    )
 
 
 def copy_weights(network, module):
     """Gives a PyTorch module the trained weights of a Keras network that has the same ones in the same order."""
     weights = [np.asarray(weight) for weight in network.trainable_weights]
-    parameters = [(name, p) for name, p in module.named_parameters() if "bias_hh" not in name]  # ours has one bias
+    parameters = [
+        (name, p) for name, p in module.named_parameters() if "bias_hh" not in name
+    ]  # ours has one bias
     assert len(weights) == len(parameters), "not the same network"
     for value, (name, parameter) in zip(weights, parameters, strict=True):
         shape = tuple(parameter.shape)

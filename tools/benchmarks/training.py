@@ -24,7 +24,8 @@ def measure(rounds, threads):
     """
     torch = torch_or_sentence("training", threads)
     rows = [
-        compare(make, rounds) for make in (cyclematch, lambda: cnn("none"), lambda: cnn("locally_connected"), cyclegan)
+        compare(make, rounds)
+        for make in (cyclematch, lambda: cnn("none"), lambda: cnn("locally_connected"), cyclegan)
     ]
     return "Training step", ("tfvse", f"PyTorch {torch.__version__}"), rows
 
@@ -38,7 +39,9 @@ def torch_or_sentence(part, threads):
     try:
         import torch
     except ImportError:
-        raise UserError(f"--only={part}: needs PyTorch; install it with: pip install torch") from None
+        raise UserError(
+            f"--only={part}: needs PyTorch; install it with: pip install torch"
+        ) from None
     torch.set_num_threads(threads)
     torch.manual_seed(0)
     return torch
@@ -48,14 +51,18 @@ def compare(make, rounds):
     """Checks that the two sides of `make()` compute the same loss, then times a step of each."""
     what, ours, other, loss, other_loss = make()
     expected, found = float(loss()), float(other_loss())
-    assert abs(expected - found) <= SAME * abs(expected), f"{what}: the losses are {expected} and {found}"
+    assert abs(expected - found) <= SAME * abs(expected), (
+        f"{what}: the losses are {expected} and {found}"
+    )
     return timing.paired(what, ours, other, rounds)
 
 
 def system_alone(name, element_spec, data=None, **settings):
     """A built system on its own, without a data set, in its first stage; `data`: what it reads of one."""
     cls = systems.load(name)
-    names = {"vocabulary": None, "classes": list(range(10)), "split": lambda name: None} | (data or {})
+    names = {"vocabulary": None, "classes": list(range(10)), "split": lambda name: None} | (
+        data or {}
+    )
     data = types.SimpleNamespace(element_spec=element_spec, **names)
     system = base.create(cls.Config(system=name, data="none", steps=100, **settings), data)
     system.create_optimizers()
@@ -67,7 +74,9 @@ def keras_step(system, batch, losses, role="main"):
     """(a training step, the weighted loss) as functions without arguments."""
     step = tf.function(lambda batch: system.minimize(role, lambda: losses(batch)))
     weights = system.stage.loss_weights
-    total = tf.function(lambda batch: sum(weights.get(name, 1.0) * loss for name, loss in losses(batch).items()))
+    total = tf.function(
+        lambda batch: sum(weights.get(name, 1.0) * loss for name, loss in losses(batch).items())
+    )
     return lambda: step(batch)["loss"].numpy(), lambda: total(batch)
 
 
@@ -98,19 +107,28 @@ def cyclematch():
         "image_id": rng.integers(0, PAIRS // 2, PAIRS),
     }
     batch = {name: tf.constant(value) for name, value in arrays.items()}
-    specs = {name: tf.TensorSpec([None, *value.shape[1:]], value.dtype) for name, value in arrays.items()}
+    specs = {
+        name: tf.TensorSpec([None, *value.shape[1:]], value.dtype) for name, value in arrays.items()
+    }
     system = system_alone("cyclematch", specs, text_encoder="hub:none", batch_size=PAIRS)
     config = system.config
     modules = []
-    for name, dims in (("image_to_text", (IMAGE_DIM, TEXT_DIM)), ("text_to_image", (TEXT_DIM, IMAGE_DIM))):
-        modules.append(torch_networks.Mapping(dims[0], [int(w) for w in config.widths.split(",")], dims[1]))
+    for name, dims in (
+        ("image_to_text", (IMAGE_DIM, TEXT_DIM)),
+        ("text_to_image", (TEXT_DIM, IMAGE_DIM)),
+    ):
+        modules.append(
+            torch_networks.Mapping(dims[0], [int(w) for w in config.widths.split(",")], dims[1])
+        )
         torch_networks.copy_weights(system.networks[name], modules[-1])
     tensors = [torch.from_numpy(arrays[name]) for name in ("image", "text", "image_id")]
     settings = config.margin, config.negatives, config.alpha
     other, other_loss = torch_step(
         modules,
         lambda: torch_networks.cycle_losses(*tensors, *modules, settings),
-        lambda groups: torch.optim.SGD(groups, config.learning_rate, config.momentum, weight_decay=config.weight_decay),
+        lambda groups: torch.optim.SGD(
+            groups, config.learning_rate, config.momentum, weight_decay=config.weight_decay
+        ),
     )
     ours, loss = keras_step(system, batch, system.losses)
     return f"CycleMatch, {PAIRS} pairs of features", ours, other, loss, other_loss
@@ -122,14 +140,20 @@ def cnn(fusion):
     from torch.nn import functional
 
     rng = np.random.default_rng(0)
-    images, labels = rng.integers(0, 256, (100, 32, 32, 3)).astype("float32"), rng.integers(0, 10, 100)
+    images, labels = (
+        rng.integers(0, 256, (100, 32, 32, 3)).astype("float32"),
+        rng.integers(0, 10, 100),
+    )
     batch = {"image": tf.constant(images), "label": tf.constant(labels)}
     specs = {"image": tf.TensorSpec([None, 32, 32, 3]), "label": tf.TensorSpec([None], tf.int64)}
     system = system_alone("cfn", specs, fusion=fusion, batch_size=100, learning_rate=1e-3)
     config, network = system.config, system.networks["classifier"]
     module = torch_networks.FusionNetwork(fusion != "none", config.dropout)
     torch_networks.copy_weights(network, module)
-    inputs, targets = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous(), torch.from_numpy(labels)
+    inputs, targets = (
+        torch.from_numpy(images).permute(0, 3, 1, 2).contiguous(),
+        torch.from_numpy(labels),
+    )
 
     def cross_entropy():
         return functional.cross_entropy(module(inputs), targets)
@@ -143,10 +167,14 @@ def cnn(fusion):
     other, _ = torch_step(
         [module],
         cross_entropy,
-        lambda groups: torch.optim.SGD(groups, config.learning_rate, config.momentum, weight_decay=config.weight_decay),
+        lambda groups: torch.optim.SGD(
+            groups, config.learning_rate, config.momentum, weight_decay=config.weight_decay
+        ),
     )
     ours, _ = keras_step(system, batch, system.losses)
-    loss = lambda: keras.losses.SparseCategoricalCrossentropy(from_logits=True)(labels, network(images))  # noqa: E731
+    loss = lambda: keras.losses.SparseCategoricalCrossentropy(from_logits=True)(
+        labels, network(images)
+    )  # noqa: E731
     name = "CNN-A" if fusion == "none" else "CFN-A"
     return f"{name}, 100 pictures of 32 x 32", ours, other, loss, without_dropout
 
@@ -159,12 +187,20 @@ def cyclegan():
     arrays = {domain: rng.uniform(-1, 1, (1, SIDE, SIDE, 3)).astype("float32") for domain in "ab"}
     batch = {name: tf.constant(value) for name, value in arrays.items()}
     specs = {name: tf.TensorSpec([None, SIDE, SIDE, 3]) for name in "ab"}
-    sizes = {"generator_width": WIDTH, "residual_blocks": BLOCKS, "discriminator_width": JUDGE_WIDTH}
+    sizes = {
+        "generator_width": WIDTH,
+        "residual_blocks": BLOCKS,
+        "discriminator_width": JUDGE_WIDTH,
+    }
     system = system_alone("cyclegan", specs, crop_size=SIDE, **sizes)
     config, modules = system.config, []
     for name, network in system.networks.items():
         is_generator = name.startswith("generator")
-        module = torch_networks.generator(WIDTH, BLOCKS) if is_generator else torch_networks.discriminator(JUDGE_WIDTH)
+        module = (
+            torch_networks.generator(WIDTH, BLOCKS)
+            if is_generator
+            else torch_networks.discriminator(JUDGE_WIDTH)
+        )
         torch_networks.copy_weights(network, module)
         modules.append(module)
     for judge in modules[2:]:
@@ -178,6 +214,9 @@ def cyclegan():
         ),
     )
     ours, loss = keras_step(
-        system, batch, lambda batch: system.generator_losses(batch["a"], batch["b"])[0], "generators"
+        system,
+        batch,
+        lambda batch: system.generator_losses(batch["a"], batch["b"])[0],
+        "generators",
     )
     return f"CycleGAN, both generators, one pair of {SIDE} x {SIDE}", ours, other, loss, other_loss
