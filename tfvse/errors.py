@@ -38,7 +38,8 @@ def describe(error):
         error = OSError(errno.ENOSPC, "")
     if isinstance(error, OSError) and error.errno in _DISK_REASONS:
         where = f" at {error.filename}" if error.filename else ""
-        return f"{_DISK_REASONS[error.errno]}{where}; choose another place or make room, then run the same command again"
+        reason = _DISK_REASONS[error.errno] + where
+        return f"{reason}; choose another place or make room, then run the same command again"
     return None
 
 

@@ -68,7 +68,10 @@ def test_a_run_killed_and_replayed_from_the_flagfile_ends_with_the_same_bytes(
         [f"--flagfile={whole.run_dir}/flags.cfg", f"--run_dir={tmp_path}"]
     )
     assert config == whole.config
-    run = lambda: Trainer(config, experiment.data, run_dir, base.create)  # noqa: E731
+
+    def run():
+        return Trainer(config, experiment.data, run_dir, base.create)
+
     killed_at(whole.state["step"] - 1, run())
     run().run()
     assert last_checkpoint(run_dir) == last_checkpoint(whole.run_dir)

@@ -52,9 +52,10 @@ def test_an_svm_tells_clusters_apart():
 def test_labels_without_meaning_are_chance_and_two_classes_will_do():
     pytest.importorskip("sklearn")
     generator = np.random.default_rng(0)
-    noise = lambda count: Split(
-        generator.standard_normal((count, 4)), generator.integers(0, 2, count)
-    )  # noqa: E731
+
+    def noise(count):
+        return Split(generator.standard_normal((count, 4)), generator.integers(0, 2, count))
+
     result = transfer.by_svm(lambda x: x, noise(60), noise(600), CLASSES)
     assert result.metrics["accuracy"] == pytest.approx(50, abs=7)
     low, high = result.intervals["accuracy"]

@@ -29,7 +29,10 @@ def picture(seed, height=20, width=30, jpeg=False):
 
 def _resized(pictures):
     """float32 [B, SIDE, SIDE, 3] of encoded pictures, string [B]."""
-    small = lambda encoded: tf.image.resize(decode_picture(encoded), (SIDE, SIDE), antialias=True)  # noqa: E731
+
+    def small(encoded):
+        return tf.image.resize(decode_picture(encoded), (SIDE, SIDE), antialias=True)
+
     return tf.ensure_shape(graph.map_pictures(small, pictures), [None, SIDE, SIDE, 3])
 
 

@@ -148,7 +148,10 @@ def test_a_label_map_may_differ_in_a_pixel_of_a_thousand():
     labels = np.zeros((40, 50, 1), np.uint8)
     few, many = labels.copy(), labels.copy()
     few[0, :2], many[0, :3] = 7, 1
-    png = lambda pixels: {"class_map_bytes": np.array([tf.io.encode_png(pixels).numpy()], object)}  # noqa: E731
+
+    def png(pixels):
+        return {"class_map_bytes": np.array([tf.io.encode_png(pixels).numpy()], object)}
+
     assert parity._difference("predict", "class_map_bytes", png(labels), png(few)) == 1e-3
     with pytest.raises(UserError, match="class_map_bytes differs by 0.0015"):
         parity._difference("predict", "class_map_bytes", png(labels), png(many))

@@ -100,9 +100,10 @@ def test_lengths_and_rates_of_the_stages():
 def test_the_baseline_takes_as_many_steps_with_the_same_rates():
     on, off = config_stages(joint_length=6), config_stages(joint_length=6, adversarial=False)
     assert "classifier" not in system(adversarial=False).networks
-    recipe = lambda stages: [
-        (s.steps, s.optimizers["branches"]) for s in stages if "branches" in s.trains
-    ]  # noqa: E731
+
+    def recipe(stages):
+        return [(s.steps, s.optimizers["branches"]) for s in stages if "branches" in s.trains]
+
     assert recipe(on) == recipe(off)
     assert {role for stage in off for role in stage.trains} == {"branches"}
 

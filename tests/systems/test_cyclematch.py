@@ -62,7 +62,10 @@ def cosines(a, b):
 def scores(found, data):
     """Fused scores of every picture with every text, by what evaluation uses."""
     images, texts = found.embed_images(data["image"]), found.embed_texts(data["text"])
-    numpy = lambda parts: {name: rows.numpy() for name, rows in parts.items()}  # noqa: E731
+
+    def numpy(parts):
+        return {name: rows.numpy() for name, rows in parts.items()}
+
     return similarity.scorer(found, numpy(images), numpy(texts))(slice(None), slice(None))
 
 
@@ -87,8 +90,13 @@ def test_losses_are_those_of_table_6_1(variant):
 def test_the_six_losses_are_equations_6_2_to_6_5():
     found, data = system(margin=0.3, alpha=2.0), batch()
     v, t = data["image"].numpy(), data["text"].numpy()
-    i2t = lambda x: {k: y.numpy() for k, y in found.networks["image_to_text"](x).items()}  # noqa: E731
-    t2i = lambda x: {k: y.numpy() for k, y in found.networks["text_to_image"](x).items()}  # noqa: E731
+
+    def i2t(x):
+        return {k: y.numpy() for k, y in found.networks["image_to_text"](x).items()}
+
+    def t2i(x):
+        return {k: y.numpy() for k, y in found.networks["text_to_image"](x).items()}
+
     similarities = {
         "dual_i2t2i": cosines(i2t(v)["mapped"], t),
         "reconstructed_i2t2i": cosines(t2i(i2t(v)["mapped"])["mapped"], v),

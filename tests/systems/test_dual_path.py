@@ -234,7 +234,9 @@ def test_the_exported_model_holds_the_trained_image_encoder(from_pixels, tmp_pat
 def test_a_killed_run_from_pixels_goes_on_to_the_same_weights(from_pixels, tmp_path):
     from tests.training.interrupted import killed_at
 
-    run = lambda: Trainer(from_pixels.config, from_pixels.data, tmp_path / "run", base.create)  # noqa: E731
+    def run():
+        return Trainer(from_pixels.config, from_pixels.data, tmp_path / "run", base.create)
+
     killed_at(5, run())
     assert experiments.networks(run().run()) == experiments.networks(from_pixels.system)
 

@@ -95,7 +95,10 @@ def test_a_stage_changes_what_it_names(number):
 def test_matching_loss_is_equation_7_4():
     found, data = system(margin=0.3, dropout=0.0), batch()
     found.stage = found.stages()[1]  # in which batch normalisation does not follow the batch
-    unit = lambda x: x / np.linalg.norm(x, axis=1, keepdims=True)  # noqa: E731
+
+    def unit(x):
+        return x / np.linalg.norm(x, axis=1, keepdims=True)
+
     f, g = (
         unit(found._image(data["image"], False).numpy()),
         unit(found._text(data["text"], False).numpy()),
@@ -139,7 +142,9 @@ def test_pooling_decides_the_width_of_what_is_classified(pooling, width):
     ("fusion", "weights"), [("none", 0), ("sum", 0), ("product", 0), ("convolution", 3 + 8)]
 )
 def test_fusion_has_three_weights_and_a_bias_per_channel(fusion, weights):
-    count = lambda fusion: branch(5, config(layer_fusion=fusion), "b").count_params()  # noqa: E731
+    def count(fusion):
+        return branch(5, config(layer_fusion=fusion), "b").count_params()
+
     assert count(fusion) - count("none") == weights
 
 

@@ -102,7 +102,10 @@ def test_branch_has_the_layers_of_the_paper():
 
 def naive_loss(found, data):
     """Eqs 5.7 to 5.10 as they are printed, in distances, over loops."""
-    unit = lambda x: x / np.linalg.norm(x, axis=1, keepdims=True)  # noqa: E731
+
+    def unit(x):
+        return x / np.linalg.norm(x, axis=1, keepdims=True)
+
     x, y = (unit(np.asarray(part)) for part in found._embed(data["image"], data["text"], False))
     distance, ids, c = (lambda a, b: 1 - a @ b), data["image_id"].numpy(), found.config
     total = 0.0
@@ -135,7 +138,10 @@ def test_loss_is_equation_5_10(intra_weight):
 
 def test_a_collapsed_branch_is_noticed():
     found = system()
-    numbers = lambda: {name: float(value) for name, value in found.losses(batch()).items()}  # noqa: E731
+
+    def numbers():
+        return {name: float(value) for name, value in found.losses(batch()).items()}
+
     assert found.warning(numbers()) is None
     norm = found.networks["text_branch"].get_layer("fc4_norm")
     norm.set_weights([np.zeros(6), np.ones(6), np.zeros(6), np.ones(6)])

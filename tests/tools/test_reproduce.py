@@ -86,9 +86,12 @@ def test_a_failed_cell_is_shown(tmp_path):
 
 def test_a_setting_at_its_default_does_not_change_the_folder(monkeypatch):
     monkeypatch.chdir(ROOT)
-    folder = lambda *argv: reproduce.run_folder(
-        reproduce.Flags(), ["--flagfile=configs/smoke/rrf_net.cfg", *argv]
-    )  # noqa: E731
+
+    def folder(*argv):
+        return reproduce.run_folder(
+            reproduce.Flags(), ["--flagfile=configs/smoke/rrf_net.cfg", *argv]
+        )
+
     assert (
         folder() == folder("--margin=0.1") == folder("--prepared_dir=x") != folder("--margin=0.2")
     )

@@ -35,10 +35,12 @@ class Points:
         self.element_spec = {"x": tf.TensorSpec([None, 3]), "y": tf.TensorSpec([None, 1])}
 
     def train_set(self):
-        fetch = lambda rows, _: {
-            "x": tf.gather(self.x, rows[:, 0]),
-            "y": tf.gather(self.y, rows[:, 0]),
-        }  # noqa: E731
+        def fetch(rows, _):
+            return {
+                "x": tf.gather(self.x, rows[:, 0]),
+                "y": tf.gather(self.y, rows[:, 0]),
+            }
+
         return TrainSet((20,), fetch, self.element_spec)
 
 

@@ -34,9 +34,10 @@ class Pixels:
         Returns:
           float32 [B, size, size, 3].
         """
-        crop = lambda entry: self._encoder.prepare(
-            crop_and_mirror(decode_picture(entry[0]), entry[1])
-        )  # noqa: E731
+
+        def crop(entry):
+            return self._encoder.prepare(crop_and_mirror(decode_picture(entry[0]), entry[1]))
+
         spec = tf.TensorSpec(self.shape[1:], tf.float32)
         return tf.map_fn(crop, (self._part.batch(rows)["picture"], noise), fn_output_signature=spec)
 

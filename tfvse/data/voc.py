@@ -84,7 +84,10 @@ def _read_list(path, findings):
 
 def colours(count):
     """VOC's colours, list of `count` RGB: bit 3b + c of a label is bit 7 - b of its channel c."""
-    bit = lambda label, channel, level: (label >> (3 * level + channel) & 1) << (7 - level)  # noqa: E731
+
+    def bit(label, channel, level):
+        return (label >> (3 * level + channel) & 1) << (7 - level)
+
     return [
         tuple(sum(bit(n, channel, b) for b in range(3)) for channel in range(3))
         for n in range(count)

@@ -56,7 +56,10 @@ class ImageEncoder:
         """
         if self.size is not None:
             return self.encode(self.pixels(pictures))
-        one = lambda picture: self.encode(self.preprocess(picture)[tf.newaxis])[0]  # noqa: E731
+
+        def one(picture):
+            return self.encode(self.preprocess(picture)[tf.newaxis])[0]
+
         return _one_by_one(one, pictures, self.feature_shape)
 
     def preprocess(self, picture: tf.Tensor) -> tf.Tensor:
@@ -176,9 +179,10 @@ def _lite_pixels(size):
 def resnet50() -> ImageEncoder:
     """ResNet-50 on the whole picture, bicubic, at 224 pixels; last feature map averaged; 2048 numbers."""
     network = _application("ResNet50", include_top=False, pooling="avg", input_shape=(224, 224, 3))
-    prepare = lambda picture: _caffe(
-        tf.clip_by_value(_resized(picture, 224, "bicubic"), 0.0, 255.0)
-    )  # noqa: E731
+
+    def prepare(picture):
+        return _caffe(tf.clip_by_value(_resized(picture, 224, "bicubic"), 0.0, 255.0))
+
     return ImageEncoder("resnet50", 2048, prepare, network, 224)
 
 

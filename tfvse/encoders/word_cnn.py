@@ -85,7 +85,10 @@ def residual_words(words, width):
     Returns:
       float tensor [B, width], not negative.
     """
-    scale = lambda full: full * width // WIDTH  # noqa: E731
+
+    def scale(full):
+        return full * width // WIDTH
+
     x = batch_normalization(momentum=0.9)(words)
     for blocks, full, stride, first_inner, inner in GROUPS:
         x = _block(x, scale(full), scale(first_inner), stride, project=True)

@@ -93,7 +93,10 @@ class WordPiece:
             pieces.flat_values, [words.row_splits, pieces.row_splits]
         )
         kept = per_text.merge_dims(1, 2)[:, : max_pieces - 2]
-        around = lambda number: tf.fill([kept.nrows(), 1], tf.cast(number, tf.int64))  # noqa: E731
+
+        def around(number):
+            return tf.fill([kept.nrows(), 1], tf.cast(number, tf.int64))
+
         numbers = tf.concat([around(self.start), kept, around(self.end)], axis=1)
         return tf.cast(numbers.to_tensor(self.pad), tf.int32)
 
@@ -130,7 +133,10 @@ class WordPiece:
             tf.zeros_like(lengths), lengths > LONGEST_WORD,
             tf.TensorArray(tf.int64, 1, dynamic_size=True, element_shape=[None]), 0,
         )  # fmt: skip
-        unfinished = lambda place, failed, found, turn: tf.reduce_any((place < lengths) & ~failed)  # noqa: E731
+
+        def unfinished(place, failed, found, turn):
+            return tf.reduce_any((place < lengths) & ~failed)
+
         # A word that has failed stays where it is: it neither ends the loop nor keeps it going.
         _, failed, found, turns = tf.while_loop(unfinished, advance, start)
         columns = tf.cond(

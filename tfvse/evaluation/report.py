@@ -165,7 +165,10 @@ def _number(value):
 
 def _align(cells):
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    pad = lambda cell, column: cell.rjust(widths[column]) if column else cell.ljust(widths[0])  # noqa: E731
+
+    def pad(cell, column):
+        return cell.rjust(widths[column]) if column else cell.ljust(widths[0])
+
     return [
         "  ".join(pad(cell, column) for column, cell in enumerate(line)).rstrip() for line in cells
     ]

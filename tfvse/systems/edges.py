@@ -172,11 +172,14 @@ class EdgeDetector(DensePredictor):
         """ "edges": a picture, its edge map and the mean of its annotators in every row."""
         columns = self._columns(data.split(data.last_split), 3)
         height, width = np.max([picture.shape[:2] for picture in columns["picture"]], axis=0)
-        frame = lambda picture: np.pad(  # noqa: E731
-            picture,
-            ((0, height - picture.shape[0]), (0, width - picture.shape[1]), (0, 0)),
-            constant_values=255,
-        )
+
+        def frame(picture):
+            return np.pad(
+                picture,
+                ((0, height - picture.shape[0]), (0, width - picture.shape[1]), (0, 0)),
+                constant_values=255,
+            )
+
         rows = zip(*columns.values(), strict=True)
         return {
             "edges": np.concatenate(

@@ -376,8 +376,13 @@ class MatchingSystem(System):
         one_image = {"image": np.array([gallery.picture(row) for row in range(2)], object)}
         one_text = {"text": np.array([t.encode() for t in gallery.texts[:3]], object)}
         few = {"k": np.int32(5)}
-        using_images = lambda function: graph.using(function, *image_encoder.resources)  # noqa: E731
-        using_texts = lambda function: graph.using(function, *text_resources)  # noqa: E731
+
+        def using_images(function):
+            return graph.using(function, *image_encoder.resources)
+
+        def using_texts(function):
+            return graph.using(function, *text_resources)
+
         return {
             "encode_image": Signature(using_images(encode_image), image, one_image),
             "encode_text": Signature(using_texts(encode_text), text, one_text),

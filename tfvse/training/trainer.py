@@ -162,14 +162,17 @@ class Trainer:
 
     def _distributed_batches(self):
         replicas = self.strategy.num_replicas_in_sync
-        make = lambda _=None: pipeline.batches(  # noqa: E731
-            self.train_set,
-            self.config.batch_size,
-            self.config.seed,
-            self.state["step"],
-            replicas,
-            distribution.local_replicas(self.strategy),
-        )
+
+        def make(_=None):
+            return pipeline.batches(
+                self.train_set,
+                self.config.batch_size,
+                self.config.seed,
+                self.state["step"],
+                replicas,
+                distribution.local_replicas(self.strategy),
+            )
+
         return make() if replicas == 1 else self.strategy.distribute_datasets_from_function(make)
 
     def _set_step(self):

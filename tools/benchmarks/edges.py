@@ -19,8 +19,13 @@ FAR = 10**6
 def measure():
     """Returns (title, names, rows): time of a match, one of annotators x thresholds, and peak memory."""
     edge_map, annotations = _picture()
-    ours = lambda: edges.counts(edge_map, annotations, THRESHOLDS)  # noqa: E731
-    other = lambda: _dense(edge_map, annotations)  # noqa: E731
+
+    def ours():
+        return edges.counts(edge_map, annotations, THRESHOLDS)
+
+    def other():
+        return _dense(edge_map, annotations)
+
     np.testing.assert_array_equal(ours()[:, [0, 1, 3]], other())
     what, matches = "a picture of 321 x 481 pixels, 5 annotators", ANNOTATORS * THRESHOLDS
     time = timing.paired(f"{what}: time of a match", ours, other, TURNS)

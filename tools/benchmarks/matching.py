@@ -273,7 +273,10 @@ def a3vse():
         "a3vse", arrays | others | {"other_id": arrays["image_id"][::-1].copy()}, clip_norm=0.0
     )
     c = system.config
-    attention = lambda: twins.Attention(c.dim, c.heads, c.dim, c.temperature)  # noqa: E731
+
+    def attention():
+        return twins.Attention(c.dim, c.heads, c.dim, c.temperature)
+
     image = nn.Sequential(nn.Linear(IMAGE_DIM, c.dim), attention())
     text = twins.WordLSTM((VOCABULARY, VECTOR_DIM), c.dim, attention())
     names = [name for name in system.networks if name.startswith("discriminator_")]

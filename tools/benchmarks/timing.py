@@ -71,4 +71,5 @@ def conditions(threads):
     hardware, versions = report.hardware(), report.versions()
     packages = ", ".join(f"{name} {version}" for name, version in versions.items())
     command = " ".join(["python tools/benchmark.py", *sys.argv[1:]])
-    return f"`{command}` on {hardware['cpu']}, {threads} threads, float32; {packages}. A ratio under 1: ours takes less.\n"
+    machine = f"{hardware['cpu']}, {threads} threads, float32"
+    return f"`{command}` on {machine}; {packages}. A ratio under 1: ours takes less.\n"

@@ -172,9 +172,10 @@ def cnn(fusion):
         ),
     )
     ours, _ = keras_step(system, batch, system.losses)
-    loss = lambda: keras.losses.SparseCategoricalCrossentropy(from_logits=True)(
-        labels, network(images)
-    )  # noqa: E731
+
+    def loss():
+        return keras.losses.SparseCategoricalCrossentropy(from_logits=True)(labels, network(images))
+
     name = "CNN-A" if fusion == "none" else "CFN-A"
     return f"{name}, 100 pictures of 32 x 32", ours, other, loss, without_dropout
 
