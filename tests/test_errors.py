@@ -1,12 +1,23 @@
 """A person's mistake is one sentence and exit code 2; our own bug keeps its traceback."""
 
 import errno
+import os
+import signal
+import subprocess
+import sys
 
 import pytest
 import tensorflow as tf
 
-from tfvse import errors
-from tfvse.files import atomic_folder, atomic_write, write_json
+from tfvse import errors, interruption
+
+
+@pytest.fixture(autouse=True)
+def handlers():
+    before = {number: signal.getsignal(number) for number in interruption.SIGNALS}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def raising(error):
@@ -25,6 +36,27 @@ def raising(error):
             "error: no space is left on the device at /runs/a; ",
         ),
         (OSError(errno.EROFS, "ro", "/runs/a"), "error: the file system is read-only at /runs/a; "),
+        (
+            PermissionError(errno.EACCES, "no", "a.jpg"),
+            "error: permission is denied at a.jpg; change its permissions",
+        ),
+        (OSError(errno.ENAMETOOLONG, "", "n"), "error: a name in the path is too long at n; "),
+        (OSError(errno.EMFILE, ""), "error: too many files are open; raise the limit"),
+        (FileExistsError(errno.EEXIST, "", "f"), "error: something else has that name already"),
+        (MemoryError(), "error: there is not enough memory; "),
+        (
+            tf.errors.ResourceExhaustedError(None, None, "OOM when allocating"),
+            "error: there is not",
+        ),
+        (
+            UnicodeEncodeError("utf-8", "a\udce9", 1, 2, "surrogates not allowed"),
+            "error: 'a\\udce9'",
+        ),
+        (errors.UserError("--k=\x1b[2J\u202e: no"), "error: --k=\\x1b[2J\\u202e: no"),
+        (
+            tf.errors.PermissionDeniedError(None, None, "/a; Permission denied"),
+            "error: permission is denied",
+        ),
         (
             tf.errors.ResourceExhaustedError(None, None, "x; No space left on device"),
             "error: no space is left on the",
@@ -53,32 +85,26 @@ def test_the_exit_code_of_a_tool_is_kept():
     assert exit.value.code == 0
 
 
-def test_a_failed_write_leaves_what_was_there(tmp_path):
-    path = tmp_path / "report.json"
-    write_json(path, {"a": 1})
-    with pytest.raises(ZeroDivisionError), atomic_write(path) as temporary:
-        temporary.write_text("half")
-        raise ZeroDivisionError
-    assert path.read_text() == '{\n  "a": 1\n}\n' and [p.name for p in tmp_path.iterdir()] == [
-        "report.json"
-    ]
+@pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_is_told_and_has_its_exit_code(number, code, capsys):
+    def lost_in_compiled_code(argv):
+        try:
+            signal.raise_signal(number)
+        except KeyboardInterrupt:
+            raise SystemError from None
+
+    with pytest.raises(SystemExit) as exit:
+        errors.run(lost_in_compiled_code)
+    assert exit.value.code == code
+    assert capsys.readouterr().err == f"interrupted: {interruption.AGAIN}\n"
 
 
-def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path):
-    for text in ("old", "new"):
-        with atomic_folder(tmp_path / "model") as temporary:
-            (temporary / "file").write_text(text)
-    with pytest.raises(ZeroDivisionError), atomic_folder(tmp_path / "model"):
-        raise ZeroDivisionError
-    assert (tmp_path / "model" / "file").read_text() == "new" and len(list(tmp_path.iterdir())) == 1
-
-
-def test_a_folder_that_fails_leaves_no_empty_parents(tmp_path):
-    with pytest.raises(ZeroDivisionError), atomic_folder(tmp_path / "saved_models" / "name" / "1"):
-        raise ZeroDivisionError
-    assert not any(tmp_path.iterdir())
-
-
-def test_json_without_numbers_that_are_none(tmp_path):
-    with pytest.raises(ValueError):
-        write_json(tmp_path / "report.json", {"a": float("nan")})
+def test_output_that_nobody_reads_is_told_in_one_sentence():
+    reader, writer = os.pipe()
+    os.close(reader)
+    code = "from tfvse import errors; errors.run(lambda argv: print('lost'))"
+    ended = subprocess.run([sys.executable, "-c", code], stdout=writer, stderr=subprocess.PIPE)
+    os.close(writer)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(b"error: the program that reads this output has ended")
+    assert ended.stderr.count(b"\n") == 1

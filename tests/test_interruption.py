@@ -1,0 +1,68 @@
+"""A signal raises where nothing is half done, is noted elsewhere, and ends the process when it comes twice."""
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from tfvse import interruption
+
+
+@pytest.fixture(autouse=True)
+def handlers():
+    before = {number: signal.getsignal(number) for number in interruption.SIGNALS}
+    interruption.install()
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_raises_at_once(number, code):
+    with pytest.raises(interruption.Interrupted) as caught, interruption.obeyed():
+        signal.raise_signal(number)
+    assert caught.value.exit_code == code
+
+
+def test_a_deferred_signal_raises_at_the_next_safe_point():
+    passed = []
+    with pytest.raises(interruption.Interrupted, match="after two"), interruption.obeyed():
+        with interruption.deferred():
+            interruption.check("too early")
+            signal.raise_signal(signal.SIGTERM)
+            passed.append("one")
+            interruption.check("after two")
+    assert passed == ["one"]
+
+
+def test_nested_deferred_blocks_are_one():
+    passed = []
+    with pytest.raises(interruption.Interrupted), interruption.obeyed(), interruption.deferred():
+        with interruption.deferred():
+            signal.raise_signal(signal.SIGINT)
+        passed.append("inner")
+    assert passed == ["inner"]
+
+
+def test_after_the_work_a_signal_is_only_noted():
+    with interruption.obeyed():
+        pass
+    signal.raise_signal(signal.SIGTERM)
+    assert interruption.requested()
+
+
+def test_the_second_ctrl_c_ends_the_process_on_the_spot():
+    code = """
+import signal
+from tfvse import interruption
+interruption.install()
+signal.raise_signal(signal.SIGINT)
+print("noted", flush=True)
+signal.raise_signal(signal.SIGINT)
+print("still here", flush=True)
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert ended.returncode == -signal.SIGINT
+    assert ended.stdout == "noted\n"
+    assert "Ctrl-C ends at once" in ended.stderr
