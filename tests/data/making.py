@@ -7,7 +7,7 @@ import tensorflow as tf
 from PIL import Image
 
 from tfvse.data import captioned, manifest, records
-from tfvse.data.decode import decode_picture
+from tfvse.preprocessing.decode import decode_picture
 from tools import prepare_data
 
 

@@ -11,10 +11,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfvse.data.decode import decode_picture
-from tfvse.data.text import Vocabulary
 from tfvse.export import graph, saved_model
 from tfvse.export.litert import LiteRTModel
+from tfvse.preprocessing.decode import decode_picture
+from tfvse.preprocessing.text import Vocabulary
 from tfvse.systems.base import Signature
 
 WORDS = ("dog", "cat", "snow", "red", "house")

@@ -14,8 +14,8 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from tfvse.data import images, records, verification
-from tfvse.data.text import Vocabulary
 from tfvse.errors import UserError
+from tfvse.preprocessing.text import Vocabulary
 
 IMAGE_FIELDS = {"id": "bytes", "picture": "bytes"}
 TEXT_FIELDS = {"id": "bytes", "text": "bytes", "image": "int64"}
@@ -51,7 +51,7 @@ def write(
       findings: with what the reader of the data set has already found.
       classes: names that the labels of the pictures number; none: pictures have no labels.
       single_label: whether every picture has exactly one label.
-      tokenizer: how the texts are split into words, a name in `tfvse.data.text.TOKENIZERS`.
+      tokenizer: how the texts are split into words, a name in `tfvse.preprocessing.text.TOKENIZERS`.
 
     Returns:
       The manifest's entries of this kind: "kind", "splits", "parts", "left_out", "statistics", "tokenizer", with

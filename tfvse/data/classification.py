@@ -15,8 +15,8 @@ import tensorflow as tf
 
 from tfvse.data import images, manifest, pictures, records, verification
 from tfvse.data.pipeline import TrainSet
-from tfvse.data.views import View
 from tfvse.errors import UserError
+from tfvse.preprocessing.views import View
 
 PADDING = 4  # pixels on every side of a small picture before a random crop
 PICTURE_FIELDS = {"id": "bytes", "picture": "bytes", "label": "int64"}

@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterable, Mapping
 import numpy as np
 import tensorflow as tf
 
-from tfvse.data import images, manifest, patches, pictures, records, verification
-from tfvse.data.decode import decode_picture
+from tfvse.data import images, manifest, pictures, records, verification
 from tfvse.data.edge_maps import read_edge_map
 from tfvse.data.pipeline import TrainSet
 from tfvse.errors import UserError
+from tfvse.preprocessing import patches
+from tfvse.preprocessing.decode import decode_picture
 
 FIELDS = {
     "id": "bytes", "picture": "bytes", "annotators": "int64", "annotations": "bytes", "canny": "bytes",

@@ -31,7 +31,7 @@ class Listing:
       columns: what a line calls the picture and the text.
       text: what a text is called in messages.
       layout: shown where the list is missing.
-      tokenizer: how the texts are split into words, a name in `tfvse.data.text.TOKENIZERS`.
+      tokenizer: how the texts are split into words, a name in `tfvse.preprocessing.text.TOKENIZERS`.
     """
 
     name: str

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from tfvse.data.decode import MAX_PIXELS, decode_picture
+from tfvse.preprocessing.decode import MAX_PIXELS, decode_picture
 
 MAX_BYTES = 64 * 2**20
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")

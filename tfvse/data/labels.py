@@ -3,8 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
-from tfvse.data.text import TOKENIZERS, count_words
-from tfvse.data.tweet_text import LINK, MENTION
+from tfvse.preprocessing.text import TOKENIZERS, count_words
+from tfvse.preprocessing.tweet_text import LINK, MENTION
 
 # Words that say nothing about what is to be seen: English articles, pronouns, prepositions, auxiliaries, numbers, and
 # what stands for a tweet's mentions and links.

@@ -9,10 +9,10 @@ from tfvse import encoders
 from tfvse.data import labels, manifest, records
 from tfvse.data.captioned import VOCABULARY, feature_part, semantics_part
 from tfvse.data.pipeline import TrainSet
-from tfvse.data.pixels import Pixels
-from tfvse.data.text import Vocabulary
 from tfvse.encoders import word_vectors
 from tfvse.errors import UserError
+from tfvse.preprocessing.pixels import Pixels
+from tfvse.preprocessing.text import Vocabulary
 
 HELD_BYTES = (
     2**30
@@ -31,9 +31,10 @@ class MatchingData:
     Attributes:
       manifest: dict.
       tokenizer: how the data set's texts are split into words.
-      vocabulary: `tfvse.data.text.Vocabulary` of the training texts, followed by the `vector_words` most frequent words
-        of the pretrained vectors; None with precomputed text features. A sparse corpus has the words of its known
-        texts alone, and with semantics also those of `other_pictures`.
+      vocabulary: `tfvse.preprocessing.text.Vocabulary` of the training texts, followed by the
+        `vector_words` most frequent words of the pretrained vectors; None with precomputed text
+        features. A sparse corpus has the words of its known texts alone, and with semantics also
+        those of `other_pictures`.
       image_dim: width of an image feature, or of a region's; 3 with pixels.
       pixels: whether a batch has pictures for the image encoder to be trained on, not its features.
       semantics: "none", "regional" or "global": which words of `other_pictures` training reads.

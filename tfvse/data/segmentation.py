@@ -16,9 +16,9 @@ import tensorflow as tf
 from PIL import Image
 
 from tfvse.data import images, manifest, pictures, records, verification
-from tfvse.data.decode import decode_picture
-from tfvse.data.patches import random_patch, squeeze
 from tfvse.data.pipeline import TrainSet
+from tfvse.preprocessing.decode import decode_picture
+from tfvse.preprocessing.patches import random_patch, squeeze
 
 VOID = 255
 FIELDS = {"id": "bytes", "picture": "bytes", "labels": "bytes"}

@@ -12,9 +12,9 @@ import numpy as np
 import tensorflow as tf
 
 from tfvse.data import images, manifest, records, verification
-from tfvse.data.decode import decode_picture
 from tfvse.data.pipeline import TrainSet
 from tfvse.errors import UserError
+from tfvse.preprocessing.decode import decode_picture
 
 FIELDS = {"id": "bytes", "picture": "bytes"}
 DOMAINS = ("a", "b")

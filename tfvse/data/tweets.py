@@ -1,4 +1,4 @@
-"""A folder of tweets with their pictures; what a word is in a tweet, `tfvse.data.tweet_text` says."""
+"""A folder of tweets with their pictures; what a word is in a tweet, `tfvse.preprocessing.tweet_text` says."""
 
 from tfvse.data import folder
 

@@ -31,10 +31,10 @@ import scipy.linalg
 import tensorflow as tf
 
 from tfvse.data import captioned, manifest, records
-from tfvse.data.text import RESERVED, TOKENIZERS, Vocabulary
 from tfvse.encoders import mixture, word_vectors
 from tfvse.errors import UserError
 from tfvse.files import atomic_write
+from tfvse.preprocessing.text import RESERVED, TOKENIZERS, Vocabulary
 
 FILE = "hglmm.npz"  # in the folder of a prepared set
 COMPONENTS = 30  # of the mixture

@@ -7,9 +7,9 @@ import keras
 import tensorflow as tf
 
 from tfvse.config import nearest
-from tfvse.data.decode import decode_picture
 from tfvse.encoders import crops, efficientnet_lite, hub, regions, require, torch_state
 from tfvse.errors import UserError
+from tfvse.preprocessing.decode import decode_picture
 
 SMALLER_SIDE = 512  # of ResNet-152's input, Liu's thesis section 6.4.1 and its reference [53]
 LONGEST_SIDE = 4 * SMALLER_SIDE  # a longer and thinner picture is squeezed to it

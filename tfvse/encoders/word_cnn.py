@@ -6,8 +6,8 @@ Z. Zheng et al., "Dual-Path Convolutional Image-Text Embedding" (arXiv 1711.0553
 import keras
 from keras import ops
 
-from tfvse.data.text import RESERVED
 from tfvse.layers.normalization import batch_normalization
+from tfvse.preprocessing.text import RESERVED
 
 WIDTH = 2048  # of the last block in the paper
 # (blocks, width, stride of the first, inner width of the first, inner width of the others), for a last block of WIDTH.

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tfvse.data.text import PAD, RESERVED
+from tfvse.preprocessing.text import PAD, RESERVED
 
 SMOOTHING = 1e-3  # of a word's frequency: words more frequent than this count less and less (Arora et al., ICLR 2017)
 SPREAD = 0.4  # standard deviation of the vectors' numbers, that of GloVe 50d

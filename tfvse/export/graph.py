@@ -4,7 +4,7 @@ import functools
 
 import tensorflow as tf
 
-from tfvse.data.decode import decode_picture
+from tfvse.preprocessing.decode import decode_picture
 
 MAX_NETWORK_PIXELS = 2048 * 2048  # a generator's first feature map is then 1 GB
 

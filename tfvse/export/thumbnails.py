@@ -9,7 +9,7 @@ import zipfile
 import tensorflow as tf
 from tqdm import tqdm
 
-from tfvse.data.decode import decode_picture
+from tfvse.preprocessing.decode import decode_picture
 
 SIDE = 128  # pixels of the longer side
 MOST = 20_000  # pictures, about 80 MB; later ones have no thumbnail

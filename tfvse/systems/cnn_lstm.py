@@ -23,7 +23,7 @@ Where this departs from the paper, or the abstract is silent
     - End to end: the batches are pixels, cropped and mirrored at random, and ResNet-50 starts from ImageNet and learns
       with a tenth of the rate; its batch normalisation keeps the statistics of ImageNet.
       --notrain_image_encoder reads features that were computed beforehand.
-    - What a word of a tweet is, `tfvse.data.tweet_text` says.
+    - What a word of a tweet is, `tfvse.preprocessing.tweet_text` says.
 
 Numbers to reach
     The abstract gives none. It says that on COCO the model does better than certain methods before it and is

@@ -276,8 +276,8 @@ class MatchingSystem(System):
 
     def plots(self, data, split, run_dir):
         """Writes retrieval.png: a few texts of the split with the pictures found for them, and the other way round."""
-        from tfvse.data.decode import decode_picture
         from tfvse.evaluation import pictures
+        from tfvse.preprocessing.decode import decode_picture
 
         part = data.split(split)
         texts_for, images_for = self.scorers(part)

@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from tests.data import making
 from tfvse.data import pipeline
-from tfvse.data.views import View
+from tfvse.preprocessing.views import View
 
 
 def cut(view, images, *noise):

@@ -5,8 +5,8 @@ import tensorflow as tf
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tfvse.data.text import Vocabulary, count_words
-from tfvse.data.tweet_text import tokenize_tweets
+from tfvse.preprocessing.text import Vocabulary, count_words
+from tfvse.preprocessing.tweet_text import tokenize_tweets
 
 PIECES = [
     "@you",

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from tfvse.data.decode import decode_picture
+from tfvse.preprocessing.decode import decode_picture
 
 SMALLEST_CROP = 0.8  # of a side of the picture
 WIDEST = 4 / 3  # of a crop, in the picture's own proportions; the narrowest is 3 / 4

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfvse.data.decode import decode_picture
+from tfvse.preprocessing.decode import decode_picture
 
 PIXELS = np.arange(5 * 7 * 3, dtype=np.uint8).reshape(5, 7, 3)
 PNG = tf.io.encode_png(PIXELS).numpy()

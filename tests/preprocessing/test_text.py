@@ -5,8 +5,8 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfvse.data.text import RESERVED, Vocabulary, count_words, tokenize
 from tfvse.errors import UserError
+from tfvse.preprocessing.text import RESERVED, Vocabulary, count_words, tokenize
 
 TEXTS = [
     "A dog, a cat.",

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from tfvse.data.tweet_text import tokenize_tweets
 from tfvse.errors import UserError
 from tfvse.files import atomic_write
+from tfvse.preprocessing.tweet_text import tokenize_tweets
 
 PAD, UNKNOWN = 0, 1
 RESERVED = 2  # rows before the first word

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfvse.data import pixels
 from tfvse.encoders.image import create
+from tfvse.preprocessing import pixels
 
 # Every pixel of this picture tells its place: red the row, green the column.
 PICTURE = np.stack(

@@ -6,7 +6,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfvse.data.patches import random_patch, squeeze
+from tfvse.preprocessing.patches import random_patch, squeeze
 
 sides = st.integers(1, 40)
 

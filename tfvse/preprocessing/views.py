@@ -4,7 +4,7 @@ import dataclasses
 
 import tensorflow as tf
 
-from tfvse.data.decode import decode_picture
+from tfvse.preprocessing.decode import decode_picture
 
 
 @dataclasses.dataclass(frozen=True)
