@@ -6,7 +6,8 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from tfvse.data import captioned, manifest, records
+from tfvse.data import manifest, records
+from tfvse.data.kinds import captioned
 from tfvse.preprocessing.decode import decode_picture
 from tools import prepare_data
 

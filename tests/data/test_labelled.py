@@ -9,7 +9,7 @@ import scipy.io
 from tests.data import making
 from tfvse import data
 from tfvse.data import labelled
-from tfvse.data.captioned import Captioned
+from tfvse.data.kinds.captioned import Captioned
 from tfvse.errors import UserError
 
 

@@ -5,10 +5,11 @@ import types
 
 import numpy as np
 import pytest
-
 from tests.data.test_matching import NAME, SETTINGS
+
 from tfvse import data
-from tfvse.data import captioned, manifest, matching, pipeline, records
+from tfvse.data import manifest, pipeline, records
+from tfvse.data.kinds import captioned, matching
 from tfvse.errors import UserError
 
 SPARSE = {

@@ -2,7 +2,7 @@ import pytest
 
 from tests.data import making
 from tfvse.data import verification
-from tfvse.data.translation import Picture
+from tfvse.data.kinds.translation import Picture
 from tfvse.errors import UserError
 
 

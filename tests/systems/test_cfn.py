@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfvse.data import classification, verification
+from tfvse.data import verification
+from tfvse.data.kinds import classification
 from tfvse.errors import UserError
 from tfvse.evaluation.fusion import first_of_classes, logged_branch_weights, strongest_maps
 from tfvse.layers.disout import Disout

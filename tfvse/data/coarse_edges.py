@@ -6,10 +6,11 @@ import pathlib
 import numpy as np
 import tensorflow as tf
 
-from tfvse.data import edges, manifest, mat, records, verification
+from tfvse.data import manifest, mat, records, verification
 from tfvse.data.boundaries import MAX_PIXELS
 from tfvse.data.bsds500 import find_edge_map
-from tfvse.data.edges import EdgePicture
+from tfvse.data.kinds import edges
+from tfvse.data.kinds.edges import EdgePicture
 from tfvse.errors import UserError
 
 LAYOUT = """

@@ -14,8 +14,9 @@ import collections
 import dataclasses
 import json
 
-from tfvse.data import captioned, flickr, verification
-from tfvse.data.captioned import Captioned
+from tfvse.data import flickr, verification
+from tfvse.data.kinds import captioned
+from tfvse.data.kinds.captioned import Captioned
 from tfvse.data.tfds import load_tfds
 from tfvse.errors import UserError
 

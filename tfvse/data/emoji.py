@@ -16,8 +16,9 @@ import unicodedata
 import numpy as np
 from tqdm import tqdm
 
-from tfvse.data import captioned, images, verification
-from tfvse.data.captioned import Captioned
+from tfvse.data import images, verification
+from tfvse.data.kinds import captioned
+from tfvse.data.kinds.captioned import Captioned
 from tfvse.errors import UserError
 
 SIZE = 224

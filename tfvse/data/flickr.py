@@ -3,8 +3,9 @@
 import collections
 import json
 
-from tfvse.data import captioned, verification
-from tfvse.data.captioned import Captioned
+from tfvse.data import verification
+from tfvse.data.kinds import captioned
+from tfvse.data.kinds.captioned import Captioned
 from tfvse.errors import UserError
 
 FLICKR8K_LAYOUT = """

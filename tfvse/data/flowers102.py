@@ -7,7 +7,8 @@ Splits (--variant):
 
 import scipy.io
 
-from tfvse.data import captioned, classification, labelled, verification
+from tfvse.data import labelled, verification
+from tfvse.data.kinds import captioned, classification
 from tfvse.errors import UserError
 
 LAYOUT = """

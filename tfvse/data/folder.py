@@ -9,8 +9,9 @@ import pathlib
 
 import numpy as np
 
-from tfvse.data import captioned, images, verification
-from tfvse.data.captioned import Captioned
+from tfvse.data import images, verification
+from tfvse.data.kinds import captioned
+from tfvse.data.kinds.captioned import Captioned
 from tfvse.errors import UserError
 
 LAYOUT = """

@@ -3,7 +3,7 @@
 import re
 
 from tfvse.data import images, verification
-from tfvse.data.classification import LabelledPicture, write_pictures
+from tfvse.data.kinds.classification import LabelledPicture, write_pictures
 from tfvse.errors import UserError
 
 HOLIDAYS_LAYOUT = """

@@ -4,7 +4,7 @@ import collections
 
 import numpy as np
 
-from tfvse.data.captioned import Captioned
+from tfvse.data.kinds.captioned import Captioned
 from tfvse.errors import UserError
 
 

@@ -5,15 +5,8 @@ import itertools
 
 import numpy as np
 
-from tfvse.data import (
-    captioned,
-    classification,
-    edges,
-    images,
-    segmentation,
-    translation,
-    verification,
-)
+from tfvse.data import images, verification
+from tfvse.data.kinds import captioned, classification, edges, segmentation, translation
 
 COLOURS = {
     "red": (220, 40, 40), "green": (40, 170, 60), "blue": (50, 80, 220), "yellow": (235, 205, 50),

@@ -5,9 +5,10 @@ import io
 import numpy as np
 from PIL import Image
 
-from tfvse.data import images, translation, verification
+from tfvse.data import images, verification
+from tfvse.data.kinds import translation
+from tfvse.data.kinds.translation import Picture
 from tfvse.data.tfds import load_tfds
-from tfvse.data.translation import Picture
 from tfvse.errors import UserError
 
 TWO_FOLDERS_LAYOUT = """

@@ -1,7 +1,8 @@
 """PASCAL VOC 2012, segmentation: 20 classes of objects and the background, with or without the masks of SBD."""
 
-from tfvse.data import segmentation, verification
-from tfvse.data.segmentation import LabelledPixels
+from tfvse.data import verification
+from tfvse.data.kinds import segmentation
+from tfvse.data.kinds.segmentation import LabelledPixels
 from tfvse.errors import UserError
 
 LAYOUT = """

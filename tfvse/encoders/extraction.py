@@ -13,7 +13,8 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from tfvse import encoders
-from tfvse.data import captioned, manifest, records
+from tfvse.data import manifest, records
+from tfvse.data.kinds import captioned
 from tfvse.encoders import image, region_files
 from tfvse.errors import UserError
 from tfvse.files import atomic_write

@@ -30,7 +30,8 @@ import numpy as np
 import scipy.linalg
 import tensorflow as tf
 
-from tfvse.data import captioned, manifest, records
+from tfvse.data import manifest, records
+from tfvse.data.kinds import captioned
 from tfvse.encoders import mixture, word_vectors
 from tfvse.errors import UserError
 from tfvse.files import atomic_write

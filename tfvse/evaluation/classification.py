@@ -20,7 +20,7 @@ def evaluate(predict, split, classes, *, bootstrap_samples=1000, seed=0):
 
     Args:
       predict: callable float32 [B, H, W, 3] → float [B, C] scores, larger is likelier.
-      split: `tfvse.data.classification.ClassificationSplit`, gone through in batches.
+      split: `tfvse.data.kinds.classification.ClassificationSplit`, gone through in batches.
       classes: C names.
       bootstrap_samples: redraws of the examples for the 95 % interval; 0 leaves it out.
       seed: of the bootstrap.
@@ -91,7 +91,7 @@ def of_pairs(predict, split, single_label):
 
     Args:
       predict: callable (image features [B, D], texts [B, …]) → float [B, C] probabilities.
-      split: `tfvse.data.matching.MatchingSplit` with labels.
+      split: `tfvse.data.kinds.matching.MatchingSplit` with labels.
       single_label: whether a picture has one class or any number.
 
     Returns:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tfvse.data.segmentation import VOID
+from tfvse.data.kinds.segmentation import VOID
 from tfvse.errors import UserError
 from tfvse.evaluation.report import Result
 from tfvse.metrics import bootstrap

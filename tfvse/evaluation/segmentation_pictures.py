@@ -4,7 +4,7 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from tfvse.data.segmentation import VOID
+from tfvse.data.kinds.segmentation import VOID
 from tfvse.evaluation.page import DPI, GREY, Page, height, printable, save, wrap
 from tfvse.evaluation.pictures import COLOURS, MARGIN, STYLE
 

@@ -27,7 +27,7 @@ def by_svm(embed, train, test, classes, *, bootstrap_samples=1000, seed=0):
 
     Args:
       embed: callable float32 [B, H, W, 3] → float32 [B, d] features.
-      train, test: `tfvse.data.classification.ClassificationSplit`, in the view of the network.
+      train, test: `tfvse.data.kinds.classification.ClassificationSplit`, in the view of the network.
       classes: C names.
       bootstrap_samples: redraws of the test pictures for the 95 % interval.
       seed: of the folds that choose C, and of the bootstrap.

@@ -208,18 +208,18 @@ def shared_words(split):
     """The training-free baseline: how many words of a picture's semantics occur in a text, but for stop words.
 
     Args:
-      split: `tfvse.data.matching.MatchingSplit` with semantics.
+      split: `tfvse.data.kinds.matching.MatchingSplit` with semantics.
 
     Returns:
       ({"semantics": s_g}, {"semantics": q}), np.float32 [N, V] and [T, V] of zeros and ones over the V words of the
       split's semantics; their products are the scores r.
     """
-    from tfvse.data import labels
+    from tfvse.data.kinds import word_labels
 
     tokenizer = split.data.tokenizer
-    words = labels.frequent_words(split.semantics, None, tokenizer)
+    words = word_labels.frequent_words(split.semantics, None, tokenizer)
     found = (
-        labels.targets(t, np.arange(len(t)), words, tokenizer)
+        word_labels.targets(t, np.arange(len(t)), words, tokenizer)
         for t in (split.semantics, split.texts)
     )
     return tuple({"semantics": rows} for rows in found)

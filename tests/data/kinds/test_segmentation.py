@@ -7,8 +7,9 @@ from PIL import Image
 from tests.data import making
 from tests.data.test_images import bomb
 from tfvse import data
-from tfvse.data import manifest, pipeline, segmentation, verification
-from tfvse.data.segmentation import VOID, LabelledPixels
+from tfvse.data import manifest, pipeline, verification
+from tfvse.data.kinds import segmentation
+from tfvse.data.kinds.segmentation import VOID, LabelledPixels
 from tfvse.errors import UserError
 
 NAME = "synthetic_segmentation"

@@ -13,7 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
-from tfvse.data import images, manifest, pictures, records, verification
+from tfvse.data import images, manifest, records, verification
+from tfvse.data.kinds import examples
 from tfvse.data.pipeline import TrainSet
 from tfvse.errors import UserError
 from tfvse.preprocessing.views import View
@@ -88,7 +89,7 @@ def write_pictures(
     Raises:
       UserError: something is wrong and may not be left out, or a split has no usable picture.
     """
-    written = pictures.write(folder, splits, PICTURE_FIELDS, _record, findings)
+    written = examples.write(folder, splits, PICTURE_FIELDS, _record, findings)
     return {"kind": "classification", **written, "classes": list(classes)}
 
 

@@ -4,8 +4,9 @@ import tensorflow as tf
 
 from tests.data import making
 from tfvse import data
-from tfvse.data import manifest, pipeline, translation, verification
-from tfvse.data.translation import Picture
+from tfvse.data import manifest, pipeline, verification
+from tfvse.data.kinds import translation
+from tfvse.data.kinds.translation import Picture
 from tfvse.errors import UserError
 
 NAME = "synthetic_translation"

@@ -15,7 +15,8 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from tfvse.data import images, manifest, pictures, records, verification
+from tfvse.data import images, manifest, records, verification
+from tfvse.data.kinds import examples
 from tfvse.data.pipeline import TrainSet
 from tfvse.preprocessing.decode import decode_picture
 from tfvse.preprocessing.patches import random_patch, squeeze
@@ -61,7 +62,7 @@ def write(
     problem = functools.partial(_problem, count=len(classes), void=void)
     return {
         "kind": "segmentation",
-        **pictures.write(folder, splits, FIELDS, record, findings, problem, "label map"),
+        **examples.write(folder, splits, FIELDS, record, findings, problem, "label map"),
         "classes": list(classes),
         "colours": [list(map(int, colour)) for colour in colours],
     }

@@ -7,8 +7,9 @@ import tensorflow as tf
 
 from tests.data import making
 from tfvse import data
-from tfvse.data import captioned, manifest, matching, pipeline, verification
-from tfvse.data.captioned import Captioned
+from tfvse.data import manifest, pipeline, verification
+from tfvse.data.kinds import captioned, matching
+from tfvse.data.kinds.captioned import Captioned
 from tfvse.errors import UserError
 
 NAME = "synthetic_matching"

@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterable, Mapping
 import numpy as np
 import tensorflow as tf
 
-from tfvse.data import images, manifest, pictures, records, verification
+from tfvse.data import images, manifest, records, verification
 from tfvse.data.edge_maps import read_edge_map
+from tfvse.data.kinds import examples
 from tfvse.data.pipeline import TrainSet
 from tfvse.errors import UserError
 from tfvse.preprocessing import patches
@@ -69,7 +70,7 @@ def write(
     """
     return {
         "kind": "edges",
-        **pictures.write(folder, splits, FIELDS, _record, findings, _problem, "annotation"),
+        **examples.write(folder, splits, FIELDS, _record, findings, _problem, "annotation"),
     }
 
 

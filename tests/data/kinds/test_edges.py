@@ -9,7 +9,8 @@ from PIL import Image
 
 from tests.data import making
 from tests.data.test_boundaries import drawn, write_annotations
-from tfvse.data import edges, manifest
+from tfvse.data import manifest
+from tfvse.data.kinds import edges
 from tfvse.errors import UserError
 
 SHAPE = (20, 30)

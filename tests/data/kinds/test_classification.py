@@ -3,7 +3,8 @@ import pytest
 import tensorflow as tf
 
 from tfvse import data
-from tfvse.data import classification, pipeline, verification
+from tfvse.data import pipeline, verification
+from tfvse.data.kinds import classification
 from tfvse.errors import UserError
 
 

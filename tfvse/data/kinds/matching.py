@@ -1,4 +1,4 @@
-"""Pictures with texts, as training and evaluation read them; `tfvse.data.captioned` has the layout of the folder."""
+"""Images with texts, as training and evaluation read them; `data.kinds.captioned` has the layout of the folder."""
 
 import functools
 
@@ -6,8 +6,9 @@ import numpy as np
 import tensorflow as tf
 
 from tfvse import encoders
-from tfvse.data import labels, manifest, records
-from tfvse.data.captioned import VOCABULARY, feature_part, semantics_part
+from tfvse.data import manifest, records
+from tfvse.data.kinds import word_labels
+from tfvse.data.kinds.captioned import VOCABULARY, feature_part, semantics_part
 from tfvse.data.pipeline import TrainSet
 from tfvse.encoders import word_vectors
 from tfvse.errors import UserError
@@ -110,7 +111,7 @@ class MatchingData:
             return (), False
         if kind == "words":
             texts = self.split("train").texts[self.known_texts]
-            words = labels.frequent_words(texts, self.config.label_words, self.tokenizer)
+            words = word_labels.frequent_words(texts, self.config.label_words, self.tokenizer)
             return words, False
         if not self.manifest.get("classes"):
             raise UserError(f"--labels=set: {self.prepared_dir} has no classes; use --labels=words")
@@ -346,7 +347,7 @@ class MatchingSplit:
         """Labels of the pictures: int64 [N] where each has one, else float32 [N, classes] of zeros and ones."""
         if self.data.config.labels == "words":
             known = self.data.known_texts if self.name == "train" else slice(None)
-            return labels.targets(
+            return word_labels.targets(
                 self.texts[known], self.image_of_text[known], self.data.classes, self.data.tokenizer
             )
         several = self.image_part.all("labels")
