@@ -7,7 +7,8 @@ import pytest
 import tensorflow as tf
 
 from tfvse import encoders
-from tfvse.data import manifest, records, synthetic
+from tfvse.data import manifest, records
+from tfvse.data.sets import synthetic
 from tfvse.encoders import extraction, hglmm
 from tfvse.encoders.mixture import Mixture
 from tfvse.errors import UserError

@@ -8,7 +8,8 @@ import zipfile
 import numpy as np
 import pytest
 
-from tfvse.data import manifest, records, synthetic
+from tfvse.data import manifest, records
+from tfvse.data.sets import synthetic
 from tfvse.encoders import extraction, region_files
 from tfvse.encoders.region_files import RegionFile
 from tfvse.errors import UserError

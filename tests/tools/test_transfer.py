@@ -7,7 +7,7 @@ import pytest
 
 from tests.conformance import experiments
 from tests.data import making
-from tfvse.data import synthetic
+from tfvse.data.sets import synthetic
 from tfvse.errors import UserError
 from tools import transfer
 

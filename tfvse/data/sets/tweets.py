@@ -1,6 +1,6 @@
 """A folder of tweets with their pictures; what a word is in a tweet, `tfvse.preprocessing.tweet_text` says."""
 
-from tfvse.data import folder
+from tfvse.data.sets import folder
 
 LAYOUT = """
 Tweets are expected like this:

@@ -1,7 +1,8 @@
 """Caltech-UCSD Birds-200-2011 (Wah et al. 2011) with the ten captions of each picture by Reed et al. 2016."""
 
-from tfvse.data import labelled, verification
+from tfvse.data import verification
 from tfvse.data.kinds import captioned, classification
+from tfvse.data.sets import labelled
 from tfvse.errors import UserError
 
 LAYOUT = """

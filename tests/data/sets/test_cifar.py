@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tests.data import making
-from tfvse.data import cifar
+from tfvse.data.sets import cifar
 from tfvse.errors import UserError
 
 RNG = np.random.default_rng(0)

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from tests.data import making
-from tfvse.data import folder
+from tfvse.data.sets import folder
 from tfvse.errors import UserError
 
 

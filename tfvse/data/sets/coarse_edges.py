@@ -8,9 +8,9 @@ import tensorflow as tf
 
 from tfvse.data import manifest, mat, records, verification
 from tfvse.data.boundaries import MAX_PIXELS
-from tfvse.data.bsds500 import find_edge_map
 from tfvse.data.kinds import edges
 from tfvse.data.kinds.edges import EdgePicture
+from tfvse.data.sets.bsds500 import find_edge_map
 from tfvse.errors import UserError
 
 LAYOUT = """

@@ -7,8 +7,9 @@ Splits (--variant):
 
 import scipy.io
 
-from tfvse.data import labelled, verification
+from tfvse.data import verification
 from tfvse.data.kinds import captioned, classification
+from tfvse.data.sets import labelled
 from tfvse.errors import UserError
 
 LAYOUT = """

@@ -8,8 +8,8 @@ import scipy.io
 
 from tests.data import making
 from tfvse import data
-from tfvse.data import labelled
 from tfvse.data.kinds.captioned import Captioned
+from tfvse.data.sets import labelled
 from tfvse.errors import UserError
 
 

@@ -8,7 +8,8 @@ from PIL import Image
 
 from tests.data import making
 from tfvse import data
-from tfvse.data import class_folders, manifest, pipeline
+from tfvse.data import manifest, pipeline
+from tfvse.data.sets import class_folders
 from tfvse.errors import UserError
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.data import making
-from tfvse.data import two_folders
+from tfvse.data.sets import two_folders
 from tfvse.errors import UserError
 
 

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from tests.data import making
-from tfvse.data import manifest, synthetic
+from tfvse.data import manifest
+from tfvse.data.sets import synthetic
 
 
 @pytest.mark.parametrize("kind", ["matching", "classification", "translation", "segmentation"])

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tests.data import making
-from tfvse.data import camvid
+from tfvse.data.sets import camvid
 from tfvse.errors import UserError
 
 

@@ -3,7 +3,8 @@ import re
 import pytest
 
 from tests.data import making
-from tfvse.data import emoji, images
+from tfvse.data import images
+from tfvse.data.sets import emoji
 from tfvse.errors import UserError
 
 

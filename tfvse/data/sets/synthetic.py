@@ -20,7 +20,7 @@ PLACES = {
     "top": (0.3, 0.5),
     "bottom": (0.7, 0.5),
 }
-SOURCE = {"licence": "None: drawn by this package.", "source": "drawn by tfvse.data.synthetic"}
+SOURCE = {"licence": "None: drawn by this package.", "source": "drawn by tfvse.data.sets.synthetic"}
 
 
 def draw(shape, colour, place, size, rng, background=245):

@@ -4,7 +4,7 @@ import types
 import pytest
 
 from tests.data import making
-from tfvse.data import coco
+from tfvse.data.sets import coco
 from tfvse.errors import UserError
 
 SPLITS = ["train", "train", "restval", "val", "test", "test"]

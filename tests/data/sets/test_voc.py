@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from tests.data import making
-from tfvse.data import voc
+from tfvse.data.sets import voc
 from tfvse.errors import UserError
 
 LISTS = {"train": ["a", "b"], "val": ["c", "d"], "trainaug": ["a", "b", "c"]}

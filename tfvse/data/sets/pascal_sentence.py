@@ -4,8 +4,9 @@ There is no official split. As in table 7.1 of Liu's thesis, of every class 40 p
 5 for test; which ones, the seed decides.
 """
 
-from tfvse.data import images, labelled, verification
+from tfvse.data import images, verification
 from tfvse.data.kinds import captioned
+from tfvse.data.sets import labelled
 from tfvse.errors import UserError
 
 LAYOUT = """

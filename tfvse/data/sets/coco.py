@@ -14,9 +14,10 @@ import collections
 import dataclasses
 import json
 
-from tfvse.data import flickr, verification
+from tfvse.data import verification
 from tfvse.data.kinds import captioned
 from tfvse.data.kinds.captioned import Captioned
+from tfvse.data.sets import flickr
 from tfvse.data.tfds import load_tfds
 from tfvse.errors import UserError
 

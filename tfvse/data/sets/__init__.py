@@ -1,0 +1,1 @@
+"""One file a data set: from its own layout to prepared records."""
