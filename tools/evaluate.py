@@ -94,7 +94,7 @@ def main(argv):
 
 
 def _edge_maps(flags):
-    from tfvse.data.edge_maps import EdgeMapFolder
+    from tfvse.data.formats.edge_maps import EdgeMapFolder
     from tfvse.evaluation import edge_pictures, edges
     from tfvse.evaluation.report import Report
 

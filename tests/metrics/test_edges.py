@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 from scipy.optimize import linear_sum_assignment
 
-from tfvse.data.boundaries import read_annotations
+from tfvse.data.formats.boundaries import read_annotations
 from tfvse.metrics import edges
 
 FIXTURE = pathlib.Path(os.environ.get("TFVSE_DATA", "")) / "bsds500" / "bench_fixture"

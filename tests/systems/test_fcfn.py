@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfvse.data import images, manifest, verification
+from tfvse.data import manifest, verification
+from tfvse.data.formats import images
 from tfvse.data.kinds import segmentation
 from tfvse.errors import UserError
 from tfvse.layers.upsampling import upsample

@@ -7,7 +7,7 @@ import sys
 
 from tqdm import tqdm
 
-from tfvse.data import images
+from tfvse.data.formats import images
 from tfvse.errors import UserError
 
 EXAMPLES = 5

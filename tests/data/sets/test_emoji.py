@@ -3,7 +3,7 @@ import re
 import pytest
 
 from tests.data import making
-from tfvse.data import images
+from tfvse.data.formats import images
 from tfvse.data.sets import emoji
 from tfvse.errors import UserError
 

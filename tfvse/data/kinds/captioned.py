@@ -13,7 +13,8 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from tfvse.data import images, records, verification
+from tfvse.data import records, verification
+from tfvse.data.formats import images
 from tfvse.errors import UserError
 from tfvse.preprocessing.text import Vocabulary
 

@@ -13,7 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
-from tfvse.data import images, manifest, records, verification
+from tfvse.data import manifest, records, verification
+from tfvse.data.formats import images
 from tfvse.data.kinds import examples
 from tfvse.data.pipeline import TrainSet
 from tfvse.errors import UserError

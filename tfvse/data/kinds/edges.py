@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterable, Mapping
 import numpy as np
 import tensorflow as tf
 
-from tfvse.data import images, manifest, records, verification
-from tfvse.data.edge_maps import read_edge_map
+from tfvse.data import manifest, records, verification
+from tfvse.data.formats import images
+from tfvse.data.formats.edge_maps import read_edge_map
 from tfvse.data.kinds import examples
 from tfvse.data.pipeline import TrainSet
 from tfvse.errors import UserError

@@ -15,7 +15,8 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from tfvse.data import images, manifest, records, verification
+from tfvse.data import manifest, records, verification
+from tfvse.data.formats import images
 from tfvse.data.kinds import examples
 from tfvse.data.pipeline import TrainSet
 from tfvse.preprocessing.decode import decode_picture

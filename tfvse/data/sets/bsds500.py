@@ -3,8 +3,9 @@
 import functools
 import pathlib
 
-from tfvse.data import images, verification
-from tfvse.data.boundaries import read_annotations
+from tfvse.data import verification
+from tfvse.data.formats import images
+from tfvse.data.formats.boundaries import read_annotations
 from tfvse.data.kinds import edges
 from tfvse.data.kinds.edges import EdgePicture
 from tfvse.errors import UserError

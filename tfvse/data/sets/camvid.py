@@ -1,6 +1,7 @@
 """CamVid: scenes from a driving car, eleven classes (Brostow et al., 2009), in the layout and classes of SegNet."""
 
-from tfvse.data import images, verification
+from tfvse.data import verification
+from tfvse.data.formats import images
 from tfvse.data.kinds import segmentation
 from tfvse.data.kinds.segmentation import LabelledPixels
 

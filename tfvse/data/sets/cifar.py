@@ -6,8 +6,8 @@ import numpy as np
 from PIL import Image
 
 from tfvse.data import verification
+from tfvse.data.formats.tfds import load_tfds
 from tfvse.data.kinds import classification
-from tfvse.data.tfds import load_tfds
 from tfvse.errors import UserError
 
 LICENCE = "Its authors state none; cite Krizhevsky 2009, Learning multiple layers of features from tiny images."

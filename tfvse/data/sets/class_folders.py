@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from tfvse.data import images, verification
+from tfvse.data import verification
+from tfvse.data.formats import images
+from tfvse.data.formats.tfds import load_tfds
 from tfvse.data.kinds.classification import LabelledPicture, write_pictures
-from tfvse.data.tfds import load_tfds
 from tfvse.errors import UserError
 
 LAYOUT = """

@@ -6,8 +6,9 @@ import pathlib
 import numpy as np
 import tensorflow as tf
 
-from tfvse.data import manifest, mat, records, verification
-from tfvse.data.boundaries import MAX_PIXELS
+from tfvse.data import manifest, records, verification
+from tfvse.data.formats import mat
+from tfvse.data.formats.boundaries import MAX_PIXELS
 from tfvse.data.kinds import edges
 from tfvse.data.kinds.edges import EdgePicture
 from tfvse.data.sets.bsds500 import find_edge_map

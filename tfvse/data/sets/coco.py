@@ -15,10 +15,10 @@ import dataclasses
 import json
 
 from tfvse.data import verification
+from tfvse.data.formats.tfds import load_tfds
 from tfvse.data.kinds import captioned
 from tfvse.data.kinds.captioned import Captioned
 from tfvse.data.sets import flickr
-from tfvse.data.tfds import load_tfds
 from tfvse.errors import UserError
 
 LAYOUT = """

@@ -16,7 +16,8 @@ import unicodedata
 import numpy as np
 from tqdm import tqdm
 
-from tfvse.data import images, verification
+from tfvse.data import verification
+from tfvse.data.formats import images
 from tfvse.data.kinds import captioned
 from tfvse.data.kinds.captioned import Captioned
 from tfvse.errors import UserError

@@ -2,7 +2,8 @@
 
 import re
 
-from tfvse.data import images, verification
+from tfvse.data import verification
+from tfvse.data.formats import images
 from tfvse.data.kinds.classification import LabelledPicture, write_pictures
 from tfvse.errors import UserError
 

@@ -4,7 +4,8 @@ There is no official split. As in table 7.1 of Liu's thesis, of every class 40 p
 5 for test; which ones, the seed decides.
 """
 
-from tfvse.data import images, verification
+from tfvse.data import verification
+from tfvse.data.formats import images
 from tfvse.data.kinds import captioned
 from tfvse.data.sets import labelled
 from tfvse.errors import UserError

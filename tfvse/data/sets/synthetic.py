@@ -5,7 +5,8 @@ import itertools
 
 import numpy as np
 
-from tfvse.data import images, verification
+from tfvse.data import verification
+from tfvse.data.formats import images
 from tfvse.data.kinds import captioned, classification, edges, segmentation, translation
 
 COLOURS = {

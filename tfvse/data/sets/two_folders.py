@@ -5,10 +5,11 @@ import io
 import numpy as np
 from PIL import Image
 
-from tfvse.data import images, verification
+from tfvse.data import verification
+from tfvse.data.formats import images
+from tfvse.data.formats.tfds import load_tfds
 from tfvse.data.kinds import translation
 from tfvse.data.kinds.translation import Picture
-from tfvse.data.tfds import load_tfds
 from tfvse.errors import UserError
 
 TWO_FOLDERS_LAYOUT = """

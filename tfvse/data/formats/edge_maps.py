@@ -6,8 +6,8 @@ import warnings
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from tfvse.data import mat
-from tfvse.data.boundaries import MAX_PIXELS, read_annotations
+from tfvse.data.formats import mat
+from tfvse.data.formats.boundaries import MAX_PIXELS, read_annotations
 from tfvse.errors import UserError
 
 _WHITE = {"1": 1, "L": 255, "I;16": 65535}  # the largest value of Pillow's grey modes

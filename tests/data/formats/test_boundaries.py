@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import scipy.io
 
-from tfvse.data import mat
-from tfvse.data.boundaries import read_annotations
+from tfvse.data.formats import mat
+from tfvse.data.formats.boundaries import read_annotations
 from tfvse.errors import UserError
 
 FIXTURE = pathlib.Path(os.environ.get("TFVSE_DATA", "")) / "bsds500" / "bench_fixture"
@@ -99,7 +99,7 @@ def test_damaged_files(tmp_path, monkeypatch):
 
 def test_too_large(tmp_path, monkeypatch):
     path = write_annotations(tmp_path / "a.mat", [drawn((1, 1))])
-    monkeypatch.setattr("tfvse.data.boundaries.MAX_PIXELS", 23)
+    monkeypatch.setattr("tfvse.data.formats.boundaries.MAX_PIXELS", 23)
     with pytest.raises(UserError, match="at most 23 pixels"):
         read_annotations(path)
     packed = zlib.compress(bytes(10_000))

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import scipy.io
 from PIL import Image
-
 from tests.data.test_boundaries import drawn, write_annotations
-from tfvse.data.edge_maps import EdgeMapFolder, read_edge_map
+
+from tfvse.data.formats.edge_maps import EdgeMapFolder, read_edge_map
 from tfvse.errors import UserError
 
 RAMP = np.arange(24, dtype=np.uint8).reshape(4, 6) * 11
@@ -87,6 +87,6 @@ def test_unusable_maps(tmp_path, monkeypatch):
     png.write_bytes(png.read_bytes()[:-30])
     with pytest.raises(UserError, match="damaged"):
         read_edge_map(png)
-    monkeypatch.setattr("tfvse.data.edge_maps.MAX_PIXELS", 23)
+    monkeypatch.setattr("tfvse.data.formats.edge_maps.MAX_PIXELS", 23)
     with pytest.raises(UserError, match="at most 23"):
         read_edge_map(png)

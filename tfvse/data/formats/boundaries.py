@@ -8,7 +8,7 @@ import pathlib
 
 import numpy as np
 
-from tfvse.data import mat
+from tfvse.data.formats import mat
 from tfvse.errors import UserError
 
 MAX_PIXELS = 16_000_000

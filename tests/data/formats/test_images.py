@@ -8,7 +8,7 @@ from PIL import Image
 
 from tests.data import making
 from tests.data.making import pixels
-from tfvse.data import images
+from tfvse.data.formats import images
 
 RAMP = np.linspace(0, 255, 16 * 16 * 3).reshape(16, 16, 3).astype(np.uint8)
 

@@ -5,7 +5,7 @@ import types
 
 import pytest
 
-from tfvse.data.tfds import load_tfds
+from tfvse.data.formats.tfds import load_tfds
 from tfvse.errors import UserError
 
 

@@ -1,0 +1,1 @@
+"""File formats at the edge: images, .mat files, edge maps, TFDS."""
