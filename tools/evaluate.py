@@ -95,8 +95,9 @@ def main(argv):
 
 def _edge_maps(flags):
     from tfvse.data.formats.edge_maps import EdgeMapFolder
-    from tfvse.evaluation import edge_pictures, edges
+    from tfvse.evaluation import edges
     from tfvse.evaluation.report import Report
+    from tfvse.figures import boundaries
 
     begun, output = time.time(), pathlib.Path(flags.output)
     maps = EdgeMapFolder(flags.edge_maps, flags.annotations)
@@ -116,10 +117,8 @@ def _edge_maps(flags):
         for key, curve in report.details.items()
         if "curve" in key
     }
-    edge_pictures.precision_recall(output / "precision_recall.png", curves, title)
-    edge_pictures.contact_sheet(
-        output / "contact_sheet.png", list(itertools.islice(maps, 8)), title
-    )
+    boundaries.precision_recall(output / "precision_recall.png", curves, title)
+    boundaries.edge_sheet(output / "contact_sheet.png", list(itertools.islice(maps, 8)), title)
     print(
         "\n".join(
             f"written: {output / name}"

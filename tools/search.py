@@ -35,7 +35,7 @@ def main(argv):
 
     import numpy as np
 
-    from tfvse.evaluation import pictures
+    from tfvse.figures import contact_sheets
     from tfvse.serving import models
 
     folder, k = pathlib.Path(flags.model), np.array(flags.k, np.int32)
@@ -47,8 +47,8 @@ def main(argv):
         ids = [i.decode() for i in found["ids"][0]]
         _table(("picture",), zip(found["scores"][0], ids, strict=True))
         thumbnails = _thumbnails(model.path, ids)
-        query = pictures.TextQuery(flags.text, thumbnails, [False] * len(ids))
-        path = pictures.contact_sheet(flags.output, [query], [], title=model.name)
+        query = contact_sheets.TextQuery(flags.text, thumbnails, [False] * len(ids))
+        path = contact_sheets.contact_sheet(flags.output, [query], [], title=model.name)
     else:
         picture = _read(flags.image)
         found = _run(
@@ -59,8 +59,8 @@ def main(argv):
         )
         texts, ids = ([value.decode() for value in found[key][0]] for key in ("texts", "ids"))
         _table(("text", "picture"), zip(found["scores"][0], texts, ids, strict=True))
-        query = pictures.ImageQuery(_small(picture), texts, [False] * len(texts))
-        path = pictures.contact_sheet(flags.output, [], [query], title=model.name)
+        query = contact_sheets.ImageQuery(_small(picture), texts, [False] * len(texts))
+        path = contact_sheets.contact_sheet(flags.output, [], [query], title=model.name)
     print(f"written: {path}")
 
 

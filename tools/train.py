@@ -11,7 +11,7 @@ def main(argv):
     config, run_dir = parse_experiment(argv)
 
     from tfvse import data
-    from tfvse.evaluation import pictures
+    from tfvse.figures.curves import curves
     from tfvse.systems import base
     from tfvse.training import distribution
     from tfvse.training.trainer import Trainer
@@ -21,7 +21,7 @@ def main(argv):
     trainer.run()
     if trainer.chief:
         trainer.write_samples()
-        print(f"curves: {pictures.curves(run_dir)}")
+        print(f"curves: {curves(run_dir)}")
         print(f"next: python tools/evaluate.py --run_dir={run_dir} --split={config.monitor_split}")
 
 

@@ -5,7 +5,7 @@ import types
 
 import numpy as np
 import pytest
-from tests.data.test_matching import NAME, SETTINGS
+from tests.data.kinds.test_matching import NAME, SETTINGS
 
 from tfvse import data
 from tfvse.data import manifest, pipeline, records

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from tfvse.errors import UserError
-from tfvse.evaluation import edge_pictures, edges
+from tfvse.evaluation import edges
 from tfvse.evaluation.report import Report
+from tfvse.figures import boundaries
 from tfvse.metrics import edges as metrics_lib
 
 FEW = {"thresholds": 9, "bootstrap_samples": 20, "max_distance": 0.03}
@@ -135,7 +136,7 @@ def test_report_and_pictures(tmp_path):
     Report("some", "bsds500", "val", **result._asdict()).write(tmp_path / "report.json")
     curves = {"some": result.details["curve"], "CEval": result.details["CEval/curve"]}
     for path in (
-        edge_pictures.precision_recall(tmp_path / "curve.png", curves, "Some"),
-        edge_pictures.contact_sheet(tmp_path / "sheet.png", maps(2), "Some"),
+        boundaries.precision_recall(tmp_path / "curve.png", curves, "Some"),
+        boundaries.edge_sheet(tmp_path / "sheet.png", maps(2), "Some"),
     ):
         assert path.read_bytes().startswith(b"\x89PNG")

@@ -3,7 +3,8 @@ import pytest
 from PIL import Image
 
 from tfvse.errors import UserError
-from tfvse.evaluation import segmentation, segmentation_pictures
+from tfvse.evaluation import segmentation
+from tfvse.figures import label_maps
 
 CLASSES, COLOURS = (
     ("sky", "sea", "moon"),
@@ -51,7 +52,7 @@ def test_an_empty_split_and_one_of_void_are_refused():
 
 
 def test_classes_have_their_colours_and_void_is_white():
-    found = segmentation_pictures.colour(np.array([[1, 255, 0]], np.uint8), COLOURS)
+    found = label_maps.colour(np.array([[1, 255, 0]], np.uint8), COLOURS)
     assert found.tolist() == [[[0, 128, 128], [255, 255, 255], [0, 0, 255]]]
 
 
@@ -61,13 +62,9 @@ def test_pictures_of_several_sizes_are_drawn(tmp_path):
     for height, width in ((20, 30), (40, 25), (1, 1)):
         maps = rng.integers(0, 3, (2, height, width), np.uint8)
         examples.append((rng.integers(0, 256, (height, width, 3), np.uint8), *maps))
-    assert segmentation_pictures.montage(examples, COLOURS).shape == (61, 90, 3)
-    path = segmentation_pictures.comparison(
-        tmp_path / "grid.png", examples, CLASSES, COLOURS, "A title"
-    )
-    bars = segmentation_pictures.class_bars(
-        tmp_path / "bars.png", {"sky": 30.0, "sea": 90.0}, "A title"
-    )
+    assert label_maps.montage(examples, COLOURS).shape == (61, 90, 3)
+    path = label_maps.comparison(tmp_path / "grid.png", examples, CLASSES, COLOURS, "A title")
+    bars = label_maps.class_bars(tmp_path / "bars.png", {"sky": 30.0, "sea": 90.0}, "A title")
     for drawn in (path, bars):
         with Image.open(drawn) as found:
             assert min(found.size) > 100 and len(np.unique(np.array(found.convert("L")))) > 3

@@ -8,7 +8,7 @@ import tensorflow as tf
 from tfvse.data import verification
 from tfvse.data.kinds import classification
 from tfvse.errors import UserError
-from tfvse.evaluation.fusion import first_of_classes, logged_branch_weights, strongest_maps
+from tfvse.figures.branches import first_of_classes, logged_branch_weights, strongest_maps
 from tfvse.layers.disout import Disout
 from tfvse.layers.fusion import FUSIONS, make_fusion
 from tfvse.systems import base

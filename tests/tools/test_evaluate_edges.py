@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.data.test_boundaries import write_annotations
+from tests.data.formats.test_boundaries import write_annotations
 from tfvse.errors import UserError
 from tools import evaluate
 

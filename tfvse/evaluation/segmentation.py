@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from tfvse.data.kinds.segmentation import VOID
 from tfvse.errors import UserError
 from tfvse.evaluation.report import Result
 from tfvse.metrics import bootstrap
 from tfvse.metrics import segmentation as metrics_lib
+from tfvse.metrics.segmentation import VOID
 
 PROTOCOL = {
     "pictures": "whole, at their own sizes, one scale, nothing mirrored",

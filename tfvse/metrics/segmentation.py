@@ -7,8 +7,10 @@ NaN, and is left out of means over classes.
 
 import numpy as np
 
+VOID = 255  # label of pixels that count for nothing
 
-def confusion_matrix(predicted, labels, classes, void=255):
+
+def confusion_matrix(predicted, labels, classes, void=VOID):
     """Counts the pixels of one picture.
 
     Args:

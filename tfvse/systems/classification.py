@@ -143,30 +143,31 @@ class ClassificationSystem(System):
 
     def plots(self, data, split, run_dir):
         """The confusion matrix; figure 2.1, feature maps of ten pictures; figure 2.8, branch weights over the run."""
-        from tfvse.evaluation import fusion, pictures
+        from tfvse.figures import branches
+        from tfvse.figures.confusion import confusion_matrix
 
         written = []
         confusion = self._measure(data, split, bootstrap_samples=0).details.get("confusion")
         if confusion:
             title = f"{self.config.data}, {split} split"
             written.append(
-                pictures.confusion_matrix(run_dir / "confusion.png", confusion, data.classes, title)
+                confusion_matrix(run_dir / "confusion.png", confusion, data.classes, title)
             )
-        shown = fusion.first_of_classes(data.split(split).batches(100), 10)
+        shown = branches.first_of_classes(data.split(split).batches(100), 10)
         maps = self.networks["classifier"].feature_maps(shown)
-        strongest = fusion.strongest_maps(
+        strongest = branches.strongest_maps(
             [ops.convert_to_numpy(ops.cast(side, "float32")) for side in maps]
         )
         title = "Strongest feature maps"
         written.append(
-            pictures.feature_maps(
+            branches.feature_maps(
                 run_dir / "feature_maps.png", shown.astype("uint8"), strongest, title
             )
         )
-        weights = fusion.logged_branch_weights(run_dir / "log.jsonl")
+        weights = branches.logged_branch_weights(run_dir / "log.jsonl")
         if weights:
             written.append(
-                pictures.branch_weights(
+                branches.branch_weights(
                     run_dir / "branch_weights.png", weights, "Weights of side outputs"
                 )
             )

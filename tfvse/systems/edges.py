@@ -189,11 +189,11 @@ class EdgeDetector(DensePredictor):
 
     def plots(self, data, split, run_dir):
         """Precision against recall, and edge maps beside their pictures and what people drew."""
-        from tfvse.evaluation import edge_pictures, pictures
+        from tfvse.figures import boundaries, contact_sheets
 
         title = f"{self.config.system} on {self.config.data}, {split}"
         written = [
-            pictures.grid(
+            contact_sheets.grid(
                 run_dir / f"edges-{split}.png", self._columns(data.split(split), SHOWN), title
             )
         ]
@@ -204,7 +204,7 @@ class EdgeDetector(DensePredictor):
                 if k.endswith("curve")
             }
             written.append(
-                edge_pictures.precision_recall(
+                boundaries.precision_recall(
                     run_dir / f"precision_recall-{split}.png", curves, title
                 )
             )
@@ -212,7 +212,7 @@ class EdgeDetector(DensePredictor):
 
     def _columns(self, split, most):
         """{heading: list of uint8 [H, W, 3]}; edges are dark on white."""
-        from tfvse.evaluation.edge_pictures import dark
+        from tfvse.figures.boundaries import dark
 
         predict, columns = self._predictor(), {"picture": [], "edge map": [], "annotators": []}
         for row in spread(len(split), most):

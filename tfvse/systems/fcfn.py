@@ -209,7 +209,7 @@ class FCFN(DensePredictor):
 
     def samples(self, data):
         """ "segmentations": in every row a picture, its classes, and what the network takes them for."""
-        from tfvse.evaluation.segmentation_pictures import montage
+        from tfvse.figures.label_maps import montage
 
         return {
             "segmentations": montage(
@@ -219,7 +219,7 @@ class FCFN(DensePredictor):
 
     def plots(self, data, split, run_dir):
         """Writes `segmentations-<split>.png`, the rows of `samples` with a legend, and `iou-<split>.png`."""
-        from tfvse.evaluation import segmentation_pictures
+        from tfvse.figures import label_maps
 
         title = f"{self.config.system} ({self.config.fusion}) on {self.config.data}, {split}"
         examples, path = self._examples(data.split(split)), run_dir / f"segmentations-{split}.png"
@@ -230,8 +230,8 @@ class FCFN(DensePredictor):
             if name.startswith("IoU/")
         }
         return [
-            segmentation_pictures.comparison(path, examples, data.classes, data.colours, title),
-            segmentation_pictures.class_bars(run_dir / f"iou-{split}.png", by_class, title),
+            label_maps.comparison(path, examples, data.classes, data.colours, title),
+            label_maps.class_bars(run_dir / f"iou-{split}.png", by_class, title),
         ]
 
     def signatures(self, data):

@@ -276,7 +276,7 @@ class MatchingSystem(System):
 
     def plots(self, data, split, run_dir):
         """Writes retrieval.png: a few texts of the split with the pictures found for them, and the other way round."""
-        from tfvse.evaluation import pictures
+        from tfvse.figures import contact_sheets
         from tfvse.preprocessing.decode import decode_picture
 
         part = data.split(split)
@@ -291,14 +291,14 @@ class MatchingSystem(System):
 
         text_rows = np.linspace(0, len(image_of_text) - 1, SHOWN_QUERIES).astype(int)
         text_queries = [
-            pictures.TextQuery(
+            contact_sheets.TextQuery(
                 part.texts[row], [picture(i) for i in found], list(found == image_of_text[row])
             )
             for row, found in zip(text_rows, best(images_for, text_rows), strict=True)
         ]
         image_rows = image_of_text[text_rows]
         image_queries = [
-            pictures.ImageQuery(
+            contact_sheets.ImageQuery(
                 picture(row), list(part.texts[found]), list(image_of_text[found] == row)
             )
             for row, found in zip(image_rows, best(texts_for, image_rows), strict=True)
@@ -307,7 +307,9 @@ class MatchingSystem(System):
             f"{self.config.system} on {self.config.data}, {split}: {len(part.image_ids)} pictures"
         )
         return [
-            pictures.contact_sheet(run_dir / "retrieval.png", text_queries, image_queries, title)
+            contact_sheets.contact_sheet(
+                run_dir / "retrieval.png", text_queries, image_queries, title
+            )
         ]
 
     def gallery(self, data):

@@ -72,11 +72,11 @@ class Translation(System):
 
     def plots(self, data, split, run_dir):
         """Writes `translations-<split>.png`: the rows of `samples` under headings."""
-        from tfvse.evaluation import pictures
+        from tfvse.figures import contact_sheets
 
         title = f"{self.config.system} on {self.config.data}, {split}"
         return [
-            pictures.grid(
+            contact_sheets.grid(
                 run_dir / f"translations-{split}.png", self._columns(data.split(split)), title
             )
         ]

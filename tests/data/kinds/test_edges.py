@@ -8,7 +8,7 @@ import tensorflow as tf
 from PIL import Image
 
 from tests.data import making
-from tests.data.test_boundaries import drawn, write_annotations
+from tests.data.formats.test_boundaries import drawn, write_annotations
 from tfvse.data import manifest
 from tfvse.data.kinds import edges
 from tfvse.errors import UserError

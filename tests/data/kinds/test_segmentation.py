@@ -3,14 +3,15 @@
 import numpy as np
 import pytest
 from PIL import Image
+from tests.data.formats.test_images import bomb
 
 from tests.data import making
-from tests.data.test_images import bomb
 from tfvse import data
 from tfvse.data import manifest, pipeline, verification
 from tfvse.data.kinds import segmentation
-from tfvse.data.kinds.segmentation import VOID, LabelledPixels
+from tfvse.data.kinds.segmentation import LabelledPixels
 from tfvse.errors import UserError
+from tfvse.metrics.segmentation import VOID
 
 NAME = "synthetic_segmentation"
 CLASSES, COLOURS = ("sky", "sea"), ((0, 0, 255), (0, 128, 128))

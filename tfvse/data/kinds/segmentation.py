@@ -1,8 +1,7 @@
 """Pictures with a class for every pixel: how they are written, and how training and evaluation read them.
 
 The part of a split is `<split>/examples` {id, picture: bytes of a JPEG or PNG, labels: bytes of a grey PNG, whose
-numbers are the classes}. The manifest lists the "classes" and their "colours" (RGB, to draw with). `VOID` is the label
-of pixels that count for nothing.
+numbers are the classes, or `VOID`}. The manifest lists the "classes" and their "colours" (RGB, to draw with).
 """
 
 import dataclasses
@@ -19,10 +18,10 @@ from tfvse.data import manifest, records, verification
 from tfvse.data.formats import images
 from tfvse.data.kinds import examples
 from tfvse.data.pipeline import TrainSet
+from tfvse.metrics.segmentation import VOID
 from tfvse.preprocessing.decode import decode_picture
 from tfvse.preprocessing.patches import random_patch, squeeze
 
-VOID = 255
 FIELDS = {"id": "bytes", "picture": "bytes", "labels": "bytes"}
 
 

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from tfvse.evaluation import page
+from tfvse.figures import page
 
 
 def test_wrap_keeps_the_words_and_the_width():
@@ -46,10 +46,10 @@ def test_printable_needs_no_glyph_that_the_font_lacks(text):
     assert page.printable(page.printable(text)) == page.printable(text)
 
 
-def test_picture_stands_where_it_was_put(tmp_path):
-    # A red picture twice as wide as high, in the square from (1, 1) to (2, 2) inches: rows 1.25 to 1.75.
+def test_image_stands_where_it_was_put(tmp_path):
+    # A red image twice as wide as high, in the square from (1, 1) to (2, 2) inches: rows 1.25 to 1.75.
     sheet = page.Page(3, 3)
-    sheet.picture(1, 1, 1, np.full((10, 20, 3), (255, 0, 0), np.uint8))
+    sheet.image(1, 1, 1, np.full((10, 20, 3), (255, 0, 0), np.uint8))
     pixels = np.asarray(Image.open(sheet.save(tmp_path / "page.png")).convert("RGB"))
     assert pixels.shape == (330, 330, 3)
     red = np.all(pixels == (255, 0, 0), axis=-1)

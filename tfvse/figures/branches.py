@@ -1,0 +1,135 @@
+"""How a fusion network works: the strongest maps of its branches, and the weights it gives them.
+
+Figures 2.1 and 2.8 of Y. Liu's thesis.
+"""
+
+import json
+import os
+import pathlib
+from collections.abc import Iterable, Mapping, Sequence
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+
+from tfvse.figures.contact_sheets import grid
+from tfvse.figures.page import printable
+from tfvse.figures.style import COLOURS, DPI, STYLE, save, set_title
+
+
+def first_of_classes(batches: Iterable[tuple[np.ndarray, np.ndarray]], count: int) -> np.ndarray:
+    """The first image of each of the first `count` classes that come up.
+
+    Args:
+      batches: (images float32 [B, H, W, 3], labels int [B]) each.
+      count: at most this many.
+
+    Returns:
+      float32 [n, H, W, 3], n = count or the number of classes.
+    """
+    found = {}
+    for images, labels in batches:
+        for image, label in zip(images, labels.tolist(), strict=True):
+            found.setdefault(label, image)
+        if len(found) >= count:
+            break
+    return np.stack(list(found.values())[:count])
+
+
+def strongest_maps(maps: Sequence[np.ndarray], count: int = 4) -> dict[str, np.ndarray]:
+    """The maps with the largest spatial mean, image by image (figure 2.1).
+
+    Args:
+      maps: for each side branch float32 [N, h, w, K].
+      count: maps of each branch.
+
+    Returns:
+      "side 1, no. 1" → float32 [N, h, w, 1], and so on, strongest first.
+    """
+    found = {}
+    for side, activations in enumerate(maps, start=1):
+        strength = activations.mean((1, 2))
+        order = np.argsort(-strength, axis=1, kind="stable")[:, :count]
+        chosen = np.take_along_axis(activations, order[:, None, None, :], axis=3)
+        for rank in range(count):
+            found[f"side {side}, no. {rank + 1}"] = chosen[..., rank : rank + 1]
+    return found
+
+
+def feature_maps(
+    path: str | os.PathLike,
+    images: np.ndarray,
+    activations: Mapping[str, np.ndarray],
+    title: str = "",
+) -> str | os.PathLike:
+    """Draws where the branches of a network fire: the mean over the channels of each image's maps.
+
+    Args:
+      path: PNG to write.
+      images: uint8 [N, H, W, 3].
+      activations: branch → float [N, h, w, K]; brightest is each map's own maximum.
+      title: a line above everything.
+
+    Returns:
+      `path`.
+    """
+    heats = {name: _heat(maps.mean(-1)) for name, maps in activations.items()}
+    return grid(path, {"image": images, **heats}, title)
+
+
+def _heat(maps):
+    low = maps.min(axis=(1, 2), keepdims=True)
+    high = maps.max(axis=(1, 2), keepdims=True)
+    scaled = (maps - low) / np.maximum(high - low, 1e-12)
+    return matplotlib.colormaps["inferno"](scaled, bytes=True)[..., :3]
+
+
+def logged_branch_weights(log: pathlib.Path) -> dict[str, list[tuple[int, float, float]]]:
+    """Reads the weights of the branches from a training log.
+
+    Returns:
+      "side 1" → list of (step, mean weight, standard deviation); {} where the log has none.
+    """
+    lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
+    weights = {}
+    for line in lines:
+        # The last line of a run that was killed may be cut short.
+        if "fusion/" in line and line.endswith("}"):
+            _add_point(weights, json.loads(line))
+    return weights
+
+
+def _add_point(weights, record):
+    for key in record:
+        if key.startswith("fusion/") and key.endswith("/weight"):
+            branch = key.split("/")[1]
+            point = (record["step"], record[key], record[f"fusion/{branch}/deviation"])
+            weights.setdefault(branch, []).append(point)
+
+
+def branch_weights(
+    path: str | os.PathLike,
+    weights: Mapping[str, Sequence[tuple[int, float, float]]],
+    title: str = "",
+) -> str | os.PathLike:
+    """Draws how the weight of each branch develops in training (figure 2.8): mean and deviation.
+
+    Args:
+      path: PNG to write.
+      weights: branch → list of (step, mean weight, standard deviation), steps rising.
+      title: a line above everything.
+
+    Returns:
+      `path`.
+    """
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(6.4, 4.2), dpi=DPI, layout="constrained")
+        axes = figure.add_subplot(xlabel="step", ylabel="mean weight")
+        set_title(axes, printable(title))
+        for (branch, points), colour in zip(weights.items(), COLOURS, strict=False):
+            steps, mean, deviation = np.array(points, float).T
+            axes.plot(steps, mean, color=colour, lw=1.8, marker="o", ms=3, label=printable(branch))
+            band = (mean - deviation, mean + deviation)
+            axes.fill_between(steps, *band, color=colour, alpha=0.12, lw=0)
+        axes.legend()
+        return save(figure, path)

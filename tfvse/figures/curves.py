@@ -1,0 +1,155 @@
+"""Training curves: everything in a run's log against the step."""
+
+import json
+import math
+import pathlib
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+
+from tfvse.errors import UserError
+from tfvse.figures.page import printable
+from tfvse.figures.style import COLOURS, DPI, GREY, STYLE, save
+
+_NO_CURVES = ("step", "epoch", "stage", "time")
+_FEW = 40  # points that are drawn as dots; more are smoothed
+
+
+def curves(run_dir: str | pathlib.Path) -> pathlib.Path:
+    """Draws `<run_dir>/log.jsonl`: a panel for each loss, rate and metric.
+
+    Metrics of an evaluation such as `val/i2t/R@1` and `val/t2i/R@1` share a panel. Dashed lines
+    divide stages.
+
+    Returns:
+      pathlib.Path of `<run_dir>/curves.png`.
+
+    Raises:
+      UserError: there is no log, or nothing in it.
+    """
+    series, stages = read_log(pathlib.Path(run_dir) / "log.jsonl")
+    panels = _panels(series)
+    last = max(max(points) for points in series.values())
+    across = min(4, math.ceil(math.sqrt(len(panels))))
+    down = math.ceil(len(panels) / across)
+
+    with matplotlib.rc_context(STYLE):
+        figure = _figure(across, down)
+        for place, (panel, lines) in enumerate(panels.items()):
+            axes = figure.add_subplot(down, across, place + 1)
+            _draw_panel(axes, panel, lines, stages)
+            axes.set_xlim(0, last * 1.02)
+            if place + across >= len(panels):
+                axes.set_xlabel("step")
+        return save(figure, pathlib.Path(run_dir) / "curves.png")
+
+
+def read_log(path: pathlib.Path) -> tuple[dict[str, dict[int, float]], list[tuple[str, int]]]:
+    """Reads a training log.
+
+    Returns:
+      (name → {step: value}, list of (stage, its first step)). A step logged twice counts as the
+      later one.
+
+    Raises:
+      UserError: there is no log, or nothing in it.
+    """
+    if not path.exists():
+        raise UserError(f"{path}: there is no training log; train the run first")
+    series = {}
+    stages = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            record = json.loads(line)
+        except ValueError:  # the last line of a run that was killed while writing it
+            continue
+        if record["stage"]:
+            stages.setdefault(record["stage"], record["step"])
+        for name, value in record.items():
+            if name not in _NO_CURVES:
+                series.setdefault(name, {})[record["step"]] = value
+    if not series:
+        raise UserError(
+            f"{path}: the training log is empty; train the run for at least --log_every steps"
+        )
+    return series, list(stages.items())
+
+
+def _panels(series):
+    """Title of a panel → {label: points}: "val/i2t/R@1" is the line "i2t" of the panel "val R@1"."""
+    panels = {}
+    for name, points in series.items():
+        parts = name.split("/")
+        panel = " ".join(parts)
+        label = ""
+        if len(parts) > 2:
+            panel = f"{parts[0]} {parts[-1]}"
+            label = " ".join(parts[1:-1])
+        panels.setdefault(panel, {})[label] = points
+    return panels
+
+
+def _figure(across, down):
+    wide = 3.5 * across + 0.3
+    tall = 2.5 * down + 0.3
+    figure = Figure(figsize=(wide, tall), dpi=DPI)
+    figure.subplots_adjust(
+        left=0.6 / wide,
+        bottom=0.5 / tall,
+        right=1 - 0.15 / wide,
+        top=1 - 0.35 / tall,
+        wspace=0.25,
+        hspace=0.35,
+    )
+    return figure
+
+
+def _draw_panel(axes, panel, lines, stages):
+    axes.set_title(printable(panel), loc="left", parse_math=False)
+    for (label, points), colour in zip(lines.items(), COLOURS * len(lines), strict=False):
+        steps, values = np.array(sorted(points.items()), float).T
+        _draw_line(axes, steps, values, colour, label, smooth=panel[:13] != "learning_rate")
+    if panel == "learning_rate" and min(values) > 0 and max(values) > 20 * min(values):
+        axes.set_yscale("log")
+    axes.margins(y=0.12)
+    if len(stages) > 1:
+        _draw_stages(axes, stages)
+    if any(lines):
+        axes.legend(fontsize=8)
+
+
+def _draw_line(axes, steps, values, colour, label, smooth):
+    few = len(steps) < _FEW
+    if few or not smooth:
+        marker = "o" if few else ""
+        axes.plot(steps, values, color=colour, lw=1.6, marker=marker, ms=3, label=label)
+        return
+    axes.plot(steps, values, color=colour, lw=0.7, alpha=0.35)
+    axes.plot(steps, smoothed(values), color=colour, lw=1.8, label=label)
+
+
+def _draw_stages(axes, stages):
+    for name, step in stages:
+        line = "--" if step > stages[0][1] else "none"
+        axes.axvline(step, color=GREY, lw=0.8, ls=line)
+        axes.text(
+            step,
+            0.99,
+            f" {printable(name)}",
+            transform=axes.get_xaxis_transform(),
+            size=7,
+            color=GREY,
+            va="top",
+            parse_math=False,
+        )
+
+
+def smoothed(values: np.ndarray) -> np.ndarray:
+    """Float [N] → float [N]: the mean of a centred window of a twentieth of N, shorter at the ends."""
+    half = max(1, len(values) // 40)
+    total = np.concatenate([[0.0], np.cumsum(values)])
+    middle = np.arange(len(values))
+    left = np.maximum(middle - half, 0)
+    right = np.minimum(middle + half + 1, len(values))
+    return (total[right] - total[left]) / (right - left)
