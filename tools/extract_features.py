@@ -35,16 +35,13 @@ class Flags(Settings):
 
 def main(argv):
     flags = parse_flags(Flags, argv)
-    from tfvse.encoders import (
-        extraction,
-        hglmm,
-    )  # TensorFlow, only once the flags are known to be right
+    from tfvse.data import extraction, fisher_vectors
 
     folder, added = pathlib.Path(flags.prepared_dir), []
     if flags.image_encoder:
         added += extraction.extract_images(folder, flags.image_encoder, flags.batch_size)
     if flags.text_encoder == "hglmm":
-        hglmm.fit(folder, flags.word_vectors, flags.hglmm_dim)
+        fisher_vectors.fit(folder, flags.word_vectors, flags.hglmm_dim)
     if flags.text_encoder:
         added += extraction.extract_texts(folder, flags.text_encoder, flags.batch_size)
     print(f"{folder}: {'added ' + ', '.join(added) if added else 'has these features already'}")

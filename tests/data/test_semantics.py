@@ -5,8 +5,8 @@ import types
 
 import numpy as np
 import pytest
-from tests.data.kinds.test_matching import NAME, SETTINGS
 
+from tests.data.kinds.test_matching import NAME, SETTINGS
 from tfvse import data
 from tfvse.data import manifest, pipeline, records
 from tfvse.data.kinds import captioned, matching

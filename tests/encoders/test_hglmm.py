@@ -7,9 +7,9 @@ import pytest
 import tensorflow as tf
 
 from tfvse import encoders
-from tfvse.data import manifest, records
+from tfvse.data import extraction, fisher_vectors, manifest, records
 from tfvse.data.sets import synthetic
-from tfvse.encoders import extraction, hglmm
+from tfvse.encoders import hglmm
 from tfvse.encoders.mixture import Mixture
 from tfvse.errors import UserError
 
@@ -102,7 +102,7 @@ def test_components_in_batches_are_those_of_the_whole():
     rows = (np.random.default_rng(0).normal(size=[50, 8]) * np.arange(8, 0, -1) + 3).astype(
         np.float32
     )
-    mean, axes = hglmm.principal_components(np.array_split(rows, 7), 3)
+    mean, axes = fisher_vectors.principal_components(np.array_split(rows, 7), 3)
     whole = np.linalg.svd(rows - rows.mean(axis=0))[2][:3]
     np.testing.assert_allclose(mean, rows.mean(axis=0), rtol=1e-5)
     np.testing.assert_allclose(np.abs(np.sum(axes.T * whole, axis=1)), 1.0, atol=1e-5)
@@ -128,9 +128,9 @@ def word_file(prepared):
 
 
 def test_fitted_once_and_extracted(prepared, word_file):
-    hglmm.fit(prepared, word_file, 10)
+    fisher_vectors.fit(prepared, word_file, 10)
     before = (prepared / hglmm.FILE).read_bytes()
-    hglmm.fit(prepared, word_file, 10)
+    fisher_vectors.fit(prepared, word_file, 10)
     assert (prepared / hglmm.FILE).read_bytes() == before
     added = extraction.extract_texts(prepared, "hglmm", 16)
     part = records.Part(prepared, manifest.read(prepared), added[0])
@@ -144,7 +144,7 @@ def test_fitted_once_and_extracted(prepared, word_file):
 
 
 def test_it_travels_in_a_saved_model(prepared, word_file, tmp_path):
-    hglmm.fit(prepared, word_file, 6)
+    fisher_vectors.fit(prepared, word_file, 6)
     encoder, module, texts = (
         encoders.text_features("hglmm", prepared),
         tf.Module(),
@@ -162,6 +162,6 @@ def test_what_is_missing_or_different_is_told(prepared, word_file):
         UserError, match=r"--text_encoder=hglmm: .*hglmm.npz is missing; .*extract_features"
     ):
         encoders.text_features("hglmm", prepared)
-    hglmm.fit(prepared, word_file, 6)
+    fisher_vectors.fit(prepared, word_file, 6)
     with pytest.raises(UserError, match="--hglmm_dim=7: .* was fitted with .*--hglmm_dim=6"):
-        hglmm.fit(prepared, word_file, 7)
+        fisher_vectors.fit(prepared, word_file, 7)

@@ -8,9 +8,9 @@ import zipfile
 import numpy as np
 import pytest
 
-from tfvse.data import manifest, records
+from tfvse.data import extraction, manifest, records
 from tfvse.data.sets import synthetic
-from tfvse.encoders import extraction, region_files
+from tfvse.encoders import region_files
 from tfvse.encoders.region_files import RegionFile
 from tfvse.errors import UserError
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import scipy.io
 from PIL import Image
-from tests.data.formats.test_boundaries import drawn, write_annotations
 
+from tests.data.formats.test_boundaries import drawn, write_annotations
 from tfvse.data.formats.edge_maps import EdgeMapFolder, read_edge_map
 from tfvse.errors import UserError
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 from PIL import Image
-from tests.data.formats.test_images import bomb
 
 from tests.data import making
+from tests.data.formats.test_images import bomb
 from tfvse import data
 from tfvse.data import manifest, pipeline, verification
 from tfvse.data.kinds import segmentation

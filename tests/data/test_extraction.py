@@ -9,9 +9,8 @@ import tensorflow as tf
 
 from tests.encoders import saved_models
 from tfvse import data, encoders
-from tfvse.data import manifest, records
+from tfvse.data import extraction, manifest, records
 from tfvse.data.sets import synthetic
-from tfvse.encoders import extraction
 from tfvse.errors import UserError
 
 FLAGS = types.SimpleNamespace(seed=0, skip_bad=False)
