@@ -11,6 +11,7 @@ import os
 import pathlib
 import re
 import textwrap
+import typing
 
 from absl import flags
 
@@ -137,6 +138,12 @@ def nearest(word, words):
     return f"; did you mean {match[0]}?" if match else ""
 
 
+def setting_types(cls: type) -> dict[str, type]:
+    """Name of a setting of the dataclass `cls` → its type, also where annotations are strings."""
+    hints = typing.get_type_hints(cls)
+    return {field.name: hints[field.name] for field in dataclasses.fields(cls)}
+
+
 _DEFINE = {
     int: flags.DEFINE_integer,
     float: flags.DEFINE_float,
@@ -183,8 +190,9 @@ def parse_flags(cls, argv, positional=None, hint=None):
         raise SystemExit(0)
     fields = {field.name: field for field in dataclasses.fields(cls)}
     values = flags.FlagValues()
-    for field in fields.values():
-        _DEFINE[field.type](field.name, field.default, field.metadata["help"], flag_values=values)
+    types = setting_types(cls)
+    for name, field in fields.items():
+        _DEFINE[types[name]](name, field.default, field.metadata["help"], flag_values=values)
     try:
         rest = values(["tool", *argv])[1:]
     except flags.UnrecognizedFlagError as error:
@@ -193,7 +201,7 @@ def parse_flags(cls, argv, positional=None, hint=None):
             f"--{error.flagname}: no such flag{more or nearest(error.flagname, fields)}"
         ) from None
     except flags.Error as error:
-        raise UserError(_wrong_type(str(error), fields)) from None
+        raise UserError(_wrong_type(str(error), types)) from None
     found = {name: values[name].value for name in fields}
     if rest and positional and len(rest) == 1 and not found[positional]:
         found[positional] = rest.pop()
@@ -202,15 +210,15 @@ def parse_flags(cls, argv, positional=None, hint=None):
     return cls(**found)
 
 
-def _wrong_type(message, fields):
+def _wrong_type(message, types):
     name = re.search(r"--(\w+)", message)
     name = name.group(1) if name else ""
-    name = name if name in fields else name.removeprefix("no")
-    if name not in fields:
+    name = name if name in types else name.removeprefix("no")
+    if name not in types:
         return message
     value = re.search(r"=([^:]*)", message)
     shown = f"={value.group(1)}" if value else ""
-    return f"--{name}{shown}: must be {_KIND[fields[name].type]}"
+    return f"--{name}{shown}: must be {_KIND[types[name]]}"
 
 
 def describe_flags(cls):
@@ -226,12 +234,13 @@ def describe_flags(cls):
         own = [f for f in dataclasses.fields(owner) if f.name not in inherited]
         if own:
             now = {f.name: f for f in dataclasses.fields(cls)}
+            types = setting_types(cls)
             title = (owner.__doc__ or owner.__name__).strip().splitlines()[0]
-            blocks.append("\n".join([title, *(_describe(now[f.name]) for f in own)]))
+            blocks.append("\n".join([title, *(_describe(now[f.name], types[f.name]) for f in own)]))
     return "\n\n".join(blocks[1:] or blocks)
 
 
-def _describe(field):
+def _describe(field, kind):
     rules = field.metadata
     limits = []
     if rules["choices"]:
@@ -240,8 +249,8 @@ def _describe(field):
         limits.append(
             f"{'' if rules['low'] is None else rules['low']} … {'' if rules['high'] is None else rules['high']}"
         )
-    head = f"  --{field.name}={str(field.default).lower() if field.type is bool else field.default}"
-    text = f"{rules['help']} ({field.type.__name__}{''.join('; ' + limit for limit in limits)})"
+    head = f"  --{field.name}={str(field.default).lower() if kind is bool else field.default}"
+    text = f"{rules['help']} ({kind.__name__}{''.join('; ' + limit for limit in limits)})"
     return head + "\n" + textwrap.fill(text, 100, initial_indent=" " * 6, subsequent_indent=" " * 6)
 
 

@@ -82,14 +82,13 @@ def main(argv):
         others = [_load(other, folder, flags.checkpoint)[:2] for other, folder in others]
         report = ensemble.evaluate([(system, dataset), *others], flags.split)
     else:
-        system.kept_dir = run_dir / "pictures"
-        report = system.evaluate(dataset, flags.split)
+        report = system.evaluate(dataset, flags.split, work_dir=run_dir / "pictures")
     report = dataclasses.replace(report, step=step, **_this_call(begun))
     report.write(run_dir / flags.report)
     print(report.table())
-    plots = (
-        system.plots(dataset, flags.split, run_dir) if flags.plots and not flags.ensemble else []
-    )
+    plots = []
+    if flags.plots and not flags.ensemble:
+        plots = system.plots(report, dataset, run_dir)
     print("\n".join(f"written: {path}" for path in [run_dir / flags.report, *plots]))
 
 

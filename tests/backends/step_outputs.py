@@ -35,9 +35,10 @@ def record(system, batch):
         return outputs
 
     def minimize(role, compute_losses):
-        losses = {name: keras.ops.convert_to_numpy(loss) for name, loss in compute_losses().items()}
-        found.update({f"loss/{role}/{name}": loss for name, loss in losses.items()})
-        return {**losses, "loss": sum(losses.values())}
+        losses, logs = compute_losses()
+        for loss_name, loss in losses.items():
+            found[f"loss/{role}/{loss_name}"] = keras.ops.convert_to_numpy(loss)
+        return {**losses, **logs, "loss": sum(losses.values())}
 
     for name, network in system.networks.items():
         network.call = lambda *args, name=name, call=network.call, **kwargs: note(

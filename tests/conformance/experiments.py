@@ -13,7 +13,7 @@ import numpy as np
 from tfvse import config as configs
 from tfvse import data, systems
 from tfvse.systems import base
-from tfvse.systems.base import Optimizer
+from tfvse.training.recipe import Optimizer
 from tfvse.training.trainer import Trainer
 
 ROOT = pathlib.Path(__file__).parents[2]

@@ -13,9 +13,9 @@ import tensorflow as tf
 
 from tfvse.export import graph, saved_model
 from tfvse.export.litert import LiteRTModel
+from tfvse.export.signature import Signature
 from tfvse.preprocessing.decode import decode_picture
 from tfvse.preprocessing.text import Vocabulary
-from tfvse.systems.base import Signature
 
 WORDS = ("dog", "cat", "snow", "red", "house")
 SIDE = 8

@@ -5,7 +5,7 @@ import tensorflow as tf
 from tests.export import fakes
 from tfvse.errors import UserError
 from tfvse.export import parity, saved_model, thumbnails
-from tfvse.systems.base import Signature
+from tfvse.export.signature import LABELS, Signature
 
 
 @pytest.fixture(scope="module")
@@ -127,9 +127,10 @@ def test_near_ties_may_swap_and_clear_ranks_may_not():
     }
     swapped = {"ids": np.array([[b"a", b"c", b"b", b"e"]], object)}
     wrong = {"ids": np.array([[b"x", b"b", b"c", b"d"]], object)}
-    assert parity._difference("search", "ids", ranking, swapped) == 0
+    search = Signature(None, {}, {})
+    assert parity.Outputs("search", search, ranking, swapped).difference("ids") == 0
     with pytest.raises(UserError, match="ids differs by 1"):
-        parity._difference("search", "ids", ranking, wrong)
+        parity.Outputs("search", search, ranking, wrong).difference("ids")
 
 
 def test_a_full_disk_is_one_sentence(tmp_path, monkeypatch):
@@ -152,6 +153,9 @@ def test_a_label_map_may_differ_in_a_pixel_of_a_thousand():
     def png(pixels):
         return {"class_map_bytes": np.array([tf.io.encode_png(pixels).numpy()], object)}
 
-    assert parity._difference("predict", "class_map_bytes", png(labels), png(few)) == 1e-3
+    predict = Signature(None, {}, {}, {"class_map_bytes": LABELS})
+    before, after, worse = png(labels), png(few), png(many)
+    outputs = parity.Outputs("predict", predict, before, after)
+    assert outputs.difference("class_map_bytes") == 1e-3
     with pytest.raises(UserError, match="class_map_bytes differs by 0.0015"):
-        parity._difference("predict", "class_map_bytes", png(labels), png(many))
+        parity.Outputs("predict", predict, before, worse).difference("class_map_bytes")

@@ -273,7 +273,7 @@ def test_plots_are_written(tmp_path, data):
     system = _system(data)
     line = {"step": 1, "fusion/side 1/weight": 0.3, "fusion/side 1/deviation": 0.1}
     (tmp_path / "log.jsonl").write_text(json.dumps(line) + "\n")
-    written = system.plots(data, "test", tmp_path)
+    written = system.plots(system.evaluate(data, "test"), data, tmp_path)
     assert {path.name for path in written} == {
         "confusion.png",
         "feature_maps.png",

@@ -9,7 +9,8 @@ from tests.systems.test_cyclematch import cosines, naive_loss, scores
 from tfvse import config as configs
 from tfvse import data as data_sets
 from tfvse.errors import UserError
-from tfvse.evaluation import retrieval, similarity
+from tfvse.evaluation import retrieval
+from tfvse.index.similarity import Scorer
 from tfvse.systems import base
 from tfvse.systems.cnn_lstm import CNNLSTM, Config, branch
 from tfvse.training.trainer import Trainer
@@ -68,7 +69,7 @@ def test_the_loss_is_the_hinge_of_every_triplet_both_ways(negatives):
     naive = naive_loss(
         similarities, data["image_id"].numpy(), 0.3, alpha=1.0, k=negatives or PAIRS - 1
     )
-    np.testing.assert_allclose(found.losses(data)["ranking"], naive, rtol=1e-4)
+    np.testing.assert_allclose(found.losses(data)[0]["ranking"], naive, rtol=1e-4)
 
 
 def collapsed(**settings):
@@ -84,16 +85,16 @@ def collapsed(**settings):
 @pytest.mark.parametrize(("negatives", "loss"), [(1, 0.4), (0, 0.4 * 130 / 12 / 11)])
 def test_a_collapse_costs_the_margin_both_ways_and_is_noticed(negatives, loss):
     found = collapsed(negatives=negatives)
-    losses = {name: float(value) for name, value in found.losses(batch()).items()}
-    assert losses["ranking"] == pytest.approx(loss, rel=1e-5)
-    assert "collapsed" in found.warning(losses)
+    losses, logs = found.losses(batch())
+    assert float(losses["ranking"]) == pytest.approx(loss, rel=1e-5)
+    assert "collapsed" in found.warning(logs)
 
 
 def test_a_collapse_scores_chance():
     found, data = collapsed(), batch()
     parts = [{"embedding": rows.numpy()} for rows in (found.embed_images(data["image"])["embedding"],
                                                       found.embed_texts(data["text"])["embedding"])]  # fmt: skip
-    scorers = similarity.scorer(found, *parts), similarity.scorer(found, *parts[::-1])
+    scorers = Scorer(*parts), Scorer(*parts[::-1])
     metrics = retrieval.evaluate(*scorers, np.arange(PAIRS), bootstrap_samples=0).metrics
     assert metrics["t2i/R@1"] == pytest.approx(100 / PAIRS) and metrics[
         "i2t/R@10"
@@ -119,7 +120,7 @@ def test_a_branch_is_one_linear_layer():
 def test_dropout_is_for_training_alone():
     found, data = system(dropout=0.5), batch()
     np.testing.assert_array_equal(*(embeddings(found, data)[0] for _ in range(2)))
-    losses = [float(found.losses(data)["ranking"]) for _ in range(2)]
+    losses = [float(found.losses(data)[0]["ranking"]) for _ in range(2)]
     assert losses[0] != losses[1]
 
 

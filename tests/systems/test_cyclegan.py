@@ -265,7 +265,7 @@ def test_each_role_leaves_the_others_networks_alone():
     system = _system()
     before = _weights(system)
     batch = _batch()
-    system.minimize("generators", lambda: system.generator_losses(batch["a"], batch["b"])[0])
+    system.minimize("generators", lambda: (system.generator_losses(batch["a"], batch["b"])[0], {}))
     after = _weights(system)
     for name in before:
         changed = any(

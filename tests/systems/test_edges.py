@@ -83,11 +83,11 @@ def test_the_locally_connected_fusion_is_equation_2_10(folder):
 )
 def test_supervision_of_table_3_2(folder, supervision, sides):
     system, _ = make(folder, supervision=supervision)
-    assert system.losses(batch()).keys() == {f"side {k}" for k in sides} | {"fused"}
+    assert system.losses(batch())[0].keys() == {f"side {k}" for k in sides} | {"fused"}
 
 
 def test_relaxed_pixels_cost_the_sides_nothing_and_the_fused_output_something(folder):
-    losses = make(folder)[0].losses(batch(labels=0, response=1))
+    losses, _ = make(folder)[0].losses(batch(labels=0, response=1))
     assert (
         all(float(loss) == 0 for name, loss in losses.items() if name != "fused")
         and float(losses["fused"]) > 0
@@ -97,7 +97,7 @@ def test_relaxed_pixels_cost_the_sides_nothing_and_the_fused_output_something(fo
 def test_hed_supervises_everything_with_the_truth(folder):
     system, data = make(folder, "fcfn_edges", fusion="convolution")
     truth = next(iter(data.train_set().fetch(tf.zeros([1, 1], tf.int64), tf.zeros([1, 8])).items()))
-    assert truth[0] == "image" and len(system.losses(batch())) == 6
+    assert truth[0] == "image" and len(system.losses(batch())[0]) == 6
 
 
 @pytest.mark.parametrize("system", CONFIGS)
@@ -168,16 +168,15 @@ def test_evaluation_and_pictures(folder, tmp_path):
     system, data = make(folder)
     report = system.evaluate(data, "val")
     assert {"ODS", "OIS", "AP", "R50"} <= report.metrics.keys() and report.protocol["pictures"] == 6
-    assert all(path.stat().st_size > 1000 for path in system.plots(data, "val", tmp_path))
+    assert all(path.stat().st_size > 1000 for path in system.plots(report, data, tmp_path))
     assert system.samples(data)["edges"].shape == (3 * 64, 3 * 64, 3)
 
 
 def test_a_killed_evaluation_counts_no_picture_twice(folder, tmp_path, monkeypatch):
     system, data = make(folder)
-    system.kept_dir = tmp_path
-    expected = system.evaluate(data, "val").metrics
+    expected = system.evaluate(data, "val", work_dir=tmp_path).metrics
     monkeypatch.setattr(edge_counts, "suppress", lambda *_: pytest.fail("counted again"))
-    assert system.evaluate(data, "val").metrics == expected
+    assert system.evaluate(data, "val", work_dir=tmp_path).metrics == expected
 
 
 def test_published_weights_of_hed_find_their_place(folder, monkeypatch, tmp_path):

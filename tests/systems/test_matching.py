@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from tfvse.errors import UserError
-from tfvse.systems.matching import MatchingConfig, MatchingSystem
+from tfvse.systems.matching import MatchingSystem
+from tfvse.systems.matching_settings import MatchingConfig
 
 PICTURES, CAPTIONS, DIM = 30, 3, 6
 
@@ -141,7 +142,9 @@ def test_sample_is_the_similarity_matrix_with_a_bright_diagonal():
 
 
 def test_contact_sheet_is_written(tmp_path):
-    (path,) = copy().plots(data(), "val", tmp_path)
+    system = copy()
+    report = system.evaluate(data(), "val")
+    (path,) = system.plots(report, data(), tmp_path)
     assert path.stat().st_size > 1000
 
 

@@ -89,7 +89,8 @@ def test_a_small_split_gives_a_small_grid(system):
 
 
 def test_plots_write_one_picture(system, tmp_path):
-    (path,) = system.plots(Data(), "val", tmp_path)
+    report = system.evaluate(Data(), "val")
+    (path,) = system.plots(report, Data(), tmp_path)
     assert path.parent == tmp_path and path.read_bytes().startswith(b"\x89PNG")
 
 

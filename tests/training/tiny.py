@@ -10,7 +10,8 @@ from keras import ops
 
 from tfvse.config import RunConfig, setting
 from tfvse.data.pipeline import TrainSet
-from tfvse.systems.base import Optimizer, Stage, System
+from tfvse.systems.base import System
+from tfvse.training.recipe import Optimizer, Stage
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,9 +93,9 @@ class Line(System):
 
     def losses(self, batch):
         output = self.networks["bias"](self.networks["slope"](batch["x"], training=True))
-        return {"squared": ops.mean((ops.cast(output, "float32") - batch["y"]) ** 2)}
+        return {"squared": ops.mean((ops.cast(output, "float32") - batch["y"]) ** 2)}, {}
 
-    def evaluate(self, data, split):
+    def evaluate(self, data, split, work_dir=None):
         error = float(np.mean((self.networks["slope"].predict_on_batch(data.x) - data.y) ** 2))
         return types.SimpleNamespace(metrics={"error": error})
 

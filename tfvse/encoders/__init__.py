@@ -16,6 +16,11 @@ def image_encoder(name: str):
     return image.create(name)
 
 
+def networks(config, data):
+    """The networks that prepare the "image" and the "text" of a batch: (`image_network`, `text_network`)."""
+    return image_network(config, data), text_network(config, data)
+
+
 def image_network(config, data):
     """The network that prepares the "image" of a batch.
 

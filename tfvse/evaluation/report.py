@@ -22,6 +22,7 @@ class Result(NamedTuple):
     protocol: dict
     intervals: dict
     details: dict = {}
+    examples: dict = {}
 
 
 def versions():
@@ -69,6 +70,7 @@ class Report:
         table.
       intervals: name → (low, high), for some of the metrics.
       details: further results that are no single number (a confusion matrix); JSON types only.
+      examples: what `System.plots` draws, such as the images found for a few texts; not written.
       seed: of the run.
       step: training step of the evaluated weights.
       data_checksum: of the prepared data.
@@ -87,6 +89,7 @@ class Report:
     metrics: dict
     intervals: dict = dataclasses.field(default_factory=dict)
     details: dict = dataclasses.field(default_factory=dict)
+    examples: dict = dataclasses.field(default_factory=dict, compare=False)
     seed: int = 0
     step: int = 0
     data_checksum: str = ""
@@ -122,7 +125,9 @@ class Report:
             "versions": versions(),
             "hardware": hardware(),
         }
-        write_json(path, {**dataclasses.asdict(self), **about})
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        del fields["examples"]
+        write_json(path, {**fields, **about})
 
     def table(self):
         """The metrics as text for a terminal: one row for each "row/…", intervals below their values, then the rest."""

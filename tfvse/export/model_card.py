@@ -2,36 +2,7 @@
 
 import datetime
 
-from tfvse.export.parity import PICTURE_TOLERANCE, TOLERANCE
-
-_LIMITS = {
-    "matching": (
-        "Scores rank pictures and texts against each other; they are no probabilities and have no threshold.",
-        "`search` and `search_by_image` know only the gallery stored in this export.",
-        "`k` has no batch axis: over REST, use the column form (`inputs`), and turn server-side batching off.",
-        "Words that the training texts lack are unknown; texts are lower-cased and cut to the trained length.",
-    ),
-    "classification": (
-        "Every picture gets one of the classes above, also when it shows none of them.",
-        "Pictures are resized to the training size whatever their aspect; with --crop the network sees the middle.",
-        "Probabilities are not calibrated.",
-    ),
-    "translation": (
-        "Pictures unlike the training domain come out arbitrarily; nothing detects them.",
-        "The output is invented: it is no measurement or evidence of anything.",
-        "Trained at one size; other sizes run, their quality was not measured.",
-    ),
-    "segmentation": (
-        "Every pixel gets one of the classes above, also where it shows none of them; there is no void.",
-        "Trained on patches of one size; the weights of a fusion are stretched over pictures of other sizes.",
-        "Numbers are of whole pictures of the data set's own sizes.",
-    ),
-    "edges": (
-        "Values rank pixels; as probabilities they are not calibrated, and a threshold must be chosen for a purpose.",
-        "Lines are several pixels wide: suppression of what is no maximum and thinning are left to the caller.",
-        "What counts as an edge is what the annotators of the data set drew, not every change of brightness.",
-    ),
-}
+from tfvse.export.signature import FLOATS, LEVELS
 
 
 def render(name, version, system, data, report, functions, differences, conversions):
@@ -61,13 +32,14 @@ def render(name, version, system, data, report, functions, differences, conversi
         "## Numbers",
         _numbers(report),
         "## Limits",
-        _bullets(*_LIMITS[system.data_kind]),
+        _bullets(*system.limits),
         "## Signatures",
         _signatures(functions),
         'Over REST, bytes are `{"b64": …}`.',
         "## Agreement with the Keras networks",
-        f"Measured in a fresh process without the training package; the bound is {TOLERANCE:g}, relative to the largest"
-        f" magnitude where that is above 1, and {PICTURE_TOLERANCE} of 255 levels for pictures.",
+        f"Measured in a fresh process without the training package; the bound is {FLOATS.bound:g},"
+        " relative to the largest magnitude where that is above 1, and"
+        f" {LEVELS.bound} of 255 levels for images.",
         _table(
             ("signature", "largest difference"),
             [(f"`{k}`", f"{v:.2g}") for k, v in differences.items()],

@@ -11,15 +11,8 @@ import tensorflow as tf
 from tensorflow.core.framework import tensor_pb2
 
 from tfvse.errors import UserError
+from tfvse.export.signature import EXACT, FLOATS, LEVELS, Signature, Tolerance
 
-TOLERANCE = 1e-5  # of floats, relative to the largest magnitude where that is above 1
-PICTURE_TOLERANCE = (
-    1  # of 255 levels: a value half-way between two levels may be rounded either way
-)
-LABEL_TOLERANCE = (
-    1e-3  # of a label map's pixels: where two classes score the same, rounding decides
-)
-LABEL_MAPS = ("class_map_bytes", "coloured_bytes")
 _SCRIPT = pathlib.Path(__file__).with_name("fresh_process.py")
 _MINUTES = 15
 
@@ -43,7 +36,8 @@ def verify(signatures, model_dir):
     for name, signature in signatures.items():
         inputs = {key: tf.constant(value) for key, value in example(signature).items()}
         expected = {key: np.asarray(tensor) for key, tensor in signature.function(**inputs).items()}
-        differences[name] = max(_difference(name, key, expected, found[name]) for key in expected)
+        checked = Outputs(name, signature, expected, found[name])
+        differences[name] = max(checked.difference(key) for key in expected)
     return differences
 
 
@@ -81,25 +75,54 @@ def _run_in_fresh_process(signatures, model_dir):
     return found
 
 
-def _difference(name, key, expected, found):
-    wanted, got = expected[key], found[key]
-    if wanted.shape != got.shape:
-        raise UserError(
-            f"signature {name}: {key} has shape {got.shape} after export, {wanted.shape} before it"
-        )
+class Outputs:
+    """The outputs of one signature, before and after the export."""
+
+    def __init__(self, name, signature, expected, found):
+        self.name = name
+        self.signature = signature
+        self.expected = expected
+        self.found = found
+
+    def difference(self, key: str) -> float:
+        """Of the output `key`, in the unit of its tolerance.
+
+        Raises:
+          UserError: another shape, or more than the tolerance.
+        """
+        wanted = self.expected[key]
+        got = self.found[key]
+        if wanted.shape != got.shape:
+            raise UserError(
+                f"signature {self.name}: {key} has shape {got.shape} after export, "
+                f"{wanted.shape} before it"
+            )
+        tolerance = _tolerance(self.signature, key, wanted)
+        value = self._measure(tolerance, wanted, got)
+        if not value <= tolerance.bound:
+            raise UserError(
+                f"signature {self.name}: {key} differs by {value:.3g} from the Keras networks' "
+                f"(at most {tolerance.bound:g})"
+            )
+        return value
+
+    def _measure(self, tolerance, wanted, got):
+        if tolerance.kind == "float":
+            return _float_difference(wanted, got)
+        if tolerance.kind == "labels":
+            return _label_difference(wanted, got)
+        if tolerance.kind == "levels":
+            return _image_difference(wanted, got)
+        ties = _near_ties(self.expected, wanted.shape)
+        return float(np.sum((wanted != got) & ~ties))
+
+
+def _tolerance(signature: Signature, key: str, wanted: np.ndarray) -> Tolerance:
+    if key in signature.tolerances:
+        return signature.tolerances[key]
     if np.issubdtype(wanted.dtype, np.floating):
-        value, bound = _float_difference(wanted, got), TOLERANCE
-    elif key in LABEL_MAPS:
-        value, bound = _label_difference(wanted, got), LABEL_TOLERANCE
-    elif key.endswith("_bytes"):
-        value, bound = _picture_difference(wanted, got), PICTURE_TOLERANCE
-    else:
-        value, bound = float(np.sum((wanted != got) & ~_near_ties(expected, wanted.shape))), 0.0
-    if not value <= bound:
-        raise UserError(
-            f"signature {name}: {key} differs by {value:.3g} from the Keras networks' (at most {bound:g})"
-        )
-    return value
+        return FLOATS
+    return LEVELS if key.endswith("_bytes") else EXACT
 
 
 def _float_difference(wanted, got):
@@ -108,7 +131,7 @@ def _float_difference(wanted, got):
     )
 
 
-def _picture_difference(wanted, got):
+def _image_difference(wanted, got):
     return max(
         (float(np.max(np.abs(_pixels(a) - _pixels(b)))) for a, b in zip(wanted, got, strict=True)),
         default=0.0,
@@ -122,8 +145,8 @@ def _label_difference(wanted, got):
     return float(max(parts, default=0.0))
 
 
-def _pixels(picture):
-    return tf.io.decode_png(picture).numpy().astype(np.int32)
+def _pixels(encoded):
+    return tf.io.decode_png(encoded).numpy().astype(np.int32)
 
 
 def _near_ties(expected, shape):
@@ -134,6 +157,6 @@ def _near_ties(expected, shape):
     )
     if scores is None or len(shape) != 2:
         return np.zeros(shape, bool)
-    tie = np.abs(np.diff(scores, axis=1)) <= 2 * TOLERANCE
+    tie = np.abs(np.diff(scores, axis=1)) <= 2 * FLOATS.bound
     edge = np.ones((shape[0], 1), bool)
     return np.concatenate([tie, edge], axis=1) | np.concatenate([~edge, tie], axis=1)

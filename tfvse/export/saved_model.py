@@ -100,8 +100,9 @@ def export(system, data, report, directory, name, version=None, formats=()):
             raise UserError(
                 f"{directory}: cannot be written ({reason}); make room or choose another folder"
             ) from None
-        if "search" in signatures:
-            thumbnails.write(folder, system.gallery(data))
+        gallery = system.gallery(data)
+        if gallery is not None:
+            thumbnails.write(folder, gallery)
         differences = parity.verify(signatures, folder)
         conversions = (
             litert.convert_all(_litert_models(system, data), formats, folder / "litert")
@@ -117,6 +118,7 @@ def export(system, data, report, directory, name, version=None, formats=()):
 
 
 def _litert_models(system, data):
-    if not hasattr(system, "litert_models"):
+    models = system.litert_models(data)
+    if not models:
         raise UserError(f"--litert: {system.config.system} has no LiteRT form; leave the flag out")
-    return system.litert_models(data)
+    return models

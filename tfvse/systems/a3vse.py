@@ -52,7 +52,10 @@ Numbers to reach (R@1, R@5, R@10 in percent; tables 1-5)
     MS-COCO 5K, all                    39.0 68.0 80.1    49.3 81.1 90.2
 """
 
+from __future__ import annotations
+
 import dataclasses
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
@@ -63,9 +66,17 @@ from tfvse.errors import UserError
 from tfvse.layers.attention import ContextAttention
 from tfvse.layers.gradients import reverse_gradient
 from tfvse.layers.text import MaskedMean
-from tfvse.losses import adversarial, ranking
-from tfvse.systems.base import Optimizer, Stage
-from tfvse.systems.matching import MatchingConfig, MatchingSystem
+from tfvse.losses import ranking
+from tfvse.losses.adversarial import FAKE, REAL, cross_entropy
+from tfvse.systems.base import Batch, Logs, Losses, Tensor
+from tfvse.systems.matching import MatchingSystem, Parts
+from tfvse.systems.matching_settings import MatchingConfig
+from tfvse.training.recipe import Optimizer, Stage
+
+if TYPE_CHECKING:
+    from tfvse.data.kinds.matching import MatchingData, MatchingSplit
+    from tfvse.export.signature import Signature
+    from tfvse.index.similarity import Embeddings
 
 # Kind → the two domains that each discriminator tells apart, and its weight in eqs 5 to 7.
 ALIGNMENTS = {
@@ -231,25 +242,25 @@ def reversal(progress):
 
 
 class A3VSE(MatchingSystem):
-    """See the module's text."""
+    """See the module's docstring."""
 
     Config = Config
 
-    def build(self, data):
+    def build(self, data: MatchingData) -> None:
         """Makes the two encoders and a discriminator for every pair of domains that is aligned."""
         from tfvse.data.pipeline import steps_per_epoch
 
-        config, spec = self.config, data.element_spec["image"]
-        if len(spec.shape) != 3:
+        config = self.config
+        shape = data.element_spec["image"].shape[1:]
+        if len(shape) != 2:
             raise UserError(
-                f"--image_encoder={config.image_encoder}: gives one vector per picture; A3VSE needs an encoder of "
-                "regions such as efficientnet_lite0_regions, or file:<path>"
+                f"--image_encoder={config.image_encoder}: gives one vector per image; A3VSE needs "
+                "an encoder of regions such as efficientnet_lite0_regions, or file:<path>"
             )
-        self.length = config.steps or config.epochs * steps_per_epoch(
-            max(data.sizes), config.batch_size
-        )
+        epoch = steps_per_epoch(max(data.sizes), config.batch_size)
+        self.length = config.steps or config.epochs * epoch
         self.networks = {
-            "image": image_network(spec.shape[1:], config),
+            "image": image_network(shape, config),
             "text": text_network(config, data),
         }
         width = self.networks["image"].output_shape[-1]
@@ -259,82 +270,88 @@ class A3VSE(MatchingSystem):
 
     def _aligned(self):
         """(domain, domain, weight) of the discriminators."""
-        chosen = [pair for kind in self.config.kinds for pair in ALIGNMENTS[kind]]
-        return [
-            pair
-            for pair in chosen
-            if self.config.semantics != "none" or set(pair[:2]) == {"image", "text"}
-        ]
+        aligned = []
+        for kind in self.config.kinds:
+            for first, second, weight in ALIGNMENTS[kind]:
+                annotated = {first, second} == {"image", "text"}
+                if annotated or self.config.semantics != "none":
+                    aligned.append((first, second, weight))
+        return aligned
 
-    def stages(self):
+    def stages(self) -> tuple[Stage, ...]:
         """One stage over all networks; eq. 9 as the weights of its losses."""
         config = self.config
         self._require_embeddings()
         optimizer = Optimizer(
-            "adam", config.learning_rate, weight_decay=config.weight_decay, clip_norm=config.clip_norm,
-            schedule="step", boundaries=(round(DECAY_FROM * self.length),), factor=DECAY,
-        )  # fmt: skip
-        weights = {
-            "pairs": config.pair_weight,
-            "semantics": 1 - config.pair_weight,
-            "mean_cosine": 0.0,
-        }
-        weights |= {
-            f"{a}_{b}": weight * config.adversarial_weight for a, b, weight in self._aligned()
-        }
-        trains, optimizers = {"main": tuple(self.networks)}, {"main": optimizer}
-        return (Stage("match", trains, optimizers, weights, config.steps, config.epochs),)
-
-    def losses(self, batch):
-        """The triplet losses of eq. 3, the cross-entropies of the discriminators and, with weight 0, the mean cosine of
-        the annotated pairs' samples, which shows a collapse."""
-        config = self.config
-        found = self._embed("image", batch) | self._embed("text", batch)
-        pairs = {name: self.gather(found[name]) for name in ("image", "text")}
-        losses = {"pairs": self._triplet(*pairs.values(), batch["image_id"], config.pair_margin)}
+            "adam",
+            config.learning_rate,
+            weight_decay=config.weight_decay,
+            clip_norm=config.clip_norm,
+            schedule="step",
+            boundaries=(round(DECAY_FROM * self.length),),
+            factor=DECAY,
+        )
+        weights = {"pairs": config.pair_weight}
         if config.semantics != "none":
-            others = self.gather(found["other_image"]), self.gather(found["other_text"])
-            losses["semantics"] = self._triplet(*others, batch["other_id"], config.semantics_margin)
-        gamma = reversal(ops.cast(self.step, "float32") / self.length)
+            weights["semantics"] = 1 - config.pair_weight
+        for first, second, weight in self._aligned():
+            weights[f"{first}_{second}"] = weight * config.adversarial_weight
+        trains = {"main": tuple(self.networks)}
+        return (Stage("match", trains, {"main": optimizer}, weights, config.steps, config.epochs),)
+
+    def losses(self, batch: Batch) -> tuple[Losses, Logs]:
+        """The triplet losses of eq. 3 and the cross-entropies of the discriminators."""
+        config = self.config
+        found = {**self._embed("image", batch), **self._embed("text", batch)}
+        image = self.gather(found["image"])
+        text = self.gather(found["text"])
+        losses = {"pairs": self._triplet(image, text, batch["image_id"], config.pair_margin)}
+        if config.semantics != "none":
+            losses["semantics"] = self._triplet(
+                self.gather(found["other_image"]),
+                self.gather(found["other_text"]),
+                batch["other_id"],
+                config.semantics_margin,
+            )
         for first, second, _ in self._aligned():
-            network = self.networks[f"discriminator_{first}_{second}"]
-            scores = [
-                network(reverse_gradient(found[name], gamma), training=True)
-                for name in (first, second)
-            ]
-            labels = adversarial.REAL, adversarial.FAKE
-            entropies = map(adversarial.cross_entropy, scores, labels)
-            losses[f"{first}_{second}"] = sum(ops.mean(entropy) for entropy in entropies)
-        cosines = [ranking.mean_cosine(embedding) for embedding in pairs.values()]
-        return losses | {"mean_cosine": ops.stop_gradient(ops.maximum(*cosines))}
+            losses[f"{first}_{second}"] = self._modality_entropy(found, first, second)
+        return losses, {"mean_cosine": self.mean_cosine(image, text)}
+
+    def _modality_entropy(self, found, first, second):
+        """Eq. 4 of two domains, through the reversed gradient of section 4.3."""
+        gamma = reversal(ops.cast(self.step, "float32") / self.length)
+        network = self.networks[f"discriminator_{first}_{second}"]
+        real = network(reverse_gradient(found[first], gamma), training=True)
+        fake = network(reverse_gradient(found[second], gamma), training=True)
+        return ops.mean(cross_entropy(real, REAL)) + ops.mean(cross_entropy(fake, FAKE))
 
     def _embed(self, name, batch):
-        """What the network `name` makes of its input and, in the same call, of the other stream's, L2-normalised."""
-        network, names = (
-            self.networks[name],
-            [key for key in (name, f"other_{name}") if key in batch],
-        )
-        both = network(ops.concatenate([batch[key] for key in names]), training=True)
+        """What the network `name` makes of its input and, in the same call, of the other stream's.
+
+        Returns:
+          name, and f"other_{name}" where the batch has it → rows of length 1, float32 [B, D].
+        """
+        names = [key for key in (name, f"other_{name}") if key in batch]
+        inputs = ops.concatenate([batch[key] for key in names])
+        both = self.networks[name](inputs, training=True)
         both = ops.normalize(ops.cast(both, "float32"), axis=-1)
         return dict(zip(names, ops.split(both, len(names)), strict=True))
 
     def _triplet(self, image, text, ids, margin):
-        """Eq. 2: the hardest negative of each picture and of each text, over the batches of all replicas."""
+        """Eq. 2: the hardest negative of each image and text, over the batches of all replicas."""
         similarities = ranking.cosine_similarities(image, text)
         positives = ranking.same_label(self.gather(ids))
         count = self.config.negatives
-        return (
-            ops.mean(ranking.top_k_ranking_loss(similarities, positives, margin, count, 1.0))
-            / count
-        )
+        losses = ranking.top_k_ranking_loss(similarities, positives, margin, count, 1.0)
+        return ops.mean(losses) / count
 
-    def embed_split(self, split):
+    def embed_split(self, split: MatchingSplit) -> tuple[Embeddings, Embeddings]:
         """As in the family or, with --scores=semantics, `shared_words` of the split."""
-        return (
-            shared_words(split) if self.config.scores == "semantics" else super().embed_split(split)
-        )
+        if self.config.scores == "semantics":
+            return shared_words(split)
+        return super().embed_split(split)
 
-    def signatures(self, data):
+    def signatures(self, data: MatchingData) -> dict[str, Signature]:
         """Those of the family."""
         self._require_embeddings()
         return super().signatures(data)
@@ -345,8 +362,10 @@ class A3VSE(MatchingSystem):
                 "--scores=semantics: is for tools/evaluate.py alone; take --scores=latent"
             )
 
-    def image_parts(self, image):
+    def image_parts(self, image: Tensor) -> Parts:
+        """The part "latent": region features [B, R, D] → [B, K · H]."""
         return {"latent": self.networks["image"](image, training=False)}
 
-    def text_parts(self, text):
+    def text_parts(self, text: Tensor) -> Parts:
+        """The part "latent": token numbers [B, L] → [B, K · H]."""
         return {"latent": self.networks["text"](text, training=False)}

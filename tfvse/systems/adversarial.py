@@ -38,7 +38,10 @@ What was chosen
 Numbers to reach: the abstract has none; it tells of "stable" improvement over the baseline on Flickr30k and MSCOCO.
 """
 
+from __future__ import annotations
+
 import dataclasses
+from typing import TYPE_CHECKING
 
 import keras
 from keras import ops
@@ -47,8 +50,13 @@ from tfvse.config import setting
 from tfvse.layers.normalization import batch_normalization
 from tfvse.losses import ranking
 from tfvse.losses.adversarial import FAKE, REAL, UNSURE, cross_entropy
-from tfvse.systems.base import Optimizer, Stage
-from tfvse.systems.matching import MatchingSystem, RankingConfig, layer_widths
+from tfvse.systems.base import Batch, Logs, Losses, Tensor
+from tfvse.systems.matching import MatchingSystem
+from tfvse.systems.matching_settings import RankingConfig, layer_widths
+from tfvse.training.recipe import Optimizer, Stage
+
+if TYPE_CHECKING:
+    from tfvse.data.kinds.matching import MatchingData
 
 NORM_MOMENTUM = 0.9  # of batch normalisation
 
@@ -122,123 +130,111 @@ def classifier(dim, width):
 
 
 class Adversarial(MatchingSystem):
-    """See the module's text."""
+    """See the module's docstring."""
 
     Config = Config
 
-    def build(self, data):
-        """Makes the encoders of pictures and texts, the two branches and, for the game, the classifier."""
-        from tfvse import encoders
-
+    def build(self, data: MatchingData) -> None:
+        """Makes the encoders, the two branches and, for the game, the classifier."""
         config = self.config
-        image_encoder, text_encoder = (
-            encoders.image_network(config, data),
-            encoders.text_network(config, data),
-        )
-        self.networks = {
-            "image_encoder": image_encoder,
-            "text_encoder": text_encoder,
-            "image_branch": branch(image_encoder.output_shape[-1], config, "image_branch"),
-            "text_branch": branch(text_encoder.output_shape[-1], config, "text_branch"),
-        }
+        self.networks = self.matching_networks(data)
+        for branch_name, encoder in zip(self.branches, list(self.networks.values()), strict=True):
+            self.networks[branch_name] = branch(encoder.output_shape[-1], config, branch_name)
         if config.adversarial:
             dim = layer_widths(config.widths, 4)[-1]
             self.networks["classifier"] = classifier(dim, config.classifier_width)
 
-    def stages(self):
-        """The baseline, the classifier alone, and both against each other; without the game the branches' two."""
+    def stages(self) -> tuple[Stage, ...]:
+        """The baseline, the classifier alone, then both against each other.
+
+        Without the game, the branches learn in the first and the last alone.
+        """
         config = self.config
-        branches = ("image_branch", "text_branch") + ("text_encoder",) * config.train_text_encoder
+        trained = self.with_text_encoder(*self.branches)
         first = config.optimizer_settings()
         then = dataclasses.replace(first, learning_rate=config.joint_rate)
         adam = Optimizer("adam", config.classifier_rate)
-        baseline = self._stage("baseline", {"branches": (branches, first)})
+
+        baseline = self._stage("baseline", {"branches": trained}, {"branches": first})
         if not config.adversarial:
-            return baseline, self._stage(
-                "longer", {"branches": (branches, then)}, config.joint_length
+            longer = self._stage(
+                "longer", {"branches": trained}, {"branches": then}, config.joint_length
             )
-        opponent = {"classifier": (("classifier",), adam)}
-        return (
-            baseline,
-            self._stage("classifier", opponent, config.classifier_length),
-            self._stage(
-                "adversarial", {"branches": (branches, then)} | opponent, config.joint_length
-            ),
+            return baseline, longer
+
+        alone = self._stage(
+            "classifier",
+            {"classifier": ("classifier",)},
+            {"classifier": adam},
+            config.classifier_length,
         )
+        game = self._stage(
+            "adversarial",
+            {"branches": trained, "classifier": ("classifier",)},
+            {"branches": then, "classifier": adam},
+            config.joint_length,
+            {"adversarial": config.adversarial_weight},
+        )
+        return baseline, alone, game
 
-    def _stage(self, name, roles, length=0):
-        config = self.config
-        trains, optimizers = ({role: pair[i] for role, pair in roles.items()} for i in range(2))
-        steps, epochs = ((length or own) if own else 0 for own in (config.steps, config.epochs))
-        weights = {"adversarial": config.adversarial_weight, "mean_cosine": 0.0}
-        return Stage(name, trains, optimizers, weights, steps, epochs)
+    def _stage(self, name, trains, optimizers, length=0, weights=None):
+        steps, epochs = self.config.stage_length(length)
+        return Stage(name, trains, optimizers, weights or {}, steps, epochs)
 
-    def train_step(self, batch):
-        """The branches' update, then the classifier's with the embeddings from before it, as far as the stage goes."""
-        trains, embedded = self.stage.trains, {}
+    def train_step(self, batch: Batch) -> Logs:
+        """The branches' update, then the classifier's, as far as the stage goes.
+
+        The classifier learns from the embeddings that the branches gave before their update.
+        """
+        trains = self.stage.trains
+        embedded = {}
         if "branches" not in trains:
-            embedded = self._embed(batch, False)
+            embedded = self._embed(batch, training=False)
             return self.minimize("classifier", lambda: self.classifier_losses(**embedded))
 
         def branch_losses():
-            embedded.update(self._embed(batch, True))
+            embedded.update(self._embed(batch, training=True))
             return self.branch_losses(**embedded, image_id=batch["image_id"])
 
         logs = self.minimize("branches", branch_losses)
         if "classifier" in trains:
-            logs = self.minimize("classifier", lambda: self.classifier_losses(**embedded)) | logs
+            judged = self.minimize("classifier", lambda: self.classifier_losses(**embedded))
+            logs = {**judged, **logs}
         return logs
 
-    def branch_losses(self, image, text, image_id):
-        """The branches' side: the triplet loss over the batches of all replicas and, in the game, the adversarial one.
+    def _embed(self, batch, training):
+        return {
+            "image": self.embed_image(batch["image"], training),
+            "text": self.embed_text(batch["text"], training),
+        }
+
+    def branch_losses(self, image: Tensor, text: Tensor, image_id: Tensor) -> tuple[Losses, Logs]:
+        """The branches' side: the triplet loss and, in the game, the adversarial one.
 
         Args:
           image, text: embeddings [B, D].
           image_id: int [B].
 
         Returns:
-          Name → scalar; the mean cosine, with weight 0, shows a collapse.
+          (losses, logs), as `System.losses`. The triplet loss is over the batches of all replicas.
         """
         config = self.config
-        images, texts = self.gather(image), self.gather(text)
+        images = self.gather(image)
+        texts = self.gather(text)
         positives = ranking.same_label(self.gather(image_id))
         similarities = ranking.cosine_similarities(images, texts)
         triplet = ranking.top_k_ranking_loss(
             similarities, positives, config.margin, config.negatives, alpha=1.0
         )
-        losses = {
-            "triplet": ops.mean(triplet) / config.negatives,
-            "mean_cosine": ops.stop_gradient(
-                ops.maximum(ranking.mean_cosine(images), ranking.mean_cosine(texts))
-            ),
-        }
+        losses = {"triplet": ops.mean(triplet) / config.negatives}
         if "classifier" in self.stage.trains:
             scores = self.networks["classifier"](ops.concatenate([image, text]))
             losses["adversarial"] = ops.mean(cross_entropy(scores, UNSURE))
-        return losses
+        return losses, {"mean_cosine": self.mean_cosine(images, texts)}
 
-    def classifier_losses(self, image, text):
-        """The classifier's side: how badly it tells embeddings of pictures from those of texts, [B, D] each."""
+    def classifier_losses(self, image: Tensor, text: Tensor) -> tuple[Losses, Logs]:
+        """The classifier's side: how badly it tells image from text embeddings, [B, D] each."""
         score = self.networks["classifier"]
-        picture, sentence = cross_entropy(score(image), REAL), cross_entropy(score(text), FAKE)
-        return {"modality": (ops.mean(picture) + ops.mean(sentence)) / 2.0}
-
-    def _embed(self, batch, training):
-        text = self.networks["text_encoder"](batch["text"], training=training)
-        return {
-            "image": self.networks["image_branch"](
-                self.networks["image_encoder"](batch["image"]), training=training
-            ),
-            "text": self.networks["text_branch"](text, training=training),
-        }
-
-    def image_parts(self, image):
-        return {
-            "embedding": self.networks["image_branch"](
-                self.networks["image_encoder"](image), training=False
-            )
-        }
-
-    def text_parts(self, text):
-        text = self.networks["text_encoder"](text, training=False)
-        return {"embedding": self.networks["text_branch"](text, training=False)}
+        of_images = ops.mean(cross_entropy(score(image), REAL))
+        of_texts = ops.mean(cross_entropy(score(text), FAKE))
+        return {"modality": (of_images + of_texts) / 2.0}, {}

@@ -1,148 +1,112 @@
-"""What a system is: a method that owns Keras networks and says how they learn. The trainer knows only this contract.
+"""What a system is: a method that owns Keras networks and says how they learn.
 
-TensorFlow is imported inside the methods that need it, so that the networks of a system also import and run on a
-machine with another Keras backend.
+Trainer, evaluation, export and tools know only this contract. TensorFlow is imported inside the
+methods that need it, so that the networks of a system also run on another Keras backend.
 """
 
-import dataclasses
+from __future__ import annotations
+
+import pathlib
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
+import numpy as np
 
 from tfvse.config import RunConfig
+from tfvse.export.signature import Signature
+from tfvse.training.recipe import Stage
 
+if TYPE_CHECKING:
+    import tensorflow as tf
 
-@dataclasses.dataclass(frozen=True)
-class Optimizer:
-    """Settings of one optimizer.
+    from tfvse.evaluation.report import Report
+    from tfvse.export.litert import LiteRTModel
 
-    Attributes:
-      name: "sgd", "adam" or "adamw".
-      learning_rate: initial rate, above 0.
-      momentum, nesterov: of SGD.
-      beta_1: of Adam.
-      weight_decay: L2 penalty ½·wd·‖w‖² on weights with two or more dimensions, as Caffe does it (AdamW: decoupled).
-      clip_norm: bound of the global gradient norm; 0: none.
-      schedule: "constant"; "step" (× `factor` at each of `boundaries`, in steps of the stage); "linear" (to zero at
-        the stage's end, from the fraction `decay_from` of it on); "plateau" (× `factor` when the epoch's mean training
-        loss has not fallen by more than 0.1 % for `patience` epochs).
-    """
-
-    name: str
-    learning_rate: float
-    momentum: float = 0.0
-    nesterov: bool = False
-    beta_1: float = 0.9
-    weight_decay: float = 0.0
-    clip_norm: float = 0.0
-    schedule: str = "constant"
-    boundaries: tuple[int, ...] = ()
-    factor: float = 0.1
-    patience: int = 3
-    decay_from: float = 0.5
-
-
-@dataclasses.dataclass(frozen=True)
-class Stage:
-    """One part of a training recipe.
-
-    Attributes:
-      name: shown in the log.
-      trains: role → names of the networks that this role's optimizer updates; everything else stays as it is.
-      optimizers: role → `Optimizer`; the same roles as `trains`.
-      loss_weights: loss name → weight; a loss that is not named has weight 1.
-      steps, epochs: length; exactly one is above 0.
-    """
-
-    name: str
-    trains: Mapping[str, tuple[str, ...]]
-    optimizers: Mapping[str, Optimizer]
-    loss_weights: Mapping[str, float] = dataclasses.field(default_factory=dict)
-    steps: int = 0
-    epochs: int = 0
-
-
-@dataclasses.dataclass(frozen=True)
-class Signature:
-    """One named function of an exported model.
-
-    Attributes:
-      function: keyword tensors → dict of tensors; stock TensorFlow operations and the system's networks only.
-      inputs: name → (dtype name, shape); None in a shape is free.
-      example: name → np.ndarray, one valid call: warm-up request and parity check.
-    """
-
-    function: Callable[..., Mapping[str, Any]]
-    inputs: Mapping[str, tuple[str, tuple]]
-    example: Mapping[str, Any]
+Tensor = Any
+Batch = Mapping[str, Tensor]
+Losses = dict[str, Tensor]  # name → scalar
+Logs = dict[str, Tensor]  # name → scalar
 
 
 class System:
     """A method: networks, losses, recipe, evaluation, exported functions.
 
-    Subclasses set `Config`, `data_kind` and `monitor`, and implement `build`, `stages`, `losses` (or `train_step`),
-    `evaluate` and `signatures`; the rest has defaults.
+    Subclasses set the class attributes and implement `build`, `stages`, `losses` (or `train_step`),
+    `evaluate` and `signatures`. The rest has defaults.
+
+    Class attributes:
+      Config: its dataclass of settings.
+      data_kind: the kind of data that it learns from, a name in `tfvse.data.KINDS`.
+      monitor: metric of `evaluate` that decides which checkpoint is best; "-name" when smaller is
+        better.
+      limits: sentences for the model card: what an exported model cannot do.
     """
 
-    Config = RunConfig
-    data_kind = (
-        ""  # the manifest kind that it learns from: "matching", "classification" or "translation"
-    )
-    monitor = "loss"  # metric of `evaluate` that decides which checkpoint is best; "-name" when smaller is better
+    Config: type[RunConfig] = RunConfig
+    data_kind = ""
+    monitor = "loss"
+    limits: tuple[str, ...] = ()
 
-    def __init__(self, config):
+    def __init__(self, config: RunConfig):
         self.config = config
         self.networks: dict[str, keras.Model] = {}
-        self.optimizers = {}  # (stage name, role) → keras optimizer, made by `create_optimizers`
-        self.stage = None
-        self.step = None  # int64 scalar variable, the global step: the seed of everything stateless
-        self.kept_dir = (
-            None  # pathlib.Path, where a long evaluation keeps what it has counted; None: nowhere
-        )
+        self.optimizers: dict[tuple[str, str], keras.optimizers.Optimizer] = {}  # (stage, role) →
+        self.stage: Stage | None = None
+        self.seen_losses: set[str] = set()  # names that the steps of this stage computed
+        self.step: tf.Variable | None = None  # int64 scalar, the seed of everything stateless
 
-    def build(self, data):
+    def build(self, data: Any) -> None:
         """Creates `self.networks`, every one built with the shapes of `data.element_spec`."""
         raise NotImplementedError
 
-    def start(self):
-        """Called once before the first step of a new run: weights that training starts from are loaded here.
+    def start(self) -> None:
+        """Loads the weights that a new run starts from; called once before its first step.
 
-        A run that goes on, an evaluation and an export take all weights from a checkpoint instead.
+        A run that is resumed, an evaluation and an export take all weights from a checkpoint.
         """
 
-    def stages(self):
-        """The recipe: a tuple of `Stage`."""
+    def stages(self) -> tuple[Stage, ...]:
+        """The recipe."""
         raise NotImplementedError
 
-    def losses(self, batch):
-        """Named scalar losses of one batch, unweighted, in keras.ops.
+    def losses(self, batch: Batch) -> tuple[Losses, Logs]:
+        """Losses of one batch, in keras.ops.
 
-        Each is the mean over this replica's part of the batch, or over the whole batch where the parts were gathered.
+        Args:
+          batch: one replica's part, as `data.element_spec` says.
+
+        Returns:
+          (losses, logs): name → scalar. Losses are unweighted; each is the mean over this replica's
+          part of the batch, or over the whole batch where the parts were gathered. Logs are
+          diagnostics, which nothing is trained by.
         """
         raise NotImplementedError
 
-    def train_step(self, batch):
-        """One update from one replica's batch (dict of tensors); returns scalar logs. Here: all roles, one gradient."""
+    def train_step(self, batch: Batch) -> Logs:
+        """One update from one replica's batch; returns scalar logs. Here: all roles, one gradient."""
         return self.minimize(tuple(self.stage.trains), lambda: self.losses(batch))
 
-    def minimize(self, roles, compute_losses):
-        """Updates what `roles` (one or a tuple) train in this stage; returns the losses and "loss", their weighted sum.
+    def minimize(
+        self, roles: str | tuple[str, ...], compute_losses: Callable[[], tuple[Losses, Logs]]
+    ) -> Logs:
+        """Updates what `roles` train in this stage; several roles share one gradient.
 
-        Several roles share one computation of the losses and their gradients.
+        Returns:
+          The losses, the logs, and "loss", the weighted sum of the losses.
         """
         from tfvse.training import optimizers
 
         return optimizers.minimize(self, roles, compute_losses)
 
-    def gather(self, tensor):
-        """`tensor` [b, …] of every replica, concatenated in replica order: [B, …]. Gradients flow back."""
+    def gather(self, tensor: Tensor) -> Tensor:
+        """`tensor` [b, …] of every replica, in replica order: [B, …]. Gradients flow back."""
         from tfvse.training import distribution
 
         return distribution.gather(tensor)
 
-    def create_optimizers(self):
-        """Makes and builds every stage's optimizers and the step variable; call it inside the strategy's scope."""
+    def create_optimizers(self) -> None:
+        """Makes every stage's optimizers and the step variable, inside the strategy's scope."""
         import tensorflow as tf
 
         from tfvse.training import optimizers
@@ -150,54 +114,86 @@ class System:
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
         for stage in self.stages():
             for role, settings in stage.optimizers.items():
-                variables = [
-                    v
-                    for name in stage.trains[role]
-                    for v in self.networks[name].trainable_variables
-                ]
+                variables = self.trainable_variables(stage.trains[role])
                 self.optimizers[stage.name, role] = optimizers.create(
                     settings, self.config, variables
                 )
 
-    def checkpoint_items(self):
-        """All that must survive a kill: name → list of tf.Variable. Systems with more state (pools) add to it."""
-        items = {
-            name: [v.value for v in network.variables] for name, network in self.networks.items()
-        }
+    def trainable_variables(self, names: tuple[str, ...]) -> list[keras.Variable]:
+        """The trainable variables of the networks called `names`, in order."""
+        variables = []
+        for name in names:
+            variables += self.networks[name].trainable_variables
+        return variables
+
+    def checkpoint_items(self) -> dict[str, list[tf.Variable]]:
+        """All that must survive a kill: name → variables. Systems with more state add to it."""
+        items = {}
+        for name, network in self.networks.items():
+            items[name] = [variable.value for variable in network.variables]
         for (stage, role), optimizer in self.optimizers.items():
             items[f"{stage}_{role}_optimizer"] = [v.value for v in optimizer.variables]
         if self.step is not None:
             items["step"] = [self.step]
         return items
 
-    def warning(self, logs):
-        """One sentence when `logs` (name → float) show that training has gone wrong silently, else None."""
+    def warning(self, logs: Mapping[str, float]) -> str | None:
+        """One sentence when `logs` show that training has gone wrong silently, else None."""
         return None
 
-    def evaluate(self, data, split):
-        """Runs the system's protocol on a split of `data`; returns a `tfvse.evaluation.report.Report`."""
+    def evaluate(self, data: Any, split: str, work_dir: pathlib.Path | None = None) -> Report:
+        """Runs the system's protocol on a split.
+
+        Args:
+          data: loaded data set.
+          split: "train", "val" or "test".
+          work_dir: where a long evaluation keeps what it has counted, so that it can be resumed;
+            None: nowhere.
+
+        Returns:
+          `tfvse.evaluation.report.Report`; its `examples` hold what `plots` draws.
+        """
         raise NotImplementedError
 
-    def samples(self, data):
-        """Pictures that show how training goes: name → uint8 [H, W, 3]."""
+    def samples(self, data: Any) -> dict[str, np.ndarray]:
+        """Images that show how training goes: name → uint8 [H, W, 3]."""
         return {}
 
-    def plots(self, data, split, run_dir):
-        """Writes the system's own PNGs into `run_dir` after an evaluation; returns their paths."""
+    def sample_split(self, data: Any) -> str:
+        """The split that `samples` shows: --monitor_split, but never the test split."""
+        monitored = self.config.monitor_split
+        return monitored if monitored != "test" else "train"
+
+    def plots(self, report: Report, data: Any, run_dir: pathlib.Path) -> list[pathlib.Path]:
+        """Writes the system's own PNGs of an evaluation into `run_dir`; returns their paths.
+
+        Args:
+          report: what `evaluate` returned in this process.
+          data: loaded data set.
+          run_dir: folder of the run, with its log.
+        """
         return []
 
-    def signatures(self, data):
-        """The exported functions: name → `Signature`."""
+    def signatures(self, data: Any) -> dict[str, Signature]:
+        """The exported functions, by name."""
         raise NotImplementedError
 
+    def gallery(self, data: Any) -> Any:
+        """The split whose images `search` of the exported model finds; None: it has no `search`."""
+        return None
 
-def create(config, data, precision=None):
+    def litert_models(self, data: Any) -> dict[str, LiteRTModel]:
+        """What is converted to LiteRT, by name; empty: the system has no LiteRT form."""
+        return {}
+
+
+def create(config: RunConfig, data: Any, precision: str | None = None) -> System:
     """Makes the system of `config` and builds its networks from the config's seed.
 
     Args:
       config: an experiment's config.
       data: loaded data set (`tfvse.data.load`).
-      precision: dtype policy instead of the config's; evaluation and export pass "float32".
+      precision: dtype policy in place of the config's; evaluation and export pass "float32".
     """
     from tfvse import systems
 

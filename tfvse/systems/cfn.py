@@ -37,6 +37,8 @@ pad-4 crops and mirroring):
     CIFAR-100         40.62  40.32  40.15   39.54   31.89  31.42  31.16   30.68
 """
 
+from __future__ import annotations
+
 import dataclasses
 
 import keras
@@ -183,4 +185,4 @@ class CFN(ClassificationSystem):
         """One stage of SGD over the whole classifier."""
         config = self.config
         schedule = {"boundaries": (config.drop_at,), "decay_from": config.decay_from}
-        return self.stage_of(config.sgd(schedule=config.schedule, **schedule))
+        return self.stage_of(config.sgd(schedule=config.schedule, **schedule), {})

@@ -43,6 +43,8 @@ Numbers to reach (table 2.4; error rate in percent on the 50,000 validation pict
 Nothing of this has been run on ImageNet.
 """
 
+from __future__ import annotations
+
 import dataclasses
 
 import keras
@@ -56,6 +58,7 @@ from tfvse.layers.fusion import make_fusion
 from tfvse.layers.normalization import batch_normalization
 from tfvse.layers.pixel_mean import PixelMean
 from tfvse.losses.classification import softmax_cross_entropy
+from tfvse.systems.base import Batch, Logs, Losses
 from tfvse.systems.classification import ClassificationConfig, ClassificationSystem
 
 WIDTHS = (64, 128, 256, 512)  # filters of the four stages
@@ -196,18 +199,19 @@ class CFNImageNet(ClassificationSystem):
         config = self.config
         optimizer = config.sgd(schedule="step", boundaries=(config.drop_at, config.drop_again_at))
         sides = range(1, len(self.networks["classifier"].heads))
-        return self.stage_of(
-            optimizer, **{f"side {number}": config.side_weight for number in sides}
-        )
+        weights = {f"side {number}": config.side_weight for number in sides}
+        return self.stage_of(optimizer, weights)
 
-    def losses(self, batch):
+    def losses(self, batch: Batch) -> tuple[Losses, Logs]:
+        """The family's; of "dsn", the cross-entropy of every branch, the main one last."""
         if self.config.model != "dsn":
             return super().losses(batch)
-        logits = self.networks["classifier"].predictions(batch["image"], training=True)
-        found = [ops.mean(softmax_cross_entropy(one, batch["label"])) for one in logits]
-        return {f"side {number}": loss for number, loss in enumerate(found[:-1], 1)} | {
-            "cross_entropy": found[-1]
-        }
+        predictions = self.networks["classifier"].predictions(batch["image"], training=True)
+        losses = {}
+        for number, logits in enumerate(predictions, start=1):
+            name = f"side {number}" if number < len(predictions) else "cross_entropy"
+            losses[name] = ops.mean(softmax_cross_entropy(logits, batch["label"]))
+        return losses, {}
 
 
 def mean_picture(split):

@@ -1,16 +1,48 @@
 """The family of single-label classifiers: one network from pictures to logits, cross-entropy, SGD, error rate."""
 
-import dataclasses
+from __future__ import annotations
 
+import dataclasses
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+import keras
 import numpy as np
 from keras import ops
 
 from tfvse.config import RunConfig, setting
 from tfvse.errors import UserError
+from tfvse.export.signature import Signature
 from tfvse.layers.disout import REGULARIZERS
-from tfvse.layers.fusion import FUSIONS
+from tfvse.layers.fusion import FUSIONS, LocallyConnectedFusion
 from tfvse.losses.classification import softmax_cross_entropy
-from tfvse.systems.base import Optimizer, Signature, Stage, System
+from tfvse.systems.base import Batch, Logs, Losses, System, Tensor
+from tfvse.training.recipe import Optimizer, Stage
+
+if TYPE_CHECKING:
+    from tfvse.data.kinds.classification import ClassificationData
+    from tfvse.evaluation.report import Report
+    from tfvse.export.litert import LiteRTModel
+
+
+LITERT_IMAGES = 1000  # that a LiteRT file is measured on
+CALIBRATION_IMAGES = 100  # of the training split, from which int8 ranges are taken
+
+
+class Classifier(Protocol):
+    """The network of a classifier: a `keras.Model` whose first layer normalises the images."""
+
+    fusion: keras.Layer | None
+
+    def __call__(self, images: Tensor, training: bool = False) -> Tensor:
+        """float [B, H, W, 3] of 0 … 255 → float32 logits [B, classes]."""
+
+    def embed(self, images: Tensor, training: bool = False) -> Tensor:
+        """float [B, H, W, 3] of 0 … 255 → float [B, d], from which the logits are computed."""
+
+    def feature_maps(self, images: Tensor, training: bool = False) -> Sequence[Tensor]:
+        """float [B, H, W, 3] of 0 … 255 → for each branch float [B, h, w, K]."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,167 +101,170 @@ class ClassificationConfig(RunConfig):
 
 
 class ClassificationSystem(System):
-    """Owns `networks["classifier"]`, which a member makes in `make_classifier(data)`.
-
-    The classifier takes float32 [B, H, W, 3] pictures of 0…255 (its first layer normalises them) to logits
-    [B, classes]; its `embed(pictures)` gives float [B, d], the features that the logits are computed from, and its
-    `feature_maps(pictures)` for each branch float [B, h, w, K]. It has a `fusion` module, or None.
-    """
+    """Owns `networks["classifier"]`, which a member makes in `make_classifier`."""
 
     Config = ClassificationConfig
     data_kind = "classification"
     monitor = "-error_rate"
+    limits = (
+        "Every image gets one of the classes above, also when it shows none of them.",
+        "Images are resized to the training size whatever their aspect; with --crop the network "
+        "sees the middle.",
+        "Probabilities are not calibrated.",
+    )
 
-    def make_classifier(self, data):
-        """A new keras.Model as described above."""
+    def make_classifier(self, data: ClassificationData) -> Classifier:
+        """A new network, see `Classifier`."""
         raise NotImplementedError
 
-    def build(self, data):
+    def build(self, data: ClassificationData) -> None:
+        """Makes the classifier for images of the data's size."""
         classifier = self.make_classifier(data)
         classifier(np.zeros((1, *data.element_spec["image"].shape[1:]), "float32"))
         self.networks = {"classifier": classifier}
 
-    def stage_of(self, optimizer, **losses):
-        """The recipe of one stage that trains the whole classifier; `losses` are weights of losses by their names."""
+    def stage_of(self, optimizer: Optimizer, weights: Mapping[str, float]) -> tuple[Stage, ...]:
+        """The recipe of one stage that trains the whole classifier, with weights of its losses."""
         config = self.config
-        trains, optimizers = {"main": ("classifier",)}, {"main": optimizer}
-        return (
-            Stage("train", trains, optimizers, losses, steps=config.steps, epochs=config.epochs),
-        )
+        trains = {"main": ("classifier",)}
+        optimizers = {"main": optimizer}
+        return (Stage("train", trains, optimizers, weights, config.steps, config.epochs),)
 
-    def losses(self, batch):
+    def losses(self, batch: Batch) -> tuple[Losses, Logs]:
+        """The mean cross-entropy."""
         logits = self.networks["classifier"](batch["image"], training=True)
-        return {"cross_entropy": ops.mean(softmax_cross_entropy(logits, batch["label"]))}
+        return {"cross_entropy": ops.mean(softmax_cross_entropy(logits, batch["label"]))}, {}
 
-    def train_step(self, batch):
-        return super().train_step(batch) | self.branch_weights()
+    def train_step(self, batch: Batch) -> Logs:
+        """One update; the weights of the branches after it are logged too."""
+        return {**super().train_step(batch), **self.branch_weights()}
 
-    def branch_weights(self):
-        """Float32 scalars for the log: mean and deviation of the weights that fusion gives to each side output."""
+    def branch_weights(self) -> Logs:
+        """Mean and deviation of the weights that fusion gives to each side output; {} without them."""
         fusion = self.networks["classifier"].fusion
-        if not hasattr(fusion, "branch_weights"):
+        if not isinstance(fusion, LocallyConnectedFusion):
             return {}
-        named = zip(("weight", "deviation"), fusion.branch_weights(), strict=True)
-        return {
-            f"fusion/side {s + 1}/{name}": values[s]
-            for name, values in named
-            for s in range(values.shape[0])
-        }
+        means, deviations = fusion.branch_weights()
+        logs = {}
+        for side in range(means.shape[0]):
+            logs[f"fusion/side {side + 1}/weight"] = means[side]
+        for side in range(means.shape[0]):
+            logs[f"fusion/side {side + 1}/deviation"] = deviations[side]
+        return logs
 
-    def predict(self, pictures):
-        """Logits, np.float32 [n, classes], of float32 [n, H, W, 3] pictures."""
-        return self.networks["classifier"].predict_on_batch(pictures)
+    def predict(self, images: np.ndarray) -> np.ndarray:
+        """Logits, float32 [n, classes], of float32 [n, H, W, 3] images."""
+        return self.networks["classifier"].predict_on_batch(images)
 
-    def embed(self, pictures):
-        """Features, np.float32 [n, d], of float32 [n, H, W, 3] pictures."""
-        return ops.convert_to_numpy(
-            ops.cast(self.networks["classifier"].embed(pictures), "float32")
-        )
+    def embed(self, images: np.ndarray) -> np.ndarray:
+        """Features, float32 [n, d], of float32 [n, H, W, 3] images."""
+        features = self.networks["classifier"].embed(images)
+        return ops.convert_to_numpy(ops.cast(features, "float32"))
 
-    def _measure(self, data, split, **settings):
+    def evaluate(
+        self, data: ClassificationData, split: str, work_dir: pathlib.Path | None = None
+    ) -> Report:
+        """Error rates; see `tfvse.evaluation.classification`."""
         from tfvse.evaluation import classification
-
-        return classification.evaluate(self.predict, data.split(split), data.classes, **settings)
-
-    def evaluate(self, data, split):
         from tfvse.evaluation.report import Report
 
-        result = self._measure(data, split, seed=self.config.seed)
+        seed = self.config.seed
+        result = classification.evaluate(self.predict, data.split(split), data.classes, seed=seed)
         weights = self.networks["classifier"].trainable_weights
-        protocol = result.protocol | {
-            "parameters": sum(int(np.prod(weight.shape)) for weight in weights)
-        }
+        parameters = sum(int(np.prod(weight.shape)) for weight in weights)
+        protocol = {**result.protocol, "parameters": parameters}
         return Report.of(self, data, split, result._replace(protocol=protocol))
 
-    def plots(self, data, split, run_dir):
-        """The confusion matrix; figure 2.1, feature maps of ten pictures; figure 2.8, branch weights over the run."""
+    def plots(
+        self, report: Report, data: ClassificationData, run_dir: pathlib.Path
+    ) -> list[pathlib.Path]:
+        """The confusion matrix, figure 2.1 (maps of ten images) and figure 2.8 (branch weights)."""
         from tfvse.figures import branches
         from tfvse.figures.confusion import confusion_matrix
 
         written = []
-        confusion = self._measure(data, split, bootstrap_samples=0).details.get("confusion")
+        confusion = report.details.get("confusion")
         if confusion:
-            title = f"{self.config.data}, {split} split"
-            written.append(
-                confusion_matrix(run_dir / "confusion.png", confusion, data.classes, title)
-            )
-        shown = branches.first_of_classes(data.split(split).batches(100), 10)
+            title = f"{self.config.data}, {report.split} split"
+            path = run_dir / "confusion.png"
+            written.append(confusion_matrix(path, confusion, data.classes, title))
+
+        shown = branches.first_of_classes(data.split(report.split).batches(100), 10)
         maps = self.networks["classifier"].feature_maps(shown)
-        strongest = branches.strongest_maps(
-            [ops.convert_to_numpy(ops.cast(side, "float32")) for side in maps]
-        )
+        maps = [ops.convert_to_numpy(ops.cast(side, "float32")) for side in maps]
+        strongest = branches.strongest_maps(maps)
+        path = run_dir / "feature_maps.png"
         title = "Strongest feature maps"
-        written.append(
-            branches.feature_maps(
-                run_dir / "feature_maps.png", shown.astype("uint8"), strongest, title
-            )
-        )
+        written.append(branches.feature_maps(path, shown.astype("uint8"), strongest, title))
+
         weights = branches.logged_branch_weights(run_dir / "log.jsonl")
         if weights:
-            written.append(
-                branches.branch_weights(
-                    run_dir / "branch_weights.png", weights, "Weights of side outputs"
-                )
-            )
+            path = run_dir / "branch_weights.png"
+            written.append(branches.branch_weights(path, weights, "Weights of side outputs"))
         return written
 
-    def signatures(self, data):
-        """`classify` and `embed`, from the bytes of pictures of any size."""
+    def signatures(self, data: ClassificationData) -> dict[str, Signature]:
+        """`classify` and `embed`, from the bytes of images of any size."""
         import tensorflow as tf
 
         from tfvse.export.graph import map_pictures
 
-        classifier, view, names = self.networks["classifier"], data.view, tf.constant(data.classes)
+        classifier = self.networks["classifier"]
+        view = data.view
+        names = tf.constant(data.classes)
 
         def seen(image):
-            pixels = map_pictures(lambda picture: view.central(view.decode(picture)), image)
+            pixels = map_pictures(lambda encoded: view.central(view.decode(encoded)), image)
             return tf.ensure_shape(pixels, [None, *view.seen, 3])
 
         def classify(image):
-            """JPEG or PNG bytes, string [B] → every class by falling probability."""
+            """Image files, string [B] → every class by falling probability."""
             probabilities = tf.nn.softmax(classifier(seen(image), training=False))
             best = tf.math.top_k(probabilities, len(data.classes))
             return {"classes": tf.gather(names, best.indices), "probabilities": best.values}
 
         def embed(image):
-            """JPEG or PNG bytes, string [B] → float32 [B, d] features under the classifier."""
+            """Image files, string [B] → float32 [B, d] features under the classifier."""
             return {"embedding": tf.cast(classifier.embed(seen(image)), tf.float32)}
 
-        inputs, example = {"image": ("string", (None,))}, {"image": _example_files(data)}
+        inputs = {"image": ("string", (None,))}
+        example = {"image": _example_files(data)}
         return {
             "classify": Signature(classify, inputs, example),
             "embed": Signature(embed, inputs, example),
         }
 
-    def litert_models(self, data):
-        """The classifier, float32 [B, H, W, 3] → logits, measured by the error rate of up to 1,000 test pictures."""
+    def litert_models(self, data: ClassificationData) -> dict[str, LiteRTModel]:
+        """The classifier, float32 [1, H, W, 3] → logits, measured by its error rate."""
         from tfvse.export.litert import LiteRTModel
         from tfvse.metrics import classification as metrics
 
-        train, held_out = data.split("train"), data.split(data.last_split)
-        images, labels = held_out.read(np.arange(min(1000, len(held_out))))
+        train = data.split("train")
+        held_out = data.split(data.last_split)
+        images, labels = held_out.read(np.arange(min(LITERT_IMAGES, len(held_out))))
 
         def error_rate(run):
-            confusion = metrics.confusion_matrix(metrics.predictions(run(images)), labels)
+            predictions = metrics.predictions(run(images))
+            confusion = metrics.confusion_matrix(predictions, labels)
             return "error rate (%)", 100 * float(metrics.error_rate(confusion))
 
         classifier = self.networks["classifier"]
+        calibration = train.read(np.arange(min(CALIBRATION_IMAGES, len(train))))[0]
         return {
             "classifier": LiteRTModel(
                 function=lambda image: classifier(image, training=False),
                 shape=images.shape[1:],
-                representative=train.read(np.arange(min(100, len(train))))[0],
+                representative=calibration,
                 metric=error_rate,
             )
         }
 
 
 def _example_files(data):
-    """PNG bytes of two pictures, one of them at twice its size: object array [2]."""
+    """PNG bytes of two images, one of them at twice its size: object array [2]."""
     import tensorflow as tf
 
     small, other = data.split(data.last_split).read(np.arange(2))[0]
     large = tf.image.resize(other, (2 * other.shape[0], 2 * other.shape[1]))
-    return np.array(
-        [tf.io.encode_png(tf.cast(p, tf.uint8)).numpy() for p in (small, large)], object
-    )
+    encoded = [tf.io.encode_png(tf.cast(image, tf.uint8)).numpy() for image in (small, large)]
+    return np.array(encoded, object)

@@ -30,7 +30,10 @@ Numbers to reach
     competitive with the state of the art of 2020.
 """
 
+from __future__ import annotations
+
 import dataclasses
+from typing import TYPE_CHECKING
 
 import keras
 from keras import ops
@@ -38,8 +41,13 @@ from keras import ops
 from tfvse.config import setting
 from tfvse.errors import UserError
 from tfvse.losses import ranking
-from tfvse.systems.base import Optimizer, Stage
-from tfvse.systems.matching import MatchingConfig, MatchingSystem
+from tfvse.systems.base import Batch, Logs, Losses
+from tfvse.systems.matching import MatchingSystem
+from tfvse.systems.matching_settings import MatchingConfig
+from tfvse.training.recipe import Optimizer, Stage
+
+if TYPE_CHECKING:
+    from tfvse.data.kinds.matching import MatchingData
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,69 +115,38 @@ def branch(input_dim, config, name):
 
 
 class CNNLSTM(MatchingSystem):
-    """See the module's text."""
+    """See the module's docstring."""
 
     Config = Config
 
-    def build(self, data):
-        """Makes the networks that read pictures and texts and the two branches behind them."""
-        from tfvse import encoders
+    def build(self, data: MatchingData) -> None:
+        """Makes the networks that read images and texts and the two branches behind them."""
+        self.networks = self.matching_networks(data)
+        for branch_name, encoder in zip(self.branches, list(self.networks.values()), strict=True):
+            width = encoder.output_shape[-1]
+            self.networks[branch_name] = branch(width, self.config, branch_name)
 
-        config = self.config
-        image_encoder, text_encoder = (
-            encoders.image_network(config, data),
-            encoders.text_network(config, data),
-        )
-        self.networks = {
-            "image_encoder": image_encoder,
-            "text_encoder": text_encoder,
-            "image_branch": branch(image_encoder.output_shape[-1], config, "image_branch"),
-            "text_branch": branch(text_encoder.output_shape[-1], config, "text_branch"),
-        }
-
-    def stages(self):
+    def stages(self) -> tuple[Stage, ...]:
         """One stage over all that is trained, the image network at a rate of its own."""
         config = self.config
-        trains = {
-            "main": ("image_branch", "text_branch") + ("text_encoder",) * config.train_text_encoder
-        }
+        trains = {"main": self.with_text_encoder(*self.branches)}
         optimizers = {"main": config.optimizer_settings()}
         if config.train_image_encoder:
             trains["image_encoder"] = ("image_encoder",)
             optimizers["image_encoder"] = config.optimizer_settings(config.image_rate_factor)
-        return (
-            Stage("match", trains, optimizers, {"mean_cosine": 0.0}, config.steps, config.epochs),
-        )
+        return (Stage("match", trains, optimizers, steps=config.steps, epochs=config.epochs),)
 
-    def losses(self, batch):
-        """The ranking loss over the batches of all replicas and, with weight 0, the mean cosine of the embeddings (the
-        pictures' or the texts', the larger), which shows a collapse."""
-        image = self.gather(self._embed_image(batch["image"], True))
-        text = self.gather(self._embed_text(batch["text"], True))
+    def losses(self, batch: Batch) -> tuple[Losses, Logs]:
+        """The ranking loss over the batches of all replicas."""
+        image = self.gather(self.embed_image(batch["image"], training=True))
+        text = self.gather(self.embed_text(batch["text"], training=True))
         positives = ranking.same_label(self.gather(batch["image_id"]))
+        similarities = ranking.cosine_similarities(image, text)
         negatives = self.config.negatives or image.shape[0] - 1
         losses = ranking.top_k_ranking_loss(
-            ranking.cosine_similarities(image, text),
-            positives,
-            self.config.margin,
-            negatives,
-            alpha=1.0,
+            similarities, positives, self.config.margin, negatives, alpha=1.0
         )
-        cosine = ops.maximum(ranking.mean_cosine(image), ranking.mean_cosine(text))
-        return {"ranking": ops.mean(losses) / negatives, "mean_cosine": ops.stop_gradient(cosine)}
-
-    def _embed_image(self, image, training):
-        # The image network's batch normalisation keeps its statistics, also while its weights learn.
-        features = self.networks["image_encoder"](image, training=False)
-        return self.networks["image_branch"](features, training=training)
-
-    def _embed_text(self, text, training):
-        return self.networks["text_branch"](
-            self.networks["text_encoder"](text, training=training), training=training
+        return (
+            {"ranking": ops.mean(losses) / negatives},
+            {"mean_cosine": self.mean_cosine(image, text)},
         )
-
-    def image_parts(self, image):
-        return {"embedding": self._embed_image(image, False)}
-
-    def text_parts(self, text):
-        return {"embedding": self._embed_text(text, False)}

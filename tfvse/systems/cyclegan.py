@@ -39,7 +39,11 @@ it needs a segmentation network trained on real photos, so it is no part of `eva
     Nest CycleGAN      0.49 0.22 0.15       0.57 0.20 0.14
 """
 
+from __future__ import annotations
+
 import dataclasses
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import keras
 from keras import layers, ops
@@ -50,9 +54,16 @@ from tfvse.layers.normalization import instance_normalization
 from tfvse.layers.padding import ReflectionPadding2D
 from tfvse.losses.adversarial import FAKE, REAL, least_squares
 from tfvse.losses.reconstruction import absolute_error
-from tfvse.systems.base import Optimizer, Stage
+from tfvse.systems.base import Batch, Logs, Losses, Tensor
 from tfvse.systems.translation import DIRECTIONS, Translation, TranslationConfig
+from tfvse.training.recipe import Optimizer, Stage
 
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+    from tfvse.data.kinds.translation import TranslationData
+
+DOMAINS = ("a", "b")
 WON = 1e-3  # loss of a discriminator whose scores are within 0.03 of the label everywhere
 IDENTICAL = 0.02  # mean absolute difference in [-1, 1]: under three of 255 grey levels
 
@@ -162,80 +173,96 @@ class CycleGAN(Translation):
     multiple = 4
     minimum = 8
 
-    def build(self, data):
-        """Makes M + N generators, two discriminators and their pools of past pictures."""
+    def build(self, data: TranslationData) -> None:
+        """Makes M + N generators, two discriminators and their pools of past images."""
         from tfvse.training.image_pool import ImagePool
 
         config = self.config
-        data.split(
-            config.monitor_split
-        )  # a split that is not there is told now, not when samples are drawn
+        data.split(config.monitor_split)  # told now when it is missing, not when samples are drawn
         for direction in DIRECTIONS:
-            for name in self._generators(direction):
+            for name in self.generator_names(direction):
                 self.networks[name] = generator(
                     config.generator_width, config.residual_blocks, name
                 )
-        for domain in "ab":
+        for domain in DOMAINS:
             name = f"discriminator_{domain}"
             self.networks[name] = discriminator(config.discriminator_width, name)
+
         shape = data.element_spec["a"].shape[1:]
-        self.pools = {
-            d: ImagePool(config.pool_size, shape, 2 * config.seed + i) for i, d in enumerate("ab")
-        }
+        self.pools = {}
+        for number, domain in enumerate(DOMAINS):
+            self.pools[domain] = ImagePool(config.pool_size, shape, 2 * config.seed + number)
 
-    def _generators(self, direction):
-        count = getattr(self.config, f"generators_{direction}")
-        return [f"generator_{direction}_{number + 1}" for number in range(count)]
+    def generator_names(self, direction: str) -> list[str]:
+        """Names of the networks of the chain "a_to_b" or "b_to_a", in order."""
+        config = self.config
+        counts = {"a_to_b": config.generators_a_to_b, "b_to_a": config.generators_b_to_a}
+        return [f"generator_{direction}_{n}" for n in range(1, counts[direction] + 1)]
 
-    def stages(self):
+    def stages(self) -> tuple[Stage, ...]:
         """One stage, in which generators and discriminators have an Adam each."""
         config = self.config
         adam = Optimizer(
-            "adam", config.learning_rate, beta_1=config.beta_1, weight_decay=config.weight_decay,
-            schedule="linear", decay_from=config.decay_from,
-        )  # fmt: skip
+            "adam",
+            config.learning_rate,
+            beta_1=config.beta_1,
+            weight_decay=config.weight_decay,
+            schedule="linear",
+            decay_from=config.decay_from,
+        )
+        generators = [*self.generator_names("a_to_b"), *self.generator_names("b_to_a")]
         trains = {
-            "generators": tuple(
-                name for direction in DIRECTIONS for name in self._generators(direction)
-            ),
+            "generators": tuple(generators),
             "discriminators": ("discriminator_a", "discriminator_b"),
         }
-        weights = {"similarity": config.similarity_weight}
-        for domain in "ab":
-            weights[f"cycle_{domain}"] = weights[f"inner_cycle_{domain}"] = config.cycle_weight
-            weights[f"identity_{domain}"] = config.cycle_weight * config.identity_weight
-            weights[f"discriminator_{domain}"] = 0.5
-        return (
-            Stage(
-                "train", trains, dict.fromkeys(trains, adam), weights, config.steps, config.epochs
-            ),
-        )
+        optimizers = {"generators": adam, "discriminators": adam}
+        return (Stage("train", trains, optimizers, self._weights(), config.steps, config.epochs),)
 
-    def chain(self, direction, pictures, first=0):
-        """What every generator of a chain gives, in turn, when `pictures` enter it at generator `first` (from 0)."""
+    def _weights(self):
+        """Loss name → weight, of eqs 8.3, 8.6, 8.10 and 8.11."""
+        config = self.config
+        weights = {}
+        if config.nested:
+            weights["similarity"] = config.similarity_weight
+        for domain in DOMAINS:
+            weights[f"cycle_{domain}"] = config.cycle_weight
+            weights[f"discriminator_{domain}"] = 0.5
+            if config.nested:
+                weights[f"inner_cycle_{domain}"] = config.cycle_weight
+            if config.identity_weight:
+                weights[f"identity_{domain}"] = config.cycle_weight * config.identity_weight
+        return weights
+
+    def chain(self, direction: str, images: Tensor, first: int = 0) -> list[Tensor]:
+        """What every generator of a chain gives, in turn.
+
+        Args:
+          direction: "a_to_b" or "b_to_a".
+          images: float32 [B, H, W, 3] in [-1, 1], which enter at generator `first` (from 0).
+        """
         outputs = []
-        for name in self._generators(direction)[first:]:
-            pictures = self.networks[name](pictures)
-            outputs.append(pictures)
+        for name in self.generator_names(direction)[first:]:
+            images = self.networks[name](images)
+            outputs.append(images)
         return outputs
 
-    def forward(self, direction, pictures):
-        return self.chain(direction, pictures)[-1]
+    def forward(self, direction: str, images: Tensor) -> Tensor:
+        """The whole chain, see `Translation.forward`."""
+        return self.chain(direction, images)[-1]
 
-    def generator_losses(self, a, b):
+    def generator_losses(self, a: Tensor, b: Tensor) -> tuple[Losses, dict[str, Tensor]]:
         """The generators' side of eqs 8.3, 8.6 or 8.10 with 8.11.
 
         Returns:
-          (losses, fakes): name → scalar, and {"a", "b"} → the generated pictures that the discriminators judge.
+          (losses, fakes): name → scalar, and "a", "b" → the images that the discriminators judge.
         """
-        made_b, made_a = self.chain("a_to_b", a), self.chain("b_to_a", b)
+        made_b = self.chain("a_to_b", a)
+        made_a = self.chain("b_to_a", b)
         fakes = {"a": made_a[-1], "b": made_b[-1]}
-        losses = {
-            f"adversarial_{domain}": ops.mean(
-                least_squares(self.networks[f"discriminator_{domain}"](fake), REAL)
-            )
-            for domain, fake in fakes.items()
-        }
+        losses = {}
+        for domain, fake in fakes.items():
+            scores = self.networks[f"discriminator_{domain}"](fake)
+            losses[f"adversarial_{domain}"] = ops.mean(least_squares(scores, REAL))
         losses["cycle_a"] = _l1(self.forward("b_to_a", fakes["b"]), a)
         losses["cycle_b"] = _l1(self.forward("a_to_b", fakes["a"]), b)
         if self.config.nested:
@@ -248,51 +275,64 @@ class CycleGAN(Translation):
         return losses, fakes
 
     def _inner_cycles(self, back, made, real):
-        """Eq. 8.9 without the outer cycle: after m generators there, the last m generators take the picture back."""
+        """Eq. 8.9 without the outer cycle: what m generators made, the last m take back."""
         count = len(made)
-        return sum(
-            _l1(self.chain(back, made[m - 1], first=count - m)[-1], real) for m in range(1, count)
-        )
+        loss = 0.0
+        for m in range(1, count):
+            loss += _l1(self.chain(back, made[m - 1], first=count - m)[-1], real)
+        return loss
 
-    def discriminator_losses(self, reals, fakes):
-        """Eq. 8.1 for both domains: `reals` and `fakes` are {"a", "b"} → pictures."""
+    def discriminator_losses(self, reals: Batch, fakes: Batch) -> Losses:
+        """Eq. 8.1 for both domains: `reals` and `fakes` are "a", "b" → images."""
         losses = {}
-        for domain in "ab":
+        for domain in DOMAINS:
             network = self.networks[f"discriminator_{domain}"]
-            real, fake = (
-                least_squares(network(reals[domain]), REAL),
-                least_squares(network(fakes[domain]), FAKE),
-            )
-            losses[f"discriminator_{domain}"] = ops.mean(real) + ops.mean(fake)
+            real = ops.mean(least_squares(network(reals[domain]), REAL))
+            fake = ops.mean(least_squares(network(fakes[domain]), FAKE))
+            losses[f"discriminator_{domain}"] = real + fake
         return losses
 
-    def train_step(self, batch):
-        """The generators' update, then the discriminators' with generated pictures of now and before."""
+    def train_step(self, batch: Batch) -> Logs:
+        """The generators' update, then the discriminators' with images made now and before."""
         fakes = {}
 
         def generator_losses():
             losses, made = self.generator_losses(batch["a"], batch["b"])
             fakes.update(made)
-            return losses
+            return losses, {}
 
         logs = self.minimize("generators", generator_losses)
-        logs |= {f"variety_{domain}": self.pools[domain].distance(fakes[domain]) for domain in "ab"}
-        traded = {domain: self.pools[domain].trade(fakes[domain], self.step) for domain in "ab"}
-        return (
-            self.minimize("discriminators", lambda: self.discriminator_losses(batch, traded)) | logs
+        traded = {}
+        for domain in DOMAINS:
+            logs[f"variety_{domain}"] = self.pools[domain].distance(fakes[domain])
+        for domain in DOMAINS:
+            traded[domain] = self.pools[domain].trade(fakes[domain], self.step)
+        judged = self.minimize(
+            "discriminators", lambda: (self.discriminator_losses(batch, traded), {})
         )
+        return {**judged, **logs}
 
-    def warning(self, logs):
-        for domain in "ab":
+    def warning(self, logs: Mapping[str, float]) -> str | None:
+        """Tells when a discriminator is always right, or a generator gives one image for all."""
+        for domain in DOMAINS:
             if logs[f"discriminator_{domain}"] < WON:
-                return f"discriminator_{domain} is always right (loss under {WON}), the generator has stopped learning"
+                return (
+                    f"discriminator_{domain} is always right (loss under {WON}), the generator has "
+                    "stopped learning"
+                )
             if logs[f"variety_{domain}"] < IDENTICAL:
-                return f"the pictures generated for domain {domain} are the same for every input: mode collapse"
+                return (
+                    f"the images generated for domain {domain} are the same for every input: mode "
+                    "collapse"
+                )
         return None
 
-    def checkpoint_items(self):
-        pools = {f"pool_{domain}": pool.variables for domain, pool in self.pools.items()}
-        return super().checkpoint_items() | pools
+    def checkpoint_items(self) -> dict[str, list[tf.Variable]]:
+        """The family's and the pools of past images."""
+        items = super().checkpoint_items()
+        for domain, pool in self.pools.items():
+            items[f"pool_{domain}"] = pool.variables
+        return items
 
 
 def _l1(prediction, target):

@@ -42,17 +42,26 @@ features, average fusion of the visual and the textual score, for latent_match t
     full, adaptive    58.6 83.6 91.6         43.6 75.3 84.2   61.1 86.8 94.2      47.9 80.9 90.9
 """
 
+from __future__ import annotations
+
 import dataclasses
+from typing import TYPE_CHECKING
 
 import keras
 from keras import ops
 
+from tfvse import encoders
 from tfvse.config import setting
 from tfvse.errors import UserError
 from tfvse.layers.normalization import batch_normalization
 from tfvse.losses import ranking
-from tfvse.systems.base import Stage
-from tfvse.systems.matching import MatchingSystem, RankingConfig, layer_widths
+from tfvse.systems.base import Batch, Logs, Losses, Tensor
+from tfvse.systems.matching import MatchingSystem, Parts
+from tfvse.systems.matching_settings import RankingConfig, layer_widths
+from tfvse.training.recipe import Stage
+
+if TYPE_CHECKING:
+    from tfvse.data.kinds.matching import MatchingData
 
 VARIANTS = (
     "latent_match",
@@ -129,80 +138,75 @@ def mapping(input_dim, output_dim, config, name):
 
 
 class CycleMatch(MatchingSystem):
-    """See the module's text."""
+    """See the module's docstring."""
 
     Config = Config
 
-    def build(self, data):
-        """Makes the encoders of pictures and texts and the two mappings between their spaces."""
-        from tfvse import encoders
-
+    def build(self, data: MatchingData) -> None:
+        """Makes the encoders of images and texts and the two mappings between their spaces."""
         config = self.config
+        # The text encoder comes first: it decides which random numbers each network starts from.
         text_encoder = encoders.text_network(config, data)
         image_encoder = encoders.image_network(config, data)
-        image_dim, text_dim = image_encoder.output_shape[-1], text_encoder.output_shape[-1]
-        to_text, to_image = (0, 0) if config.variant == "latent_match" else (text_dim, image_dim)
-        self.networks = {
-            "image_encoder": image_encoder,
-            "text_encoder": text_encoder,
-            "image_to_text": mapping(image_dim, to_text, config, "image_to_text"),
-            "text_to_image": mapping(text_dim, to_image, config, "text_to_image"),
-        }
+        self.networks = {"image_encoder": image_encoder, "text_encoder": text_encoder}
+        image_dim = image_encoder.output_shape[-1]
+        text_dim = text_encoder.output_shape[-1]
+        latent_alone = config.variant == "latent_match"
+        to_text = 0 if latent_alone else text_dim
+        to_image = 0 if latent_alone else image_dim
+        self.networks["image_to_text"] = mapping(image_dim, to_text, config, "image_to_text")
+        self.networks["text_to_image"] = mapping(text_dim, to_image, config, "text_to_image")
 
-    def stages(self):
+    def stages(self) -> tuple[Stage, ...]:
         """One stage over both mappings and, where it is trained, the text encoder."""
         config = self.config
-        optimizer = config.optimizer_settings()
-        trains = ("image_to_text", "text_to_image") + ("text_encoder",) * config.train_text_encoder
-        return (
-            Stage(
-                "match", {"main": trains}, {"main": optimizer}, {"mean_cosine": 0.0}, config.steps, config.epochs
-            ),
-        )  # fmt: skip
+        trains = {"main": self.with_text_encoder("image_to_text", "text_to_image")}
+        optimizers = {"main": config.optimizer_settings()}
+        return (Stage("match", trains, optimizers, steps=config.steps, epochs=config.epochs),)
 
-    def losses(self, batch):
-        """The losses of table 6.1 for the configured variant over the batches of all replicas, and, with weight 0, the
-        mean cosine of the mapped samples (the largest of the losses'), which shows a collapse."""
-        image_to_text, text_to_image = (
-            self.networks["image_to_text"],
-            self.networks["text_to_image"],
-        )
+    def losses(self, batch: Batch) -> tuple[Losses, Logs]:
+        """The losses of table 6.1 for the configured variant, over the batches of all replicas."""
+        image_to_text = self.networks["image_to_text"]
+        text_to_image = self.networks["text_to_image"]
         image = self.networks["image_encoder"](batch["image"])
         text = self.networks["text_encoder"](batch["text"], training=True)
         positives = ranking.same_label(self.gather(batch["image_id"]))
-        losses, cosines = {}, []
+        variant = self.config.variant
+        losses = {}
+        embeddings = []
 
         def loss(mapped, target):
             mapped = self.gather(mapped)
-            cosines.append(ranking.mean_cosine(mapped))
-            return self._ranking_loss(
-                ranking.cosine_similarities(mapped, self.gather(target)), positives
-            )
+            embeddings.append(mapped)
+            similarities = ranking.cosine_similarities(mapped, self.gather(target))
+            return self._ranking_loss(similarities, positives)
 
-        if self.config.variant == "latent_match":
-            mapped, target = image_to_text(image, training=True), text_to_image(text, training=True)
+        if variant == "latent_match":
+            mapped = image_to_text(image, training=True)
+            target = text_to_image(text, training=True)
             losses["latent"] = loss(mapped["latent"], target["latent"])
-        if self.config.variant not in ("latent_match", "t2i2t"):
-            losses |= self._branch("i2t2i", image, text, image_to_text, text_to_image, loss)
-        if self.config.variant not in ("latent_match", "i2t2i"):
-            losses |= self._branch("t2i2t", text, image, text_to_image, image_to_text, loss)
-        return losses | {"mean_cosine": ops.stop_gradient(ops.max(ops.stack(cosines)))}
+        if variant not in ("latent_match", "t2i2t"):
+            losses.update(self._branch("i2t2i", image, text, image_to_text, text_to_image, loss))
+        if variant not in ("latent_match", "i2t2i"):
+            losses.update(self._branch("t2i2t", text, image, text_to_image, image_to_text, loss))
+        return losses, {"mean_cosine": self.mean_cosine(*embeddings)}
 
     def _branch(self, name, source, target, there, back, loss):
         """Eqs 6.2, 6.4 and 6.5 along source → target → source, as far as the variant goes.
 
-        A feature is a fixed target of its own reconstruction, as in the thesis; a trained text encoder would else find
-        features that are easy to reconstruct rather than to match.
+        A feature is a fixed target of its own reconstruction, as in the thesis. A trained text
+        encoder would else find features that are easy to reconstruct rather than to match.
         """
         dual = there(source, training=True)
         losses = {f"dual_{name}": loss(dual["mapped"], target)}
-        if self.config.variant != "dual_match":
-            reconstructed = back(dual["mapped"], training=True)
-            losses[f"reconstructed_{name}"] = loss(
-                reconstructed["mapped"], ops.stop_gradient(source)
-            )
-            if self.config.variant != "without_latent":
-                losses[f"latent_{name}"] = loss(dual["latent"], reconstructed["latent"])
+        if self.config.variant == "dual_match":
+            return losses
+
+        reconstructed = back(dual["mapped"], training=True)
+        fixed = ops.stop_gradient(source)
+        losses[f"reconstructed_{name}"] = loss(reconstructed["mapped"], fixed)
+        if self.config.variant != "without_latent":
+            losses[f"latent_{name}"] = loss(dual["latent"], reconstructed["latent"])
         return losses
 
     def _ranking_loss(self, similarities, positives):
@@ -212,12 +216,14 @@ class CycleMatch(MatchingSystem):
         )
         return ops.mean(losses) / config.negatives
 
-    def image_parts(self, image):
+    def image_parts(self, image: Tensor) -> Parts:
+        """The parts "visual", "textual" (None for latent_match) and "latent", [B, D] each."""
         image = self.networks["image_encoder"](image)
         parts = self.networks["image_to_text"](image, training=False)
         return {"visual": image, "textual": parts.get("mapped"), "latent": parts["latent"]}
 
-    def text_parts(self, text):
+    def text_parts(self, text: Tensor) -> Parts:
+        """The parts "visual" (None for latent_match), "textual" and "latent", [B, D] each."""
         text = self.networks["text_encoder"](text, training=False)
         parts = self.networks["text_to_image"](text, training=False)
         return {"visual": parts.get("mapped"), "textual": text, "latent": parts["latent"]}

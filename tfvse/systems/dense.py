@@ -1,5 +1,7 @@
 """What networks for dense prediction share, segmentation and edges alike: VGG-16, patches of pictures, SGD."""
 
+from __future__ import annotations
+
 import dataclasses
 
 import numpy as np
@@ -8,7 +10,8 @@ from tfvse.config import RunConfig, setting
 from tfvse.encoders import vgg16
 from tfvse.errors import UserError
 from tfvse.layers.vgg import VGG16Features
-from tfvse.systems.base import Optimizer, Stage, System
+from tfvse.systems.base import System
+from tfvse.training.recipe import Optimizer, Stage
 
 
 @dataclasses.dataclass(frozen=True)

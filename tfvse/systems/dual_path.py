@@ -39,7 +39,11 @@ the authors drew their own Flickr30K split, and users who ran their code reporte
     MSCOCO, 5,000 test pictures, R@1 alone    41.2             25.3
 """
 
+from __future__ import annotations
+
 import dataclasses
+import pathlib
+from typing import TYPE_CHECKING
 
 import keras
 from keras import ops
@@ -49,8 +53,14 @@ from tfvse.errors import UserError
 from tfvse.layers.instance import InstanceClassifier
 from tfvse.layers.normalization import batch_normalization
 from tfvse.losses import ranking
-from tfvse.systems.base import Optimizer, Stage
-from tfvse.systems.matching import MatchingConfig, MatchingSystem
+from tfvse.systems.base import Batch, Logs, Losses
+from tfvse.systems.matching import MatchingSystem
+from tfvse.systems.matching_settings import MatchingConfig
+from tfvse.training.recipe import Optimizer, Stage
+
+if TYPE_CHECKING:
+    from tfvse.data.kinds.matching import MatchingData
+    from tfvse.evaluation.report import Report
 
 
 @dataclasses.dataclass(frozen=True)
@@ -153,131 +163,108 @@ def classifier(classes, config):
 
 
 class DualPath(MatchingSystem):
-    """See the module's text."""
+    """See the module's docstring."""
 
     Config = Config
+    branches = ("image_path", "text_path")
 
-    def build(self, data):
-        """Makes both paths and, with the instance loss, the classifier of the training pictures."""
-        from tfvse import encoders
-
+    def build(self, data: MatchingData) -> None:
+        """Makes both paths and, with the instance loss, the classifier of the training images."""
         config = self.config
-        image_encoder, text_encoder = (
-            encoders.image_network(config, data),
-            encoders.text_network(config, data),
-        )
-        self.networks = {
-            "image_encoder": image_encoder,
-            "text_encoder": text_encoder,
-            "image_path": path(image_encoder.output_shape[-1], 2, config, "image_path"),
-            "text_path": path(text_encoder.output_shape[-1], 1, config, "text_path"),
-        }
-        if config.instance_loss:
-            self.classes = len(data.split("train").image_ids)
-            if config.sampled_classes > self.classes:
-                raise UserError(
-                    f"--sampled_classes={config.sampled_classes}: there are only {self.classes} pictures"
-                )
-            self.networks["classifier"] = classifier(self.classes, config)
+        self.networks = self.matching_networks(data)
+        image_dim = self.networks["image_encoder"].output_shape[-1]
+        text_dim = self.networks["text_encoder"].output_shape[-1]
+        self.networks["image_path"] = path(image_dim, 2, config, "image_path")
+        self.networks["text_path"] = path(text_dim, 1, config, "text_path")
+        if not config.instance_loss:
+            return
 
-    def create_optimizers(self):
+        self.classes = len(data.split("train").image_ids)
+        if config.sampled_classes > self.classes:
+            raise UserError(
+                f"--sampled_classes={config.sampled_classes}: there are only {self.classes} images"
+            )
+        self.networks["classifier"] = classifier(self.classes, config)
+
+    def create_optimizers(self) -> None:
         """As every system; tells when the instance loss is sampled."""
         if self.softmax == "sampled":
             drawn = f"{self.config.sampled_classes:,} of {self.classes:,}"
             print(
-                f"instance loss: a sampled softmax, {drawn} classes drawn in each step; the classifier learns by SGD"
+                f"instance loss: a sampled softmax, {drawn} classes drawn in each step; the "
+                "classifier learns by SGD"
             )
         super().create_optimizers()
 
     @property
-    def softmax(self):
+    def softmax(self) -> str:
         """Of the instance loss: "full", "sampled" or "none"."""
-        return (
-            "none"
-            if not self.config.instance_loss
-            else "sampled"
-            if self.config.sampled_classes
-            else "full"
-        )
+        if not self.config.instance_loss:
+            return "none"
+        return "sampled" if self.config.sampled_classes else "full"
 
-    def stages(self):
-        """Stage I trains the instance loss, stage II everything by the weighted sum; see `Config` for their lengths."""
+    def stages(self) -> tuple[Stage, ...]:
+        """Stage I trains the instance loss, stage II everything by the weighted sum."""
         config = self.config
-        weights = {
-            "image": config.image_weight,
-            "text": config.text_weight,
-            "ranking": config.ranking_weight,
-        }
-        first = {"ranking": 0.0} if config.instance_loss else {}
+        instance_weights = {"ranking": 0.0} if config.instance_loss else {}
+        weights = {"ranking": config.ranking_weight}
+        if config.instance_loss:
+            weights["image"] = config.image_weight
+            weights["text"] = config.text_weight
+        thawed = config.train_image_encoder
         return (
-            self._stage("instance", first, config.instance_length, (), thawed=False),
-            self._stage("ranking", weights, 1.0, config.drops, thawed=config.train_image_encoder),
+            self._stage("instance", instance_weights, config.instance_length, (), thawed=False),
+            self._stage("ranking", weights, 1.0, config.drops, thawed),
         )
 
     def _stage(self, name, weights, length, drops, thawed):
         config = self.config
-        networks = ("image_path", "text_path") + ("text_encoder",) * config.train_text_encoder
-        trains, optimizers = (
-            {"main": networks},
-            {"main": config.optimizer_settings(boundaries=drops)},
-        )
+        trains = {"main": self.with_text_encoder(*self.branches)}
+        optimizers = {"main": config.optimizer_settings(boundaries=drops)}
         if self.softmax == "full":
             trains["main"] += ("classifier",)
         if self.softmax == "sampled":
-            sgd = Optimizer(
+            # Momentum or weight decay would touch every row of the classifier in every step.
+            trains["classifier"] = ("classifier",)
+            optimizers["classifier"] = Optimizer(
                 "sgd",
                 config.classifier_rate,
                 schedule=config.schedule,
                 boundaries=drops,
                 decay_from=0.0,
             )
-            trains["classifier"], optimizers["classifier"] = ("classifier",), sgd
         if thawed:
             trains["image_encoder"] = ("image_encoder",)
             optimizers["image_encoder"] = config.optimizer_settings(config.image_rate_factor, drops)
-        steps, epochs = (
-            max(1, round(length * unit)) if unit else 0 for unit in (config.steps, config.epochs)
-        )
-        return Stage(name, trains, optimizers, weights | {"mean_cosine": 0.0}, steps, epochs)
+        steps = max(1, round(length * config.steps)) if config.steps else 0
+        epochs = max(1, round(length * config.epochs)) if config.epochs else 0
+        return Stage(name, trains, optimizers, weights, steps, epochs)
 
-    def losses(self, batch):
-        """Instance losses of this replica's pictures and texts, the ranking loss over the batches of all replicas, and
-        with weight 0 the mean cosine of the pictures' embeddings, which shows a collapse."""
-        image, text = self._embed_image(batch["image"], True), self._embed_text(batch["text"], True)
+    def losses(self, batch: Batch) -> tuple[Losses, Logs]:
+        """The ranking loss over the batches of all replicas, and this replica's instance losses."""
+        image = self.embed_image(batch["image"], training=True)
+        text = self.embed_text(batch["text"], training=True)
         image_id = self.gather(batch["image_id"])
         images = self.gather(image)
         similarities = ranking.cosine_similarities(images, self.gather(text))
-        margin, positives = self.config.margin, ranking.same_label(image_id)
-        losses = {
-            "ranking": ops.mean(
-                ranking.top_k_ranking_loss(similarities, positives, margin, k=1, alpha=1.0)
-            )
-        }
+        positives = ranking.same_label(image_id)
+        hardest = ranking.top_k_ranking_loss(
+            similarities, positives, self.config.margin, k=1, alpha=1.0
+        )
+        losses = {"ranking": ops.mean(hardest)}
         if self.config.instance_loss:
-            both, labels = ops.concatenate([image, text]), ops.concatenate([batch["image_id"]] * 2)
+            both = ops.concatenate([image, text])
+            labels = ops.concatenate([batch["image_id"], batch["image_id"]])
             loss = self.networks["classifier"]([both, labels, image_id], training=True)
-            losses["image"], losses["text"] = (ops.mean(half) for half in ops.split(loss, 2))
-        return losses | {"mean_cosine": ops.stop_gradient(ranking.mean_cosine(images))}
+            of_images, of_texts = ops.split(loss, 2)
+            losses["image"] = ops.mean(of_images)
+            losses["text"] = ops.mean(of_texts)
+        return losses, {"mean_cosine": self.mean_cosine(images)}
 
-    def _embed_image(self, image, training):
-        # The image encoder's batch normalisation keeps its statistics, also while its weights learn.
-        features = self.networks["image_encoder"](image, training=False)
-        return self.networks["image_path"](features, training=training)
-
-    def _embed_text(self, text, training):
-        return self.networks["text_path"](
-            self.networks["text_encoder"](text, training=training), training=training
-        )
-
-    def image_parts(self, image):
-        return {"embedding": self._embed_image(image, False)}
-
-    def text_parts(self, text):
-        return {"embedding": self._embed_text(text, False)}
-
-    def evaluate(self, data, split):
-        """As every matching system; the report says which softmax the instance loss had in training."""
-        found = super().evaluate(data, split)
-        return dataclasses.replace(
-            found, protocol=found.protocol | {"instance_softmax": self.softmax}
-        )
+    def evaluate(
+        self, data: MatchingData, split: str, work_dir: pathlib.Path | None = None
+    ) -> Report:
+        """As every matching system; the report says which softmax the instance loss had."""
+        report = super().evaluate(data, split, work_dir)
+        protocol = {**report.protocol, "instance_softmax": self.softmax}
+        return dataclasses.replace(report, protocol=protocol)

@@ -1,6 +1,12 @@
 """The family of edge detectors: VGG-16 with five side outputs and their fusion; evaluation, pictures and export."""
 
+from __future__ import annotations
+
 import dataclasses
+import functools
+import pathlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
@@ -8,13 +14,23 @@ from keras import ops
 
 from tfvse.config import setting
 from tfvse.errors import UserError
+from tfvse.export.signature import Signature
 from tfvse.layers.fusion import ConvolutionFusion, GridFusion
 from tfvse.layers.upsampling import resize, upsample
-from tfvse.systems.base import Signature
+from tfvse.systems.base import Tensor
 from tfvse.systems.dense import DenseConfig, DensePredictor, spread
 
+if TYPE_CHECKING:
+    from tfvse.data.kinds.edges import EdgeData
+    from tfvse.evaluation.report import Report
+    from tfvse.export.litert import LiteRTModel
+    from tfvse.layers.vgg import VGG16Features
+
 SIDES = 5
-SHOWN = 6  # pictures of a contact sheet
+SHOWN = 6  # images of a contact sheet
+SAMPLES = 3  # images that show how training goes
+LITERT_IMAGES = 10  # that a LiteRT file is measured on
+CALIBRATION_IMAGES = 50  # of the training split, from which int8 ranges are taken
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,133 +119,149 @@ class SideFusion(keras.Model):
 
 
 class EdgeDetector(DensePredictor):
-    """Owns the networks "features" (VGG-16), "sides" and "fusion". Members say how they are supervised, in `losses`."""
+    """Owns the networks "features" (VGG-16), "sides" and "fusion".
+
+    Members say how these are supervised, in `losses`.
+    """
 
     Config = EdgeConfig
     data_kind = "edges"
     monitor = "ODS"
     fusion = "convolution"
+    limits = (
+        "Values rank pixels; as probabilities they are not calibrated, and a threshold must be "
+        "chosen for a purpose.",
+        "Lines are several pixels wide: non-maximum suppression and thinning are left to the "
+        "caller.",
+        "What counts as an edge is what the annotators of the data set drew, not every change of "
+        "brightness.",
+    )
 
-    def build(self, data):
+    def build(self, data: EdgeData) -> None:
+        """Makes the networks for images of the training size; they take any size."""
         side = self.config.patch_size
-        features, sides, fusion = (
-            self.vgg16_features(),
-            SideOutputs(name="sides"),
-            SideFusion(self.fusion),
-        )
+        features = self.vgg16_features()
+        sides = SideOutputs(name="sides")
+        fusion = SideFusion(self.fusion)
         fusion(sides(features(np.zeros((1, side, side, 3), "float32"))))
         self.networks = {"features": features, "sides": sides, "fusion": fusion}
-        self._found = {}  # split → what the last evaluation found, for the pictures
 
     @property
-    def backbone(self):
+    def backbone(self) -> VGG16Features:
+        """The network "features"."""
         return self.networks["features"]
 
-    def rates(self):
+    def rates(self) -> dict[str, float]:
         """Side outputs and fusion learn at rates of their own, as in HED."""
         return {"features": 1.0, "sides": self.config.side_rate, "fusion": self.config.fusion_rate}
 
-    def logits(self, pictures):
-        """float32 [B, H, W, 3] in 0 … 255 → (five side outputs, the fused output), float32 [B, H, W] each."""
-        sides = self.networks["sides"](self.networks["features"](pictures))
-        return [side[..., 0] for side in sides], self.networks["fusion"](sides)[..., 0]
+    def logits(self, images: Tensor) -> tuple[list[Tensor], Tensor]:
+        """float32 [B, H, W, 3] in 0 … 255 → (five side outputs, the fused one), [B, H, W] each."""
+        sides = self.networks["sides"](self.networks["features"](images))
+        fused = self.networks["fusion"](sides)
+        return [side[..., 0] for side in sides], fused[..., 0]
 
-    def probabilities(self, pictures):
-        """Edge maps float32 [B, H, W] in 0 … 1, averaged over --scales, of float32 [B, H, W, 3] in 0 … 255."""
-        _, height, width, _ = ops.shape(pictures)
+    def probabilities(self, images: Tensor) -> Tensor:
+        """Edge maps averaged over --scales.
+
+        Args:
+          images: float32 [B, H, W, 3] in 0 … 255.
+
+        Returns:
+          float32 [B, H, W] in 0 … 1.
+        """
+        _, height, width, _ = ops.shape(images)
         maps = []
         for scale in self.config.scale_factors:
-            size = tuple(_scaled(side, scale) for side in (height, width))
-            edges = ops.sigmoid(self.logits(resize(pictures, size))[1])
+            size = (_scaled(height, scale), _scaled(width, scale))
+            edges = ops.sigmoid(self.logits(resize(images, size))[1])
             maps.append(resize(edges[..., None], (height, width))[..., 0])
         return sum(maps) / len(maps)
 
-    def _predictor(self):
-        """uint8 [H, W, 3] of any size → np.float32 [H, W]."""
+    @functools.cached_property
+    def detect(self) -> Callable[[np.ndarray], np.ndarray]:
+        """Compiled for all sizes: uint8 [H, W, 3] → float32 [H, W] in 0 … 1."""
         import tensorflow as tf
 
         spec = [tf.TensorSpec([1, None, None, 3], tf.float32)]
         function = tf.function(self.probabilities, input_signature=spec, autograph=False)
-        return lambda picture: function(tf.cast(picture[None], tf.float32)).numpy()[0]
+        return lambda image: function(tf.cast(image[None], tf.float32)).numpy()[0]
 
-    def evaluate(self, data, split):
-        """ODS, OIS, AP and R50 of the Berkeley benchmark; see `tfvse.evaluation.edges`. Goes on in `kept_dir`."""
+    def evaluate(self, data: EdgeData, split: str, work_dir: pathlib.Path | None = None) -> Report:
+        """ODS, OIS, AP and R50 of the Berkeley benchmark; see `tfvse.evaluation.edges`."""
         from tfvse.evaluation import edges
         from tfvse.evaluation.report import Report
 
-        config, predict = self.config, self._predictor()
-        maps = _Predicted(data.split(split), predict)
+        config = self.config
+        part = data.split(split)
+        maps = _Detected(part, self.detect, kept=spread(len(part), SHOWN))
         names = ("max_distance", "thresholds", "nms", "ceval", "workers", "seed")
-        kept = self.kept_dir and self.kept_dir / split
-        result = edges.evaluate(
-            maps, results_dir=kept, **{name: getattr(config, name) for name in names}
+        settings = {name: getattr(config, name) for name in names}
+        counts_dir = work_dir / split if work_dir else None
+        result = edges.evaluate(maps, results_dir=counts_dir, **settings)
+        result = result._replace(
+            protocol={**result.protocol, "scales": config.scales},
+            examples={"edge_maps": maps.found},
         )
-        self._found[split] = result
-        protocol = {**result.protocol, "scales": config.scales}
-        return Report.of(self, data, split, result._replace(protocol=protocol))
+        return Report.of(self, data, split, result)
 
-    def samples(self, data):
-        """ "edges": a picture, its edge map and the mean of its annotators in every row."""
-        columns = self._columns(data.split(data.last_split), 3)
-        height, width = np.max([picture.shape[:2] for picture in columns["picture"]], axis=0)
+    def samples(self, data: EdgeData) -> dict[str, np.ndarray]:
+        """ "edges": an image, its edge map and the mean of its annotators in every row."""
+        columns = self._columns(data.split(self.sample_split(data)), SAMPLES, {})
+        height, width = np.max([image.shape[:2] for image in columns["image"]], axis=0)
+        rows = []
+        for images in zip(*columns.values(), strict=True):
+            framed = [_framed(image, height, width) for image in images]
+            rows.append(np.concatenate(framed, axis=1))
+        return {"edges": np.concatenate(rows)}
 
-        def frame(picture):
-            return np.pad(
-                picture,
-                ((0, height - picture.shape[0]), (0, width - picture.shape[1]), (0, 0)),
-                constant_values=255,
-            )
+    def plots(self, report: Report, data: EdgeData, run_dir: pathlib.Path) -> list[pathlib.Path]:
+        """Precision against recall, and edge maps beside their images and what people drew."""
+        from tfvse.figures.boundaries import precision_recall
+        from tfvse.figures.contact_sheets import grid
 
-        rows = zip(*columns.values(), strict=True)
-        return {
-            "edges": np.concatenate(
-                [np.concatenate([frame(picture) for picture in row], axis=1) for row in rows]
-            )
-        }
-
-    def plots(self, data, split, run_dir):
-        """Precision against recall, and edge maps beside their pictures and what people drew."""
-        from tfvse.figures import boundaries, contact_sheets
-
+        split = report.split
         title = f"{self.config.system} on {self.config.data}, {split}"
-        written = [
-            contact_sheets.grid(
-                run_dir / f"edges-{split}.png", self._columns(data.split(split), SHOWN), title
-            )
+        columns = self._columns(data.split(split), SHOWN, report.examples["edge_maps"])
+        curves = {}
+        for name, value in report.details.items():
+            if name.endswith("curve"):
+                curves[name.removesuffix("curve")] = value
+        return [
+            grid(run_dir / f"edges-{split}.png", columns, title),
+            precision_recall(run_dir / f"precision_recall-{split}.png", curves, title),
         ]
-        if split in self._found:
-            curves = {
-                k.removesuffix("curve"): v
-                for k, v in self._found[split].details.items()
-                if k.endswith("curve")
-            }
-            written.append(
-                boundaries.precision_recall(
-                    run_dir / f"precision_recall-{split}.png", curves, title
-                )
-            )
-        return written
 
-    def _columns(self, split, most):
-        """{heading: list of uint8 [H, W, 3]}; edges are dark on white."""
+    def _columns(self, split, most, edge_maps):
+        """Heading → uint8 [H, W, 3] images; edges are dark on white.
+
+        Args:
+          split: of the data.
+          most: examples, evenly spread.
+          edge_maps: row → float32 [H, W], those that are known already.
+        """
         from tfvse.figures.boundaries import dark
 
-        predict, columns = self._predictor(), {"picture": [], "edge map": [], "annotators": []}
+        columns = {"image": [], "edge map": [], "annotators": []}
         for row in spread(len(split), most):
-            _, picture, drawings = split.read(row)
-            columns["picture"].append(picture)
-            columns["edge map"].append(dark(predict(picture)))
+            _, image, drawings = split.read(row)
+            edge_map = edge_maps.get(row)
+            if edge_map is None:
+                edge_map = self.detect(image)
+            columns["image"].append(image)
+            columns["edge map"].append(dark(edge_map))
             columns["annotators"].append(dark(np.mean(drawings, axis=0)))
         return columns
 
-    def signatures(self, data):
-        """`predict`: JPEG or PNG bytes of any size → a grey PNG of that size, white where there is an edge."""
+    def signatures(self, data: EdgeData) -> dict[str, Signature]:
+        """`predict`: image files of any size → grey PNGs of that size, white where there is an edge."""
         import tensorflow as tf
 
         from tfvse.export.graph import decode_bounded, map_pictures
 
-        def one(picture):
-            edges = self.probabilities(tf.cast(decode_bounded(picture), tf.float32)[tf.newaxis])[0]
+        def one(encoded):
+            image = tf.cast(decode_bounded(encoded), tf.float32)
+            edges = self.probabilities(image[tf.newaxis])[0]
             return tf.io.encode_png(tf.cast(tf.round(255.0 * edges), tf.uint8)[..., tf.newaxis])
 
         def predict(image):
@@ -240,44 +272,57 @@ class EdgeDetector(DensePredictor):
         example = {"image": np.array([split.encoded(0), small], object)}
         return {"predict": Signature(predict, {"image": ("string", (None,))}, example)}
 
-    def litert_models(self, data):
-        """The detector at --crop or --resize_to pixels, measured by the ODS of the middles of up to ten pictures."""
+    def litert_models(self, data: EdgeData) -> dict[str, LiteRTModel]:
+        """The detector at --crop or --resize_to pixels, measured by ODS on middles of ten images."""
         from tfvse.evaluation import edges
         from tfvse.export.litert import LiteRTModel
 
         side = self.config.patch_size
-        train, last = data.split("train"), data.split(data.last_split)
-        held_out = [_middle(*last.read(row), side) for row in spread(len(last), 10)]
-        held_out = [
-            (*found, drawings) for *found, drawings in held_out if any(d.any() for d in drawings)
+        train = data.split("train")
+        last = data.split(data.last_split)
+        measured = []
+        for row in spread(len(last), LITERT_IMAGES):
+            name, image, drawings = _middle(*last.read(row), side)
+            if any(drawing.any() for drawing in drawings):
+                measured.append((name, image, drawings))
+        seen = [
+            _middle(*train.read(row), side)[1] for row in spread(len(train), CALIBRATION_IMAGES)
         ]
-        seen = np.stack(
-            [_middle(*train.read(row), side)[1] for row in spread(len(train), 50)]
-        ).astype("float32")
 
         def ods(run):
-            maps = run(np.stack([picture for _, picture, _ in held_out]).astype("float32"))
-            scored = [
-                (name, edge_map, drawings)
-                for (name, _, drawings), edge_map in zip(held_out, maps, strict=True)
-            ]
-            return "ODS", edges.evaluate(scored, thresholds=33, bootstrap_samples=0).metrics["ODS"]
+            maps = run(np.stack([image for _, image, _ in measured]).astype("float32"))
+            scored = []
+            for (name, _, drawings), edge_map in zip(measured, maps, strict=True):
+                scored.append((name, edge_map, drawings))
+            result = edges.evaluate(scored, thresholds=33, bootstrap_samples=0)
+            return "ODS", result.metrics["ODS"]
 
-        return {"detector": LiteRTModel(self.probabilities, (side, side, 3), seen, ods)}
+        calibration = np.stack(seen).astype("float32")
+        return {"detector": LiteRTModel(self.probabilities, (side, side, 3), calibration, ods)}
 
 
-class _Predicted:
-    """(name, edge map, annotations) of a split's pictures, predicted as they are asked for."""
+class _Detected:
+    """(name, edge map, drawings) of a split's images, detected as they are asked for.
 
-    def __init__(self, split, predict):
-        self.split, self.predict = split, predict
+    Attributes:
+      found: row → edge map float32 [H, W], of the rows `kept` that were asked for.
+    """
+
+    def __init__(self, split, detect, kept):
+        self.split = split
+        self.detect = detect
+        self.kept = set(kept.tolist())
+        self.found = {}
 
     def __len__(self):
         return len(self.split)
 
     def __iter__(self):
-        for name, picture, drawings in self.split:
-            yield name, self.predict(picture), drawings
+        for row, (name, image, drawings) in enumerate(self.split):
+            edge_map = self.detect(image)
+            if row in self.kept:
+                self.found[row] = edge_map
+            yield name, edge_map, drawings
 
 
 def _scaled(side, scale):
@@ -286,14 +331,22 @@ def _scaled(side, scale):
     return ops.maximum(ops.cast(ops.round(ops.cast(side, "float32") * scale), "int32"), 1)
 
 
-def _middle(name, picture, drawings, side):
+def _framed(image, height, width):
+    """The image in the top left corner of a white one of [height, width, 3]."""
+    below = height - image.shape[0]
+    right = width - image.shape[1]
+    return np.pad(image, ((0, below), (0, right), (0, 0)), constant_values=255)
+
+
+def _middle(name, image, drawings, side):
     """The same, cut to the middle side x side pixels; what is smaller is mirrored at its edges first."""
-    room = [max(side - length, 0) for length in picture.shape[:2]]
+    below = max(side - image.shape[0], 0)
+    right = max(side - image.shape[1], 0)
     cut = []
-    for whole in (picture, *drawings):
-        whole = np.pad(
-            whole, [(0, room[0]), (0, room[1])] + [(0, 0)] * (whole.ndim - 2), mode="symmetric"
-        )
-        top, left = ((length - side) // 2 for length in whole.shape[:2])
+    for whole in (image, *drawings):
+        border = [(0, below), (0, right)] + [(0, 0)] * (whole.ndim - 2)
+        whole = np.pad(whole, border, mode="symmetric")
+        top = (whole.shape[0] - side) // 2
+        left = (whole.shape[1] - side) // 2
         cut.append(whole[top : top + side, left : left + side])
     return name, cut[0], cut[1:]

@@ -36,26 +36,38 @@ Numbers to reach (table 2.7; IoU in percent on 904 pictures of VOC 2012 val, aft
 the text tells of a gain of 1.6: it seems that 60.3 alone counts the background. `mean_iou` here always does.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import functools
+import pathlib
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
 from keras import layers, ops
 
 from tfvse.config import setting
+from tfvse.export.signature import LABELS, Signature
 from tfvse.layers.fusion import GridFusion
 from tfvse.layers.upsampling import upsample
 from tfvse.losses.segmentation import pixel_cross_entropy
-from tfvse.systems.base import Signature
+from tfvse.systems.base import Batch, Logs, Losses, Tensor
 from tfvse.systems.dense import DenseConfig, DensePredictor, spread
+
+if TYPE_CHECKING:
+    from tfvse.data.kinds.segmentation import SegmentationData
+    from tfvse.evaluation.report import Report
+    from tfvse.export.litert import LiteRTModel
+    from tfvse.layers.vgg import VGG16Features
 
 FUSIONS = {
     "sum": lambda: layers.Add(dtype="float32"),
     "locally_connected": lambda: GridFusion(activation="linear", dtype="float32"),
 }
-SHOWN = 4  # pictures in a sample
-MEASURED = 20  # pictures that a LiteRT file is measured on
+SHOWN = 4  # images in a sample
+LITERT_IMAGES = 20  # that a LiteRT file is measured on
+CALIBRATION_IMAGES = 50  # of the training split, from which int8 ranges are taken
 
 
 @dataclasses.dataclass(frozen=True)
@@ -142,36 +154,47 @@ class FCFN(DensePredictor):
     Config = Config
     data_kind = "segmentation"
     monitor = "mean_iou"
+    limits = (
+        "Every pixel gets one of the classes above, also where it shows none of them; there is no "
+        "void.",
+        "Trained on patches of one size; the weights of a fusion are stretched over images of "
+        "other sizes.",
+        "Numbers are of whole images of the data set's own sizes.",
+    )
 
-    def build(self, data):
+    def build(self, data: SegmentationData) -> None:
+        """Makes the networks for images of the training size; they take any size."""
         config = self.config
-        head = config.head_channels, config.head_kernel, config.dropout
-        scores, fusion = (
-            ScoreNetwork(self.vgg16_features(), len(data.classes), *head),
-            ScoreFusion(config.fusion),
+        scores = ScoreNetwork(
+            self.vgg16_features(),
+            len(data.classes),
+            config.head_channels,
+            config.head_kernel,
+            config.dropout,
         )
+        fusion = ScoreFusion(config.fusion)
         fusion(scores(np.zeros((1, *data.element_spec["image"].shape[1:]), "float32")))
         self.networks = {"scores": scores, "fusion": fusion}
 
     @property
-    def backbone(self):
+    def backbone(self) -> VGG16Features:
+        """VGG-16 in the network "scores"."""
         return self.networks["scores"].features
 
-    def rates(self):
-        return {
-            "scores": 1.0,
-            "fusion": self.config.fusion_rate if self.config.fusion != "sum" else 0.0,
-        }
+    def rates(self) -> dict[str, float]:
+        """Locally connected fusions learn at a rate of their own; a sum has nothing to learn."""
+        fusion_rate = self.config.fusion_rate if self.config.fusion != "sum" else 0.0
+        return {"scores": 1.0, "fusion": fusion_rate}
 
-    def logits(self, pictures, training=False):
-        """float32 [B, H, W, classes] of pictures float [B, H, W, 3] in 0 … 255, of any size."""
-        return upsample(
-            self.networks["fusion"](self.networks["scores"](pictures, training=training)), pictures
-        )
+    def logits(self, images: Tensor, training: bool = False) -> Tensor:
+        """float [B, H, W, 3] in 0 … 255, of any size → float32 [B, H, W, classes]."""
+        scores = self.networks["scores"](images, training=training)
+        return upsample(self.networks["fusion"](scores), images)
 
-    def losses(self, batch):
+    def losses(self, batch: Batch) -> tuple[Losses, Logs]:
+        """Eq. 2.9, divided by the number of pixels."""
         logits = self.logits(batch["image"], training=True)
-        return {"cross_entropy": ops.mean(pixel_cross_entropy(logits, batch["labels"]))}
+        return {"cross_entropy": ops.mean(pixel_cross_entropy(logits, batch["labels"]))}, {}
 
     @functools.cached_property
     def _labels(self):
@@ -179,103 +202,142 @@ class FCFN(DensePredictor):
         import tensorflow as tf
 
         @tf.function(input_signature=[tf.TensorSpec([None, None, 3], tf.uint8)])
-        def labels(picture):
-            logits = self.logits(tf.cast(picture, tf.float32)[tf.newaxis])
+        def labels(image):
+            logits = self.logits(tf.cast(image, tf.float32)[tf.newaxis])
             return tf.cast(tf.argmax(logits[0], axis=-1), tf.uint8)
 
         return labels
 
-    def segment(self, picture):
-        """The class of every pixel, uint8 [H, W], of a picture uint8 [H, W, 3]."""
-        return self._labels(picture).numpy()
+    def segment(self, image: np.ndarray) -> np.ndarray:
+        """The class of every pixel, uint8 [H, W], of an image uint8 [H, W, 3]."""
+        return self._labels(image).numpy()
 
-    def _measure(self, data, split, **settings):
+    def evaluate(
+        self, data: SegmentationData, split: str, work_dir: pathlib.Path | None = None
+    ) -> Report:
+        """Mean IoU and accuracies; see `tfvse.evaluation.segmentation`."""
         from tfvse.evaluation import segmentation
-
-        return segmentation.evaluate(self.segment, data.split(split), data.classes, **settings)
-
-    def evaluate(self, data, split):
         from tfvse.evaluation.report import Report
 
-        result = self._measure(data, split, seed=self.config.seed)
+        part = data.split(split)
+        segmenter = _Segmenter(self.segment, kept=spread(len(part), SHOWN))
+        result = segmentation.evaluate(segmenter, part, data.classes, seed=self.config.seed)
         parameters = sum(network.count_params() for network in self.networks.values())
-        protocol = result.protocol | {"parameters": parameters}
-        return Report.of(self, data, split, result._replace(protocol=protocol))
+        result = result._replace(
+            protocol={**result.protocol, "parameters": parameters},
+            examples={"label_maps": segmenter.found},
+        )
+        return Report.of(self, data, split, result)
 
-    def _examples(self, split):
-        """(picture, labels, predicted labels) of at most `SHOWN` pictures, evenly spread over the split."""
-        shown = [split.read(row) for row in spread(len(split), SHOWN)]
-        return [(picture, labels, self.segment(picture)) for picture, labels in shown]
+    def _examples(self, split, label_maps):
+        """(image, labels, predicted labels) of at most `SHOWN` examples, evenly spread.
 
-    def samples(self, data):
-        """ "segmentations": in every row a picture, its classes, and what the network takes them for."""
+        Args:
+          split: of the data.
+          label_maps: row → uint8 [H, W], predictions that are known already.
+        """
+        examples = []
+        for row in spread(len(split), SHOWN):
+            image, labels = split.read(row)
+            predicted = label_maps.get(row)
+            if predicted is None:
+                predicted = self.segment(image)
+            examples.append((image, labels, predicted))
+        return examples
+
+    def samples(self, data: SegmentationData) -> dict[str, np.ndarray]:
+        """ "segmentations": in every row an image, its classes, and what the network takes them for."""
         from tfvse.figures.label_maps import montage
 
-        return {
-            "segmentations": montage(
-                self._examples(data.split(self.config.monitor_split)), data.colours
-            )
-        }
+        examples = self._examples(data.split(self.sample_split(data)), {})
+        return {"segmentations": montage(examples, data.colours)}
 
-    def plots(self, data, split, run_dir):
-        """Writes `segmentations-<split>.png`, the rows of `samples` with a legend, and `iou-<split>.png`."""
+    def plots(
+        self, report: Report, data: SegmentationData, run_dir: pathlib.Path
+    ) -> list[pathlib.Path]:
+        """Writes `segmentations-<split>.png`, as `samples` with a legend, and `iou-<split>.png`."""
         from tfvse.figures import label_maps
 
+        split = report.split
         title = f"{self.config.system} ({self.config.fusion}) on {self.config.data}, {split}"
-        examples, path = self._examples(data.split(split)), run_dir / f"segmentations-{split}.png"
-        metrics = self._measure(data, split, bootstrap_samples=0).metrics
-        by_class = {
-            name.removeprefix("IoU/"): value
-            for name, value in metrics.items()
-            if name.startswith("IoU/")
-        }
+        examples = self._examples(data.split(split), report.examples["label_maps"])
+        by_class = {}
+        for name, value in report.metrics.items():
+            if name.startswith("IoU/"):
+                by_class[name.removeprefix("IoU/")] = value
+
+        sheet = run_dir / f"segmentations-{split}.png"
+        bars = run_dir / f"iou-{split}.png"
         return [
-            label_maps.comparison(path, examples, data.classes, data.colours, title),
-            label_maps.class_bars(run_dir / f"iou-{split}.png", by_class, title),
+            label_maps.comparison(sheet, examples, data.classes, data.colours, title),
+            label_maps.class_bars(bars, by_class, title),
         ]
 
-    def signatures(self, data):
-        """`predict`: JPEG or PNG bytes → PNGs of the same height and width, of class numbers and of colours."""
+    def signatures(self, data: SegmentationData) -> dict[str, Signature]:
+        """`predict`: image files → PNGs of the same size, of class numbers and of colours."""
         import tensorflow as tf
 
         from tfvse.export.graph import decode_bounded, map_pictures
 
         colours = tf.constant(data.colours)
 
-        def one(picture):
-            labels = self._labels(decode_bounded(picture))
+        def one(encoded):
+            labels = self._labels(decode_bounded(encoded))
             painted = tf.gather(colours, tf.cast(labels, tf.int32))
             return tf.stack([tf.io.encode_png(labels[..., tf.newaxis]), tf.io.encode_png(painted)])
 
         def predict(image):
-            """JPEG or PNG bytes, string [B], any sizes → PNG bytes, string [B]: grey of class numbers, and RGB."""
+            """Image files, string [B], any sizes → PNG files, string [B]: class numbers, and RGB."""
             files = map_pictures(one, image, tf.TensorSpec([2], tf.string))
             return {"class_map_bytes": files[:, 0], "coloured_bytes": files[:, 1]}
 
-        split = data.split(self.config.monitor_split)
+        split = data.split(self.sample_split(data))
         example = {"image": np.array([split.encoded(row) for row in spread(len(split), 2)], object)}
-        return {"predict": Signature(predict, {"image": ("string", (None,))}, example)}
+        tolerances = {"class_map_bytes": LABELS, "coloured_bytes": LABELS}
+        inputs = {"image": ("string", (None,))}
+        return {"predict": Signature(predict, inputs, example, tolerances)}
 
-    def litert_models(self, data):
-        """The networks at the size of training, float32 [1, S, S, 3] → logits; measured on pictures squeezed to it."""
+    def litert_models(self, data: SegmentationData) -> dict[str, LiteRTModel]:
+        """The networks at the training size, float32 [1, S, S, 3] → logits, measured by mean IoU."""
         from tfvse.export.litert import LiteRTModel
         from tfvse.metrics import segmentation as metrics
 
         side = self.config.patch_size
-        train, held_out = data.split("train"), data.split(self.config.monitor_split)
-        pictures, labels = held_out.squeezed(spread(len(held_out), MEASURED), side)
+        train = data.split("train")
+        held_out = data.split(self.config.monitor_split)
+        images, labels = held_out.squeezed(spread(len(held_out), LITERT_IMAGES), side)
 
         def mean_iou(run):
-            predicted = np.argmax(run(pictures), axis=-1)
-            return "mean IoU (%)", 100 * float(
-                metrics.mean_iou(metrics.confusion_matrix(predicted, labels, len(data.classes)))
-            )
+            predicted = np.argmax(run(images), axis=-1)
+            confusion = metrics.confusion_matrix(predicted, labels, len(data.classes))
+            return "mean IoU (%)", 100 * float(metrics.mean_iou(confusion))
 
         return {
             "segmenter": LiteRTModel(
                 function=self.logits,
                 shape=(side, side, 3),
-                representative=train.squeezed(spread(len(train), 50), side)[0],
+                representative=train.squeezed(spread(len(train), CALIBRATION_IMAGES), side)[0],
                 metric=mean_iou,
             )
         }
+
+
+class _Segmenter:
+    """Segments a split's images in their order, and keeps some of the label maps.
+
+    Attributes:
+      found: row → label map uint8 [H, W], of the rows `kept`.
+    """
+
+    def __init__(self, segment, kept):
+        self.segment = segment
+        self.kept = set(kept.tolist())
+        self.found = {}
+        self.row = 0
+
+    def __call__(self, image):
+        labels = self.segment(image)
+        if self.row in self.kept:
+            self.found[self.row] = labels
+        self.row += 1
+        return labels

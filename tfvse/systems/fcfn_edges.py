@@ -11,10 +11,13 @@ all): `--fusion_rate` is a setting for that reason.
 Numbers to reach (table 2.8; BSDS500's test split): HED .780 ODS, .802 OIS, .786 AP; FCFN .784, .806, .788.
 """
 
+from __future__ import annotations
+
 import dataclasses
 
 from tfvse.config import setting
 from tfvse.losses.edges import balanced_cross_entropy
+from tfvse.systems.base import Batch, Logs, Losses
 from tfvse.systems.edges import EdgeConfig, EdgeDetector
 
 
@@ -33,12 +36,15 @@ class FCFNEdges(EdgeDetector):
     Config = FCFNEdgesConfig
 
     @property
-    def fusion(self):
+    def fusion(self) -> str:
+        """--fusion."""
         return self.config.fusion
 
-    def losses(self, batch):
+    def losses(self, batch: Batch) -> tuple[Losses, Logs]:
+        """Eqs. 2.11 to 2.13: the balanced cross-entropy of every side output and of the fused one."""
         sides, fused = self.logits(batch["image"])
-        outputs = {f"side {k}": side for k, side in enumerate(sides, start=1)} | {"fused": fused}
-        return {
-            name: balanced_cross_entropy(logits, batch["edges"]) for name, logits in outputs.items()
-        }
+        losses = {}
+        for number, side in enumerate(sides, start=1):
+            losses[f"side {number}"] = balanced_cross_entropy(side, batch["edges"])
+        losses["fused"] = balanced_cross_entropy(fused, batch["edges"])
+        return losses, {}

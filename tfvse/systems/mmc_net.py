@@ -41,7 +41,11 @@ ResNet-152 and word2vec's mean vector; tables 7.2 to 7.4)
     MMC-Net      52.0 41.0 74.0     57.0 46.2 79.3    78.7 43.6 95.2    39.2 25.8 82.4
 """
 
+from __future__ import annotations
+
 import dataclasses
+import pathlib
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
@@ -49,14 +53,20 @@ from keras import ops
 
 from tfvse.config import setting
 from tfvse.errors import UserError
+from tfvse.export.signature import Signature
 from tfvse.layers.bilinear import CompactBilinear, bilinear, signed_root
 from tfvse.layers.fusion import ConvolutionFusion
 from tfvse.layers.normalization import batch_normalization
 from tfvse.losses import classification, ranking
-from tfvse.systems.base import Signature, Stage
-from tfvse.systems.matching import MatchingSystem, RankingConfig, layer_widths
+from tfvse.systems.base import Batch, Logs, Losses, Tensor
+from tfvse.systems.matching import MatchingSystem
+from tfvse.systems.matching_settings import RankingConfig, layer_widths
+from tfvse.training.recipe import Stage
 
-BRANCHES = ("image_branch", "text_branch")
+if TYPE_CHECKING:
+    from tfvse.data.kinds.matching import MatchingData
+    from tfvse.evaluation.report import Report
+
 NORM_MOMENTUM = 0.9  # of batch normalisation
 
 
@@ -180,113 +190,96 @@ def classifier(width, classes, config):
 
 
 class MMCNet(MatchingSystem):
-    """See the module's text."""
+    """See the module's docstring."""
 
     Config = Config
 
-    def build(self, data):
-        """Makes the encoders of pictures and texts, the two branches and, but for MM-Net, the classifier."""
-        from tfvse import encoders
-
-        config, self.single_label = self.config, data.single_label
-        image_encoder, text_encoder = (
-            encoders.image_network(config, data),
-            encoders.text_network(config, data),
-        )
-        self.networks = {
-            "image_encoder": image_encoder,
-            "text_encoder": text_encoder,
-            "image_branch": branch(image_encoder.output_shape[-1], config, "image_branch"),
-            "text_branch": branch(text_encoder.output_shape[-1], config, "text_branch"),
-        }
+    def build(self, data: MatchingData) -> None:
+        """Makes the encoders, the two branches and, but for MM-Net, the classifier."""
+        config = self.config
+        self.single_label = data.single_label
+        self.networks = self.matching_networks(data)
+        for branch_name, encoder in zip(self.branches, list(self.networks.values()), strict=True):
+            self.networks[branch_name] = branch(encoder.output_shape[-1], config, branch_name)
         if data.classes:
             width = layer_widths(config.widths, 4)[3]
             self.networks["classifier"] = classifier(width, len(data.classes), config)
 
-    def stages(self):
-        """Algorithm 3; the first stage alone for MM-Net, one stage with all networks for MC-Net."""
+    def stages(self) -> tuple[Stage, ...]:
+        """Algorithm 3; the first stage alone for MM-Net, one stage of all networks for MC-Net."""
         config = self.config
-        branches = BRANCHES + ("text_encoder",) * config.train_text_encoder
-        everything, matching_only = (*branches, "classifier"), {"classification": 0.0}
-        match = self._stage("match", branches, config.learning_rate, matching_only)
+        branches = self.with_text_encoder(*self.branches)
+        everything = (*branches, "classifier")
         if config.variant == "mm":
-            return (match,)
+            return (self._stage("match", branches, config.learning_rate, {}),)
         if config.variant == "mc":
             return (self._stage("classify", everything, config.learning_rate, {"matching": 0.0}),)
-        return (
-            match,
-            self._stage(
-                "classify", ("classifier",), config.classification_rate, {"matching": 0.0}, config.classification_length
-            ),
-            self._stage(
-                "joint", everything, config.joint_rate,
-                {"classification": config.classification_weight / config.negatives}, config.joint_length,
-            ),
-        )  # fmt: skip
+
+        joint_weights = {"classification": config.classification_weight / config.negatives}
+        match = self._stage("match", branches, config.learning_rate, {"classification": 0.0})
+        classify = self._stage(
+            "classify",
+            ("classifier",),
+            config.classification_rate,
+            {"matching": 0.0},
+            config.classification_length,
+        )
+        joint = self._stage(
+            "joint", everything, config.joint_rate, joint_weights, config.joint_length
+        )
+        return match, classify, joint
 
     def _stage(self, name, trains, rate, weights, length=0):
         config = self.config
         optimizer = dataclasses.replace(config.optimizer_settings(), learning_rate=rate)
-        steps, epochs = ((length or own) if own else 0 for own in (config.steps, config.epochs))
-        return Stage(
-            name,
-            {"main": trains},
-            {"main": optimizer},
-            {"mean_cosine": 0.0} | weights,
-            steps,
-            epochs,
-        )
+        steps, epochs = config.stage_length(length)
+        return Stage(name, {"main": trains}, {"main": optimizer}, weights, steps, epochs)
 
-    def losses(self, batch):
-        """L_mat and, but for MM-Net, L_cls; the mean cosine, with weight 0, shows a collapse."""
-        config, training = self.config, self.stage.name != "classify" or self.config.variant == "mc"
-        image = self._image(batch["image"], training)
-        text = self._text(batch["text"], training)
-        images, texts = self.gather(image), self.gather(text)
+    def losses(self, batch: Batch) -> tuple[Losses, Logs]:
+        """L_mat and, but for MM-Net, L_cls."""
+        config = self.config
+        # Algorithm 3 keeps the branches as they are while the classifier learns alone.
+        training = self.stage.name != "classify" or config.variant == "mc"
+        image = self.embed_image(batch["image"], training)
+        text = self.embed_text(batch["text"], training)
+        images = self.gather(image)
+        texts = self.gather(text)
         positives = ranking.same_label(self.gather(batch["image_id"]))
         similarities = ranking.cosine_similarities(images, texts)
         matching = ranking.top_k_ranking_loss(
             similarities, positives, config.margin, config.negatives, config.alpha
         )
-        losses = {
-            "matching": ops.mean(matching) / config.negatives,
-            "mean_cosine": ops.stop_gradient(
-                ops.maximum(ranking.mean_cosine(images), ranking.mean_cosine(texts))
-            ),
-        }
+        losses = {"matching": ops.mean(matching) / config.negatives}
+        logs = {"mean_cosine": self.mean_cosine(images, texts)}
         if "classifier" in self.networks:
             logits = self.networks["classifier"]([image, text])
-            loss = (
-                classification.softmax_cross_entropy
-                if self.single_label
-                else classification.sigmoid_cross_entropy
-            )
-            losses["classification"] = ops.mean(loss(logits, batch["label"]))
-        return losses
+            losses["classification"] = ops.mean(self._label_loss(logits, batch["label"]))
+        return losses, logs
 
-    def _image(self, image, training):
-        return self.networks["image_branch"](
-            self.networks["image_encoder"](image), training=training
-        )
+    def _label_loss(self, logits, label):
+        if self.single_label:
+            return classification.softmax_cross_entropy(logits, label)
+        return classification.sigmoid_cross_entropy(logits, label)
 
-    def _text(self, text, training):
-        text = self.networks["text_encoder"](text, training=training)
-        return self.networks["text_branch"](text, training=training)
+    def probabilities(self, image: Tensor, text: Tensor) -> Tensor:
+        """Classifies pairs: softmax (7.10) of one label, sigmoid of each (7.12) of several.
 
-    def image_parts(self, image):
-        return {"embedding": self._image(image, False)}
+        Args:
+          image: float32 [B, D] features.
+          text: [B, …], as a batch's "text".
 
-    def text_parts(self, text):
-        return {"embedding": self._text(text, False)}
-
-    def probabilities(self, image, text):
-        """Image features [B, D] with texts [B, …] → float32 [B, classes]: softmax (7.10), or sigmoid of each (7.12)."""
-        logits = self.networks["classifier"]([self._image(image, False), self._text(text, False)])
+        Returns:
+          float32 [B, classes].
+        """
+        pair = [self.embed_image(image, training=False), self.embed_text(text, training=False)]
+        logits = self.networks["classifier"](pair)
         return ops.softmax(logits) if self.single_label else ops.sigmoid(logits)
 
-    def evaluate(self, data, split):
-        """Retrieval as in the family; every pair of a picture and its text is classified as well."""
-        report = super().evaluate(data, split)
+    def evaluate(
+        self, data: MatchingData, split: str, work_dir: pathlib.Path | None = None
+    ) -> Report:
+        """Retrieval as in the family; every pair of an image and its text is classified as well."""
+        report = super().evaluate(data, split, work_dir)
         if "classifier" not in self.networks:
             return report
         from tfvse.evaluation import classification as protocol
@@ -295,40 +288,42 @@ class MMCNet(MatchingSystem):
         labels = {
             "labels": self.config.labels,
             "classes": len(data.classes),
-            "classified": "every picture with each text",
+            "classified": "every image with each text",
         }
         return dataclasses.replace(
             report,
-            metrics=report.metrics | metrics,
-            protocol=report.protocol | {"classification": labels},
+            metrics={**report.metrics, **metrics},
+            protocol={**report.protocol, "classification": labels},
         )
 
-    def signatures(self, data):
-        """The family's and, but for MM-Net, classify: pictures with texts → names and probabilities of all classes."""
-        found = super().signatures(data)
-        if "classifier" not in self.networks:
-            return found
+    def signatures(self, data: MatchingData) -> dict[str, Signature]:
+        """The family's and, but for MM-Net, classify: an image with a text → all classes."""
+        signatures = super().signatures(data)
+        if "classifier" in self.networks:
+            signatures["classify"] = self._classify_signature(data)
+        return signatures
+
+    def _classify_signature(self, data):
         import tensorflow as tf
 
-        from tfvse import encoders
         from tfvse.export import graph
+        from tfvse.systems import matching_export
 
-        encoder, (read_texts, resources) = (
-            encoders.image_encoder(self.config.image_encoder),
-            self._reader(data),
-        )
+        read_images, image_resources = matching_export.image_reader(self)
+        read_texts, text_resources = matching_export.text_reader(self, data)
         names = tf.Variable(np.array(data.classes), trainable=False)
 
         def classify(image, text):
-            probabilities = self.probabilities(encoder(image), read_texts(text))
+            probabilities = self.probabilities(read_images(image), read_texts(text))
             best, order = tf.nn.top_k(probabilities, k=len(data.classes))
             return {"classes": tf.gather(names, order), "probabilities": best}
 
-        inputs = found["encode_image"].inputs | found["encode_text"].inputs
         gallery = self.gallery(data)
+        owners = gallery.image_of_text[:2]
         example = {
-            "image": np.array([gallery.picture(row) for row in gallery.image_of_text[:2]], object),
+            "image": np.array([gallery.picture(row) for row in owners], object),
             "text": np.array([text.encode() for text in gallery.texts[:2]], object),
         }
-        function = graph.using(classify, *encoder.resources, *resources)
-        return found | {"classify": Signature(function, inputs, example)}
+        function = graph.using(classify, *image_resources, *text_resources)
+        inputs = {**matching_export.IMAGE, **matching_export.TEXT}
+        return Signature(function, inputs, example)

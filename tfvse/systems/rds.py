@@ -14,10 +14,13 @@ Numbers to reach (tables 3.1 and 3.2; BSDS500's test split; ODS, OIS, AP): Basel
 .724, RDS(Canny) + CEA .790 .809 .819, RDS(SE) + CEA .792 .810 .818; RDS(SE) early .770 .795 .778, late .780 .801 .785.
 """
 
+from __future__ import annotations
+
 import dataclasses
 
 from tfvse.config import setting
 from tfvse.losses.edges import relaxed_labels, weighted_cross_entropy
+from tfvse.systems.base import Batch, Logs, Losses
 from tfvse.systems.edges import EdgeConfig, EdgeDetector
 
 SUPERVISED = {"all": (1, 2, 3, 4, 5), "early": (1, 2, 3), "late": (4, 5), "none": ()}
@@ -47,14 +50,14 @@ class RDS(EdgeDetector):
 
     Config = RDSConfig
 
-    def losses(self, batch):
-        config, truth = self.config, batch["edges"]
+    def losses(self, batch: Batch) -> tuple[Losses, Logs]:
+        """Eqs. 3.3 and 3.5: relaxed labels for the supervised sides, the truth for the fused output."""
+        weights = (self.config.positive, self.config.negative)
+        truth = batch["edges"]
         sides, fused = self.logits(batch["image"])
-        labels = {
-            f"side {k}": (sides[k - 1], relaxed_labels(truth, batch["responses"][..., k - 1]))
-            for k in SUPERVISED[config.supervision]
-        } | {"fused": (fused, truth)}
-        return {
-            name: weighted_cross_entropy(logits, wanted, config.positive, config.negative)
-            for name, (logits, wanted) in labels.items()
-        }
+        losses = {}
+        for side in SUPERVISED[self.config.supervision]:
+            relaxed = relaxed_labels(truth, batch["responses"][..., side - 1])
+            losses[f"side {side}"] = weighted_cross_entropy(sides[side - 1], relaxed, *weights)
+        losses["fused"] = weighted_cross_entropy(fused, truth, *weights)
+        return losses, {}

@@ -44,7 +44,10 @@ Numbers to reach (R@1, R@5 in percent on 1,000 test pictures of Flickr30K; ResNe
     T = 3, MSCOCO                 56.4 85.3    43.9 78.1
 """
 
+from __future__ import annotations
+
 import dataclasses
+from typing import TYPE_CHECKING
 
 import keras
 from keras import ops
@@ -54,8 +57,13 @@ from tfvse.errors import UserError
 from tfvse.layers.fusion import ConvolutionFusion
 from tfvse.layers.normalization import batch_normalization
 from tfvse.losses import ranking
-from tfvse.systems.base import Stage
-from tfvse.systems.matching import MatchingSystem, RankingConfig, layer_widths
+from tfvse.systems.base import Batch, Logs, Losses
+from tfvse.systems.matching import MatchingSystem
+from tfvse.systems.matching_settings import RankingConfig, layer_widths
+from tfvse.training.recipe import Stage
+
+if TYPE_CHECKING:
+    from tfvse.data.kinds.matching import MatchingData
 
 NORM_MOMENTUM = 0.9  # of batch normalisation
 
@@ -159,80 +167,39 @@ def branch(input_dim, config, name):
 
 
 class RRFNet(MatchingSystem):
-    """See the module's text."""
+    """See the module's docstring."""
 
     Config = Config
 
-    def build(self, data):
-        """Makes the encoders of pictures and texts and the two branches."""
-        from tfvse import encoders
+    def build(self, data: MatchingData) -> None:
+        """Makes the encoders of images and texts and the two branches."""
+        self.networks = self.matching_networks(data)
+        for branch_name, encoder in zip(self.branches, list(self.networks.values()), strict=True):
+            width = encoder.output_shape[-1]
+            self.networks[branch_name] = branch(width, self.config, branch_name)
 
-        config = self.config
-        image_encoder, text_encoder = (
-            encoders.image_network(config, data),
-            encoders.text_network(config, data),
-        )
-        self.networks = {
-            "image_encoder": image_encoder,
-            "text_encoder": text_encoder,
-            "image_branch": branch(image_encoder.output_shape[-1], config, "image_branch"),
-            "text_branch": branch(text_encoder.output_shape[-1], config, "text_branch"),
-        }
-
-    def stages(self):
+    def stages(self) -> tuple[Stage, ...]:
         """One stage over both branches and, where it is trained, the text encoder."""
         config = self.config
-        trains = ("image_branch", "text_branch") + ("text_encoder",) * config.train_text_encoder
-        return (
-            Stage(
-                "match", {"main": trains}, {"main": config.optimizer_settings()}, {"mean_cosine": 0.0}, config.steps,
-                config.epochs,
-            ),
-        )  # fmt: skip
+        trains = {"main": self.with_text_encoder(*self.branches)}
+        optimizers = {"main": config.optimizer_settings()}
+        return (Stage("match", trains, optimizers, steps=config.steps, epochs=config.epochs),)
 
-    def losses(self, batch):
-        """The bi-rank loss (5.10) over the batches of all replicas, its two directions apart; the mean cosine, with
-        weight 0, shows a collapse."""
+    def losses(self, batch: Batch) -> tuple[Losses, Logs]:
+        """The bi-rank loss (5.10) over the batches of all replicas, its two directions apart."""
         config = self.config
-        image, text = (
-            self.gather(embedding) for embedding in self._embed(batch["image"], batch["text"], True)
-        )
+        image = self.gather(self.embed_image(batch["image"], training=True))
+        text = self.gather(self.embed_text(batch["text"], training=True))
         positives = ranking.same_label(self.gather(batch["image_id"]))
         pairs = ranking.cosine_similarities(image, text)
-        images, texts = (
-            ranking.cosine_similarities(image, image),
-            ranking.cosine_similarities(text, text),
-        )
-        settings = config.margin, config.negatives, config.cross_weight, config.intra_weight
+        images = ranking.cosine_similarities(image, image)
+        texts = ranking.cosine_similarities(text, text)
+
+        settings = (config.margin, config.negatives, config.cross_weight, config.intra_weight)
         i2t = ranking.bi_rank_loss(pairs, texts, positives, *settings)
         t2i = ranking.bi_rank_loss(ops.transpose(pairs), images, positives, *settings)
-        return {
+        losses = {
             "image_to_text": config.image_to_text_weight * ops.mean(i2t) / config.negatives,
             "text_to_image": config.text_to_image_weight * ops.mean(t2i) / config.negatives,
-            "mean_cosine": ops.stop_gradient(
-                ops.maximum(ranking.mean_cosine(image), ranking.mean_cosine(text))
-            ),
         }
-
-    def _embed(self, image, text, training):
-        networks = self.networks
-        return (
-            networks["image_branch"](networks["image_encoder"](image), training=training),
-            networks["text_branch"](
-                networks["text_encoder"](text, training=training), training=training
-            ),
-        )
-
-    def image_parts(self, image):
-        networks = self.networks
-        return {
-            "embedding": networks["image_branch"](networks["image_encoder"](image), training=False)
-        }
-
-    def text_parts(self, text):
-        networks = self.networks
-        return {
-            "embedding": networks["text_branch"](
-                networks["text_encoder"](text, training=False), training=False
-            )
-        }
+        return losses, {"mean_cosine": self.mean_cosine(image, text)}

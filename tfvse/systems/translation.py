@@ -1,16 +1,29 @@
 """The family of systems that translate pictures between two domains, a and b."""
 
+from __future__ import annotations
+
 import dataclasses
+import pathlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 from keras import ops
 
 from tfvse.config import RunConfig, setting
+from tfvse.export.signature import Signature
 from tfvse.layers.padding import pad_to_multiple
-from tfvse.systems.base import Signature, System
+from tfvse.systems.base import System, Tensor
+
+if TYPE_CHECKING:
+    from tfvse.data.kinds.translation import TranslationData
+    from tfvse.evaluation.report import Report
+    from tfvse.export.litert import LiteRTModel
 
 DIRECTIONS = ("a_to_b", "b_to_a")
-SHOWN = 4  # pictures of each domain in a sample grid
+SHOWN = 4  # images of each domain in a sample grid
+LITERT_IMAGES = 8  # that a LiteRT file is measured on
+CALIBRATION_IMAGES = 50  # of the training split, from which int8 ranges are taken
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,126 +40,136 @@ class TranslationConfig(RunConfig):
 
 
 class Translation(System):
-    """A system that translates both ways. Members implement `forward`; sizes, evaluation, pictures and export are here.
+    """A system that translates both ways.
+
+    Members implement `forward`; sizes, evaluation, figures and export are here.
 
     Class attributes:
-      multiple, minimum: heights and widths that `forward` takes: multiples of `multiple`, at least `minimum` pixels.
+      multiple, minimum: heights and widths that `forward` takes: multiples of `multiple`, at least
+        `minimum` pixels.
     """
 
     data_kind = "translation"
     monitor = "-a/cycle_l1"  # unpaired sets have nothing that tells more about a single checkpoint
     multiple = 1
     minimum = 1
+    limits = (
+        "Images unlike the training domain come out arbitrarily; nothing detects them.",
+        "The output is invented: it is no measurement or evidence of anything.",
+        "Trained at one size; other sizes run, their quality was not measured.",
+    )
 
-    def forward(self, direction, pictures):
-        """The translation "a_to_b" or "b_to_a" of pictures of fitting sizes: float32 [B, H, W, 3] in [-1, 1] → same."""
+    def forward(self, direction: str, images: Tensor) -> Tensor:
+        """Translates images of fitting sizes.
+
+        Args:
+          direction: "a_to_b" or "b_to_a".
+          images: float32 [B, H, W, 3] in [-1, 1].
+
+        Returns:
+          The same shape and range.
+        """
         raise NotImplementedError
 
-    def translate(self, direction, pictures):
-        """`forward` at any height and width: the edges are mirrored until the size fits, and the result is cropped."""
-        _, height, width, _ = ops.shape(pictures)
-        fitting = pad_to_multiple(pictures, self.multiple, self.minimum)
+    def translate(self, direction: str, images: Tensor) -> Tensor:
+        """`forward` at any height and width: edges are mirrored until the size fits, then cropped."""
+        _, height, width, _ = ops.shape(images)
+        fitting = pad_to_multiple(images, self.multiple, self.minimum)
         return self.forward(direction, fitting)[:, :height, :width]
 
-    def _translator(self, direction):
-        return lambda pictures: ops.convert_to_numpy(self.translate(direction, pictures))
+    def translator(self, direction: str) -> Callable[[np.ndarray], np.ndarray]:
+        """`translate` in one direction, from and to NumPy."""
+        return lambda images: ops.convert_to_numpy(self.translate(direction, images))
 
-    def evaluate(self, data, split):
-        """Cycle and identity L1, and where the set is paired PSNR and SSIM; see `tfvse.evaluation.translation`."""
+    def evaluate(
+        self, data: TranslationData, split: str, work_dir: pathlib.Path | None = None
+    ) -> Report:
+        """Cycle and identity L1, and where the set is paired PSNR and SSIM."""
         from tfvse.evaluation import translation
         from tfvse.evaluation.report import Report
 
-        result = translation.evaluate(
-            *map(self._translator, DIRECTIONS), data.split(split), seed=self.config.seed
-        )
+        there, back = map(self.translator, DIRECTIONS)
+        result = translation.evaluate(there, back, data.split(split), seed=self.config.seed)
         return Report.of(self, data, split, result)
 
-    def samples(self, data):
+    def samples(self, data: TranslationData) -> dict[str, np.ndarray]:
         """ "translations": in every row a, its translation and the way back; then the same for b."""
-        columns = self._columns(data.split(self.config.monitor_split))
-        return {
-            "translations": np.concatenate(
-                [np.concatenate(column) for column in columns.values()], axis=1
-            )
-        }
+        columns = self._columns(data.split(self.sample_split(data)))
+        stacked = [np.concatenate(column) for column in columns.values()]
+        return {"translations": np.concatenate(stacked, axis=1)}
 
-    def plots(self, data, split, run_dir):
+    def plots(
+        self, report: Report, data: TranslationData, run_dir: pathlib.Path
+    ) -> list[pathlib.Path]:
         """Writes `translations-<split>.png`: the rows of `samples` under headings."""
-        from tfvse.figures import contact_sheets
+        from tfvse.figures.contact_sheets import grid
 
+        split = report.split
         title = f"{self.config.system} on {self.config.data}, {split}"
-        return [
-            contact_sheets.grid(
-                run_dir / f"translations-{split}.png", self._columns(data.split(split)), title
-            )
-        ]
+        columns = self._columns(data.split(split))
+        return [grid(run_dir / f"translations-{split}.png", columns, title)]
 
     def _columns(self, split):
-        """{heading: uint8 [n, S, S, 3]} for both directions, n at most `SHOWN`."""
+        """Heading → uint8 [n, S, S, 3] for both directions, n at most `SHOWN`."""
         from tfvse.evaluation.translation import to_uint8
 
-        columns = {}
         shown = min(SHOWN, split.count_a, split.count_b)
-        for (a, b), (there, back) in (("ab", DIRECTIONS), ("ba", DIRECTIONS[::-1])):
-            real = _spread(split, a, shown)
-            made = self._translator(there)(real)
-            columns |= {
-                a: real,
-                f"{a} → {b}": made,
-                f"{a} → {b} → {a}": self._translator(back)(made),
-            }
-        return {heading: to_uint8(pictures) for heading, pictures in columns.items()}
+        columns = {}
+        for source, target in (("a", "b"), ("b", "a")):
+            real = _spread(split, source, shown)
+            made = self.translator(f"{source}_to_{target}")(real)
+            returned = self.translator(f"{target}_to_{source}")(made)
+            columns[source] = to_uint8(real)
+            columns[f"{source} → {target}"] = to_uint8(made)
+            columns[f"{source} → {target} → {source}"] = to_uint8(returned)
+        return columns
 
-    def signatures(self, data):
-        """`translate_a_to_b` and `translate_b_to_a`: JPEG or PNG bytes → PNG bytes of the same height and width."""
+    def signatures(self, data: TranslationData) -> dict[str, Signature]:
+        """`translate_a_to_b` and `translate_b_to_a`: image files → PNG files of the same size."""
+        split = data.split(self.sample_split(data))
+        return {f"translate_{way}": self._signature(way, split) for way in DIRECTIONS}
+
+    def _signature(self, direction, split):
         from tfvse.export.graph import encode_png, translate
 
-        found = {}
-        for direction in DIRECTIONS:
-            real = _spread(data.split(self.config.monitor_split), direction[0], 1)[0]
-            two_sizes = [encode_png(real).numpy(), encode_png(real[3:, :-5]).numpy()]
+        def function(image):
+            files = translate(lambda images: self.translate(direction, images), image)
+            return {"image_bytes": files}
 
-            def function(image, direction=direction):
-                return {
-                    "image_bytes": translate(
-                        lambda pictures: self.translate(direction, pictures), image
-                    )
-                }
+        real = _spread(split, direction[0], 1)[0]
+        two_sizes = [encode_png(real).numpy(), encode_png(real[3:, :-5]).numpy()]
+        example = {"image": np.array(two_sizes, dtype=object)}
+        return Signature(function, {"image": ("string", (None,))}, example)
 
-            example = {"image": np.array(two_sizes, dtype=object)}
-            found[f"translate_{direction}"] = Signature(
-                function, {"image": ("string", (None,))}, example
-            )
-        return found
+    def litert_models(self, data: TranslationData) -> dict[str, LiteRTModel]:
+        """`generator_a_to_b` and `generator_b_to_a` at `crop_size`, measured by SSIM with Keras."""
+        return {f"generator_{way}": self._litert_model(way, data) for way in DIRECTIONS}
 
-    def litert_models(self, data):
-        """`generator_a_to_b` and `generator_b_to_a` at `crop_size`, measured by SSIM with the Keras pictures."""
+    def _litert_model(self, direction, data):
         from tfvse.export.litert import LiteRTModel
 
         side = self.config.crop_size
-        return {
-            f"generator_{direction}": LiteRTModel(
-                lambda picture, direction=direction: self.translate(direction, picture),
-                (side, side, 3),
-                _spread(data.split("train"), direction[0], 50),
-                self._similarity(
-                    direction, _spread(data.split(self.config.monitor_split), direction[0], 8)
-                ),
-            )
-            for direction in DIRECTIONS
-        }
+        domain = direction[0]
+        measured = _spread(data.split(self.config.monitor_split), domain, LITERT_IMAGES)
+        return LiteRTModel(
+            function=lambda image: self.translate(direction, image),
+            shape=(side, side, 3),
+            representative=_spread(data.split("train"), domain, CALIBRATION_IMAGES),
+            metric=self._similarity(direction, measured),
+        )
 
-    def _similarity(self, direction, pictures):
+    def _similarity(self, direction, images):
         from tfvse.evaluation.translation import ssim, to_uint8
 
-        expected = to_uint8(self._translator(direction)(pictures))
-        return lambda run: (
-            "SSIM with Keras",
-            float(ssim(to_uint8(run(pictures)), expected).mean()),
-        )
+        expected = to_uint8(self.translator(direction)(images))
+
+        def similarity(run):
+            return "SSIM with Keras", float(ssim(to_uint8(run(images)), expected).mean())
+
+        return similarity
 
 
 def _spread(split, domain, most):
-    """At most `most` pictures of a domain, evenly spread over the split: float32 [n, S, S, 3] in [-1, 1]."""
-    count = getattr(split, f"count_{domain}")
+    """At most `most` images of a domain, evenly spread: float32 [n, S, S, 3] in [-1, 1]."""
+    count = {"a": split.count_a, "b": split.count_b}[domain]
     return split.pictures(domain, np.unique(np.linspace(0, count - 1, most).astype(int)))

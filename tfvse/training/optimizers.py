@@ -1,20 +1,31 @@
 """Optimizers from settings, one update, and learning rates that are a function of the step or of the loss."""
 
+from __future__ import annotations
+
 import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import keras
 import tensorflow as tf
 
+from tfvse.config import RunConfig
 from tfvse.errors import UserError
+from tfvse.training.recipe import Optimizer
+
+if TYPE_CHECKING:
+    from tfvse.systems.base import System
 
 
-def create(settings, config, variables):
+def create(
+    settings: Optimizer, config: RunConfig, variables: Sequence[keras.Variable]
+) -> keras.optimizers.Optimizer:
     """A built Keras optimizer.
 
     Args:
-      settings: `tfvse.systems.base.Optimizer`.
+      settings: name, rate and the rest.
       config: the run's config (precision, gradient_accumulation).
-      variables: list of keras.Variable that it will update.
+      variables: what it will update.
 
     Raises:
       UserError: an unknown name.
@@ -22,72 +33,85 @@ def create(settings, config, variables):
     common = {
         "learning_rate": settings.learning_rate,
         "global_clipnorm": settings.clip_norm or None,
-        "gradient_accumulation_steps": config.gradient_accumulation
-        if config.gradient_accumulation > 1
-        else None,
     }
-    if settings.name == "sgd":
-        optimizer = keras.optimizers.SGD(
-            momentum=settings.momentum, nesterov=settings.nesterov, **common
-        )
-    elif settings.name == "adam":
-        optimizer = keras.optimizers.Adam(beta_1=settings.beta_1, **common)
-    elif settings.name == "adamw":
-        optimizer = keras.optimizers.AdamW(
-            beta_1=settings.beta_1, weight_decay=settings.weight_decay, **common
-        )
-    else:
-        raise UserError(f"optimizer {settings.name!r}: must be one of sgd, adam, adamw")
+    if config.gradient_accumulation > 1:
+        common["gradient_accumulation_steps"] = config.gradient_accumulation
+    optimizer = _create(settings, common)
     if config.precision == "mixed_float16":
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     optimizer.build(variables)
     return optimizer
 
 
-def minimize(system, roles, compute_losses):
+def _create(settings, common):
+    if settings.name == "sgd":
+        own = {"momentum": settings.momentum, "nesterov": settings.nesterov}
+        return keras.optimizers.SGD(**own, **common)
+    if settings.name == "adam":
+        return keras.optimizers.Adam(beta_1=settings.beta_1, **common)
+    if settings.name == "adamw":
+        own = {"beta_1": settings.beta_1, "weight_decay": settings.weight_decay}
+        return keras.optimizers.AdamW(**own, **common)
+    raise UserError(f"optimizer {settings.name!r}: must be one of sgd, adam, adamw")
+
+
+def minimize(
+    system: System,
+    roles: str | tuple[str, ...],
+    compute_losses: Callable[[], tuple[Mapping[str, tf.Tensor], Mapping[str, tf.Tensor]]],
+) -> dict[str, tf.Tensor]:
     """One update of what `roles` train in the system's current stage, inside a replica.
 
     Args:
-      system: the `System`; its `stage` says the weights of the losses and the networks to train.
-      roles: key of `stage.trains`, or a tuple of keys, which then share one computation of the losses and gradients.
-      compute_losses: callable → dict name → scalar loss.
+      system: its `stage` says the weights of the losses and the networks to train.
+      roles: key of `stage.trains`, or several, which then share one computation of the losses and
+        gradients.
+      compute_losses: gives (losses, logs), as `System.losses` does.
 
     Returns:
-      dict of scalars: every loss, unweighted, and "loss", their weighted sum without the L2 penalty.
+      Every loss, unweighted; the logs; and "loss", the weighted sum without the L2 penalty.
     """
-    stage, roles = system.stage, (roles,) if isinstance(roles, str) else roles
+    stage = system.stage
+    roles = (roles,) if isinstance(roles, str) else roles
     optimizers = [system.optimizers[stage.name, role] for role in roles]
-    variables = [
-        [v for name in stage.trains[r] for v in system.networks[name].trainable_variables]
-        for r in roles
-    ]
+    variables = [system.trainable_variables(stage.trains[role]) for role in roles]
     with tf.GradientTape() as tape:
-        losses = compute_losses()
-        total = sum(
-            stage.loss_weights.get(name, 1.0) * tf.cast(loss, tf.float32)
-            for name, loss in losses.items()
-        )
-        penalty = sum(
-            _l2_penalty(stage.optimizers[r], own) for r, own in zip(roles, variables, strict=True)
-        )
+        losses, logs = compute_losses()
+        total = _weighted_sum(losses, stage.loss_weights)
+        penalty = 0.0
+        for role, own in zip(roles, variables, strict=True):
+            penalty += _l2_penalty(stage.optimizers[role], own)
         # Keras sums gradients over replicas, so every replica contributes its share of the mean.
         share = (total + penalty) / tf.distribute.get_strategy().num_replicas_in_sync
         scaled = optimizers[0].scale_loss(share)
+
     gradients = tape.gradient(scaled, [[v.value for v in own] for own in variables])
-    # The loss was scaled for float16 as the first optimizer has it; the others undo a scale of their own.
-    scales = [optimizer.scale_loss(1.0) / optimizers[0].scale_loss(1.0) for optimizer in optimizers]
-    for number, optimizer in enumerate(optimizers):
-        found = [
-            (g, v)
-            for g, v in zip(gradients[number], variables[number], strict=True)
-            if g is not None
-        ]
-        kept = [
-            g if _stays_sparse(optimizer) else tf.convert_to_tensor(g) * scales[number]
-            for g, _ in found
-        ]
-        optimizer.apply(kept, [v for _, v in found])
-    return {**losses, "loss": total}
+    for optimizer, own, found in zip(optimizers, variables, gradients, strict=True):
+        # The loss was scaled for float16 as the first optimizer has it; the others undo their own.
+        scale = optimizer.scale_loss(1.0) / optimizers[0].scale_loss(1.0)
+        _apply(optimizer, own, found, scale)
+    system.seen_losses.update(losses)
+    return {**losses, **logs, "loss": total}
+
+
+def _weighted_sum(losses, weights):
+    total = 0.0
+    for name, loss in losses.items():
+        total += weights.get(name, 1.0) * tf.cast(loss, tf.float32)
+    return total
+
+
+def _apply(optimizer, variables, gradients, scale):
+    kept_gradients = []
+    kept_variables = []
+    for variable, gradient in zip(variables, gradients, strict=True):
+        if gradient is None:
+            continue
+        if not _stays_sparse(optimizer):
+            gradient = tf.convert_to_tensor(gradient) * scale
+        kept_gradients.append(gradient)
+        kept_variables.append(variable)
+    optimizer.apply(kept_gradients, kept_variables)
 
 
 def _stays_sparse(optimizer):

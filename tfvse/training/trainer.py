@@ -126,6 +126,7 @@ class Trainer:
 
     def _run_stage(self, stage):
         self.system.stage = stage
+        self.system.seen_losses.clear()
         total = self.stage_steps(stage)
         self.rates = {role: LearningRate(o, total) for role, o in stage.optimizers.items()}
         for role, state in self.state["rates"].items():
@@ -141,10 +142,19 @@ class Trainer:
             while self.state["stage_step"] < total and not self._stopped_early():
                 self._set_step()
                 logs = step_function(next(batches))
+                self._check_loss_weights(stage)
                 self.state["step"] += 1
                 self.state["stage_step"] += 1
                 bar.update()
                 self._after_step(stage, logs, bar)
+
+    def _check_loss_weights(self, stage):
+        unknown = set(stage.loss_weights) - self.system.seen_losses
+        if unknown:
+            known = ", ".join(sorted(self.system.seen_losses))
+            raise ValueError(
+                f"stage {stage.name!r} weighs {sorted(unknown)[0]!r}, which is none of its losses: {known}"
+            )
 
     def _stopped_early(self):
         return self.config.early_stop and self.state["waited"] >= self.config.early_stop

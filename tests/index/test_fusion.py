@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from keras import ops
 
-from tfvse.evaluation.similarity import late_fusion
+from tfvse.index.fusion import late_fusion
 
 
 def test_average_fusion_by_hand():

@@ -1,0 +1,1 @@
+"""Search: how queries are scored against a gallery, and the galleries that an exported model holds."""

@@ -1,0 +1,164 @@
+"""Settings of the systems that match images and texts."""
+
+import dataclasses
+
+from tfvse.config import RunConfig, setting
+from tfvse.errors import UserError
+from tfvse.training.recipe import Optimizer
+
+
+@dataclasses.dataclass(frozen=True)
+class MatchingConfig(RunConfig):
+    """Settings of every system that matches images and texts."""
+
+    image_encoder: str = setting(
+        "efficientnet_lite0", "frozen encoder that made the images' features"
+    )
+    text_encoder: str = setting("bilstm_max", "encoder of the texts")
+    train_text_encoder: bool = setting(False, "train the text encoder with the system")
+    text_weights: str = setting("", "file of trained weights that bilstm_max starts from")
+    text_dim: int = setting(
+        4096, "width of the text network, or of word_pool's linear layer (0: no such layer)", low=0
+    )
+    vector_words: int = setting(
+        0,
+        "most frequent words of --word_vectors that are known beside those of the training texts",
+        low=0,
+    )
+    train_words: bool = setting(True, "with --train_text_encoder: train the word vectors too")
+    word_vectors: str = setting(
+        "glove_50d", "vectors that the words start from: glove_50d, none or a file"
+    )
+    latent_dim: int = setting(
+        0,
+        "numbers per word, beside --word_vectors, from a latent semantic analysis of the training texts",
+        low=0,
+    )
+    word_dropout: float = setting(
+        0.0, "fraction of the words that word_pool's sum drops", low=0.0, high=0.95
+    )
+    position_shift: bool = setting(True, "word_cnn: begin a text at a random place while training")
+    image_components: int = setting(
+        0,
+        "principal components of the images' features that are used; 0: the features as they are",
+        low=0,
+    )
+    canonical_components: int = setting(
+        0,
+        "canonical components of the images' and the texts' features that are used; 0: none",
+        low=0,
+    )
+    image_ridge: float = setting(
+        3.0,
+        "ridge of the canonical components, in mean variances of the images' features",
+        low=0.0,
+    )
+    text_ridge: float = setting(0.03, "the same of the texts' features", low=0.0)
+    annotated_percent: float = setting(
+        100.0,
+        "percent of the training images whose texts are known (a sparse corpus)",
+        low=0.001,
+        high=100.0,
+    )
+    sentences: int = setting(0, "texts of a training image that are known, at most; 0: all", low=0)
+    max_words: int = setting(32, "words of a text that are read, at most", low=1)
+    min_word_count: int = setting(
+        1, "times that a word must occur in the training texts to be known", low=1
+    )
+    scores: str = setting("latent", "scores that are fused, separated by commas")
+    fusion: str = setting("average", "late fusion of the scores", choices=("average", "adaptive"))
+    hub_neighbours: int = setting(
+        0,
+        "training samples by whose similarity a candidate's score is lowered (cross-domain similarity local "
+        "scaling); 0: none",
+        low=0,
+    )
+    folds: int = setting(1, "folds of images over which retrieval is averaged", low=1)
+    fold_size: int = setting(0, "images in a fold; 0: the split in --folds equal parts", low=0)
+
+    @property
+    def parts(self):
+        """Names of the parts whose scores are fused, a tuple of str."""
+        return tuple(self.scores.split(","))
+
+    def check(self):
+        """Raises `UserError` where components contradict each other or what is trained."""
+        super().check()
+        for name in ("image_components", "canonical_components"):
+            if getattr(self, name) and getattr(self, "train_image_encoder", False):
+                raise UserError(
+                    f"--{name}={getattr(self, name)}: must be 0 with --train_image_encoder"
+                )
+        if self.canonical_components and self.image_components:
+            raise UserError(
+                f"--image_components={self.image_components}: must be 0 with --canonical_components"
+            )
+        if self.canonical_components and self.train_text_encoder:
+            raise UserError(
+                "--train_text_encoder: canonical components need fixed features; --notrain_text_encoder"
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class RankingConfig(MatchingConfig):
+    """Settings of the members that rank the samples of a batch; the defaults are those of chapters 5 to 7."""
+
+    input_dropout: float = setting(
+        0.0, "fraction of the input features dropped", low=0.0, high=0.95
+    )
+    dropout: float = setting(0.5, "fraction of FC1's outputs dropped", low=0.0, high=0.95)
+    margin: float = setting(0.1, "margin m of every ranking loss", low=0.0, high=2.0)
+    negatives: int = setting(50, "hardest negatives of a pair in its batch", low=1)
+    optimizer: str = setting("sgd", "optimizer", choices=("sgd", "adam"))
+    learning_rate: float = setting(0.1, "initial learning rate", low=0.0)
+    schedule: str = setting(
+        "plateau", "how the rate falls", choices=("plateau", "linear", "constant")
+    )
+    patience: int = setting(
+        3, "epochs without a lower loss before the rate is divided by ten (plateau)", low=1
+    )
+    momentum: float = setting(0.9, "momentum of SGD", low=0.0, high=1.0)
+    weight_decay: float = setting(5e-4, "L2 penalty of the weights", low=0.0)
+    clip_norm: float = setting(0.0, "bound of the gradient's norm; 0: none", low=0.0)
+
+    def check(self):
+        """Raises `UserError` where the batch is too small for the negatives."""
+        super().check()
+        if self.negatives >= self.batch_size:
+            raise UserError(
+                f"--negatives={self.negatives}: a batch of {self.batch_size} pairs has at most {self.batch_size - 1}"
+            )
+
+    def optimizer_settings(self) -> Optimizer:
+        """The `Optimizer` that these settings describe."""
+        return Optimizer(
+            self.optimizer,
+            self.learning_rate,
+            momentum=self.momentum,
+            weight_decay=self.weight_decay,
+            clip_norm=self.clip_norm,
+            schedule=self.schedule,
+            patience=self.patience,
+            decay_from=0.0,
+        )
+
+    def stage_length(self, length: int = 0) -> tuple[int, int]:
+        """(steps, epochs) of a stage of `length`, in the unit of the run; 0: as long as the run says."""
+        if self.steps:
+            return length or self.steps, 0
+        return 0, length or self.epochs
+
+
+def layer_widths(widths, count):
+    """The `count` whole numbers above 0 in the setting `widths`, such as "2048,512,512"; a tuple of int.
+
+    Raises:
+      UserError: there are more or fewer, or other things.
+    """
+    found = widths.split(",")
+    if len(found) != count or not all(width.isdecimal() and int(width) for width in found):
+        example = ",".join(["2048", *["512"] * (count - 1)])
+        raise UserError(
+            f"--widths={widths}: must be {count} whole numbers above 0, such as {example}"
+        )
+    return tuple(map(int, found))
