@@ -11,8 +11,8 @@ def test_every_model_of_a_folder_is_listed(tmp_path):
         (tmp_path / folder).mkdir(parents=True)
     model_config.write(tmp_path)
     assert model_config.read(tmp_path / "models.config") == {
-        "a": tmp_path / "a",
-        "b": tmp_path / "b",
+        "a": model_config.Entry(tmp_path / "a"),
+        "b": model_config.Entry(tmp_path / "b"),
     }
     assert 'model_platform: "tensorflow"' in (tmp_path / "models.config").read_text()
 

@@ -3,13 +3,15 @@ import pathlib
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 
 from tests.export import fakes
 from tfvse.errors import UserError
-from tfvse.serving import models
+from tfvse.serving import models, queues
 from tfvse.serving.client import Client
+from tfvse.serving.limits import RequestError
 from tfvse.serving.server import Server
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -65,16 +67,27 @@ def test_a_folder_without_a_model_is_said(tmp_path):
         models.Model("fake", tmp_path)
 
 
-def test_a_full_server_says_busy(server):
-    limits = models.Limits(at_once=1, timeout=0.05)
-    loaded = models.Models({}, limits)
-    with loaded.place(), pytest.raises(models.RequestError, match="busy") as caught, loaded.place():
-        pass
+def test_a_full_queue_says_busy():
+    queue = queues.Queue("test", threads=1, most=2, patience=0.05)
+    begun = threading.Event()
+    ended = threading.Event()
+
+    def call():
+        begun.set()
+        ended.wait(5)
+
+    first = threading.Thread(target=queue.run, args=[call, lambda: True])
+    first.start()
+    assert begun.wait(5)
+    with pytest.raises(RequestError, match="busy") as caught:
+        queue.run(lambda: None, lambda: True)
     assert caught.value.code == "UNAVAILABLE"
+    ended.set()
+    first.join()
 
 
 def test_an_unforeseen_error_is_logged_and_told_without_its_inside(caplog):
-    with pytest.raises(models.RequestError, match="its log says why") as caught:
+    with pytest.raises(RequestError, match="its log says why") as caught:
         models.checked(lambda: {}["secret"])
     assert caught.value.code == "INTERNAL" and "secret" in caplog.text
 

@@ -59,7 +59,7 @@ def read(folder):
             prediction_log_pb2.PredictionLog.FromString(r.numpy())
             for r in tf.data.TFRecordDataset(str(path))
         ]
-    except (DecodeError, tf.errors.DataLossError) as error:
+    except (DecodeError, tf.errors.OpError) as error:
         raise UserError(
             f"{path}: damaged ({type(error).__name__}); export the model again"
         ) from None
