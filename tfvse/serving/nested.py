@@ -25,7 +25,7 @@ def loads(data: bytes, most: int):
     """
     count = sum(data.count(mark) for mark in (b"[", b"{", b","))
     if count > most:
-        raise ValueError(f"holds about {count:,} values, at most {most:,} are taken")
+        raise ValueError(f"may hold {count:,} values, at most {most:,} are taken")
     try:
         return json.loads(data)
     except RecursionError:

@@ -8,6 +8,7 @@ import asyncio
 import ipaddress
 import socket
 import threading
+import time
 
 from tfvse.errors import UserError
 from tfvse.serving import grpc_service, model_config
@@ -81,12 +82,10 @@ class Server:
         Returns:
           Whether all were answered; those that took longer than the grace were cut.
         """
-        stopped = self._grpc.stop(self._grace)
-        draining = asyncio.run_coroutine_threadsafe(
-            self._connections.drain(self._grace), self._loop
-        )
-        cut = draining.result()
-        stopped.wait()
+        end = time.monotonic() + self._grace
+        drain = self._connections.drain(self._grace)
+        cut = asyncio.run_coroutine_threadsafe(drain, self._loop).result()
+        self._grpc.stop(max(0.0, end - time.monotonic())).wait()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
