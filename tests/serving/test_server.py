@@ -1,17 +1,21 @@
+import json
 import os
 import pathlib
 import signal
 import subprocess
 import sys
 import threading
+import urllib.request
 
+import numpy as np
 import pytest
 
 from tests.export import fakes
 from tfvse.errors import UserError
-from tfvse.serving import models, queues
+from tfvse.serving import model_config, models, queues, warmup
 from tfvse.serving.client import Client
 from tfvse.serving.limits import RequestError
+from tfvse.serving.protocol import grpc, prediction_service_pb2_grpc
 from tfvse.serving.server import Server
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -56,6 +60,57 @@ def test_the_newest_version_is_served(tmp_path):
         (tmp_path / str(number)).symlink_to(version, target_is_directory=True)
     (tmp_path / "99.old").mkdir()
     assert models.Model("fake", tmp_path).version == 10
+
+
+@pytest.fixture(scope="module")
+def two_versions(tmp_path_factory):
+    """A server of versions 1 and 3 of the fake model, of which 2 is not served and 1 is "stable"."""
+    folder = tmp_path_factory.mktemp("fake")
+    for number in (1, 2, 3):
+        (folder / str(number)).symlink_to(fakes.exported()[0] / "fake" / "1")
+    entry = model_config.Entry(folder, (1, 3), {"stable": 1})
+    with Server({"fake": entry}, host="::1", port=0, rest_port=0) as running:
+        yield running
+
+
+@pytest.mark.parametrize(
+    "choice, expected",
+    [({}, 3), ({"version": 1}, 1), ({"label": "stable"}, 1)],
+)
+def test_a_version_is_chosen_by_number_by_label_or_as_the_newest(two_versions, choice, expected):
+    assert two_versions.models.get("fake", **choice).version == expected
+
+
+@pytest.mark.parametrize(
+    "choice, match",
+    [
+        ({"version": 2}, "no version 2 of fake; versions 1 and 3 are loaded"),
+        ({"label": "canary"}, "no label 'canary' of fake; there are: stable"),
+    ],
+)
+def test_a_version_that_is_not_served_is_said(two_versions, choice, match):
+    with pytest.raises(RequestError, match=match):
+        two_versions.models.get("fake", **choice)
+
+
+def test_labels_and_ipv6_work_over_both_doors(two_versions):
+    url = f"http://[::1]:{two_versions.rest_port}/v1/models/fake"
+    with urllib.request.urlopen(f"{url}/labels/stable") as answer:
+        assert [row["version"] for row in json.load(answer)["model_version_status"]] == ["1"]
+    with urllib.request.urlopen(url) as answer:
+        assert len(json.load(answer)["model_version_status"]) == 2
+
+    request = warmup.predict_request("fake", "encode_text", {"text": np.array(["dog"], object)})
+    request.model_spec.version_label = "stable"
+    with grpc.insecure_channel(f"[::1]:{two_versions.grpc_port}") as channel:
+        stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+        assert stub.Predict(request, timeout=10).model_spec.version.value == 1
+
+
+@pytest.mark.parametrize("host", ["no.such.host.invalid", "a" * 300, ""])
+def test_a_host_that_is_none_is_said(host):
+    with pytest.raises(UserError, match="--host=.*: is no address of this machine"):
+        Server({}, host=host, port=0, rest_port=0)
 
 
 def test_a_folder_without_a_model_is_said(tmp_path):

@@ -47,19 +47,22 @@ class Client:
         """The best images of the gallery for `text`: (ids list of str, scores float32 [k]), best first."""
         found = self.predict("search", {"text": [text], "k": _count(k)})
         with taken_apart(self._address):
-            return _texts(found["ids"]), _row(found["scores"])
+            ids, scores = _rows(found, "ids", "scores")
+            return _texts(ids), scores
 
     def search_by_image(self, image: bytes, k: int = 10):
         """The best texts of the gallery for an image: (texts, their images' ids, scores float32 [k]), best first."""
         found = self.predict("search_by_image", {"image": [image], "k": _count(k)})
         with taken_apart(self._address):
-            return _texts(found["texts"]), _texts(found["ids"]), _row(found["scores"])
+            texts, ids, scores = _rows(found, "texts", "ids", "scores")
+            return _texts(texts), _texts(ids), scores
 
     def classify(self, image: bytes):
         """The classes of an image, most probable first: (names, probabilities float32 [C])."""
         found = self.predict("classify", {"image": [image]})
         with taken_apart(self._address):
-            return _texts(found["classes"]), _row(found["probabilities"])
+            classes, probabilities = _rows(found, "classes", "probabilities")
+            return _texts(classes), probabilities
 
     def embed(self, images):
         """Features under the classifier of images (list of bytes): float32 [B, d]."""
@@ -105,13 +108,20 @@ def _to_bytes(value):
     return value if isinstance(value, bytes) else [_to_bytes(item) for item in value]
 
 
+def _rows(found, *names):
+    """The only row of each of these outputs of an answer to one question, all as long as the first."""
+    rows = [_row(found[name]) for name in names]
+    if len({row.shape for row in rows}) != 1:
+        raise ValueError(f"{' and '.join(names)} differ in length")
+    return rows
+
+
 def _row(values):
-    """The only row of an answer to one question, float32 [k]."""
     (row,) = values
     if row.ndim != 1:
         raise ValueError(f"its shape is {list(values.shape)}")
     return row
 
 
-def _texts(values):
-    return [value.decode() for value in _row(values)]
+def _texts(row):
+    return [value.decode() for value in row]
