@@ -1,7 +1,8 @@
 """Serves exported models to this machine: `python tools/serve.py --model_dir=saved_models/emoji`.
 
-Speaks TensorFlow Serving's gRPC and REST (v1); `tfvse.serving.client.Client` and `curl` work with either. Stops cleanly
-on Ctrl-C and SIGTERM. For production, run `tensorflow_model_server` on the same folder.
+Speaks TensorFlow Serving's gRPC and REST (v1); `tfvse.serving.client.Client` and `curl` work with
+either. Stops cleanly on Ctrl-C and SIGTERM. For production, run `tensorflow_model_server` on the
+same folder.
 """
 
 import dataclasses
@@ -37,9 +38,7 @@ class Flags(Settings):
 
     def check(self):
         if bool(self.model_dir) == bool(self.models_config):
-            raise UserError(
-                "give either --model_dir=saved_models/<name> or --models_config=saved_models/models.config"
-            )
+            raise UserError("give either --model_dir=<folder> or --models_config=<file>")
 
 
 def main(argv):

@@ -33,7 +33,7 @@ def http_answer(body, status="200 OK", headers=()):
 
 @contextlib.contextmanager
 def listening(serve):
-    """A server on loopback that calls `serve(connection, request)` for each connection; yields its port."""
+    """A server that calls `serve(connection, request)` for each; yields its port."""
 
     def accept():
         with contextlib.suppress(OSError):
@@ -84,10 +84,11 @@ def odd_answers():
     """name → (answer to GET, answer to POST)."""
     metadata = http_answer(METADATA)
     shapes = (
-        None, [], {}, 3, "a", {"outputs": None}, {"outputs": []}, {"outputs": {}}, {"predictions": []},
+        None, [], {}, 3, "a", {"outputs": None}, {"outputs": []}, {"outputs": {}}, {"rows": []},
     )  # fmt: skip
     ids = (
-        None, 3, "a", [], [[]], ["a"], [["a"], ["b"]], [[["a"]]], [[1]], [[None]], [[{"b64": "%"}]], [[{"b64": 3}]],
+        None, 3, "a", [], [[]], ["a"], [["a"], ["b"]], [[["a"]]], [[1]], [[None]], [[{"b64": "%"}]],
+        [[{"b64": 3}]],
         [[{"c": 1}]], [["a"], 3], [["\ud800"]],
     )  # fmt: skip
     scores = (

@@ -44,11 +44,12 @@ def running():
         yield server
 
 
+POST = b"POST /v1/models/fake:predict HTTP/1.1\r\nHost: localhost\r\n"
 SLOW = {
     "nothing": b"",
     "half a line": b"GET /v1/mod",
     "half a head": GET,
-    "half a body": b"POST /v1/models/fake:predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{",
+    "half a body": POST + b"Content-Length: 9\r\n\r\n{",
     "an answer's client": GET + b"\r\n",
 }
 

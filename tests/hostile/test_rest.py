@@ -1,4 +1,4 @@
-"""REST under raw bytes: damaged requests, requests that two readers read differently, JSON that explodes."""
+"""REST under raw bytes: damaged requests, ambiguous requests, JSON that explodes."""
 
 import base64
 import json

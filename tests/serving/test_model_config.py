@@ -42,7 +42,7 @@ def test_a_bad_models_config_is_one_sentence(tmp_path, text, match):
 
 
 def config(tmp_path, inside):
-    """Path of a models.config whose only model, "m", lies in `tmp_path` and has `inside` besides."""
+    """Path of a models.config whose only model, "m", has `inside` besides."""
     text = f'config {{ name: "m" base_path: "{tmp_path}" {inside} }}'
     (tmp_path / "models.config").write_text(f"model_config_list {{ {text} }}")
     return tmp_path / "models.config"

@@ -64,7 +64,7 @@ def test_the_newest_version_is_served(tmp_path):
 
 @pytest.fixture(scope="module")
 def two_versions(tmp_path_factory):
-    """A server of versions 1 and 3 of the fake model, of which 2 is not served and 1 is "stable"."""
+    """A server of versions 1 and 3 of the fake model; 1 is "stable", 2 is not served."""
     folder = tmp_path_factory.mktemp("fake")
     for number in (1, 2, 3):
         (folder / str(number)).symlink_to(fakes.exported()[0] / "fake" / "1")

@@ -1,4 +1,4 @@
-"""What a server answers, taken apart with distrust: whatever is odd about it is a `ServingError`."""
+"""What a server answers, taken apart with distrust: whatever is odd is a `ServingError`."""
 
 import contextlib
 import math

@@ -15,8 +15,8 @@ __all__ = ["Client", "ServingError"]
 class Client:
     """Calls the signatures of one model. Images are the bytes of their files, texts are str.
 
-    Every method raises `ServingError` when the server refuses, fails, is not there, is too slow or answers nonsense.
-    Redirects are not followed.
+    Every method raises `ServingError` when the server refuses, fails, is not there, is too slow or
+    answers nonsense. Redirects are not followed.
     """
 
     def __init__(self, address: str, model: str, version: int | None = None, timeout: float = 30.0):
@@ -30,7 +30,7 @@ class Client:
         self._transport = _transport(address)(address, model, version, timeout)
 
     def predict(self, signature: str, inputs: dict) -> dict:
-        """Runs any signature: name → array-like (bytes, str or numbers) in, name → np.ndarray out."""
+        """Runs any signature: name → bytes, str or numbers in, name → np.ndarray out."""
         with prepared():
             arrays = {name: _array(value) for name, value in inputs.items()}
         return self._transport.predict(signature, arrays)
@@ -44,14 +44,14 @@ class Client:
         return self.predict("encode_text", {"text": list(texts)})
 
     def search(self, text: str, k: int = 10):
-        """The best images of the gallery for `text`: (ids list of str, scores float32 [k]), best first."""
+        """The best images for `text`, best first: (ids list of str, scores float32 [k])."""
         found = self.predict("search", {"text": [text], "k": _count(k)})
         with taken_apart(self._address):
             ids, scores = _rows(found, "ids", "scores")
             return _texts(ids), scores
 
     def search_by_image(self, image: bytes, k: int = 10):
-        """The best texts of the gallery for an image: (texts, their images' ids, scores float32 [k]), best first."""
+        """The best texts for an image, best first: (texts, images' ids, scores float32 [k])."""
         found = self.predict("search_by_image", {"image": [image], "k": _count(k)})
         with taken_apart(self._address):
             texts, ids, scores = _rows(found, "texts", "ids", "scores")
@@ -109,7 +109,7 @@ def _to_bytes(value):
 
 
 def _rows(found, *names):
-    """The only row of each of these outputs of an answer to one question, all as long as the first."""
+    """The only row of each of these outputs, all of the same length."""
     rows = [_row(found[name]) for name in names]
     if len({row.shape for row in rows}) != 1:
         raise ValueError(f"{' and '.join(names)} differ in length")

@@ -14,8 +14,15 @@ from tfvse.serving import nested
 from tfvse.serving.answers import ANSWER_BYTES, Deadline, ServingError, plain, taken_apart
 
 _DTYPES = {"DT_FLOAT": np.float32, "DT_INT32": np.int32, "DT_INT64": np.int64, "DT_STRING": object}
-_CODES = {400: "INVALID_ARGUMENT", 404: "NOT_FOUND", 413: "RESOURCE_EXHAUSTED", 429: "RESOURCE_EXHAUSTED",
-          501: "UNIMPLEMENTED", 503: "UNAVAILABLE", 504: "DEADLINE_EXCEEDED"}  # fmt: skip
+_CODES = {
+    400: "INVALID_ARGUMENT",
+    404: "NOT_FOUND",
+    413: "RESOURCE_EXHAUSTED",
+    429: "RESOURCE_EXHAUSTED",
+    501: "UNIMPLEMENTED",
+    503: "UNAVAILABLE",
+    504: "DEADLINE_EXCEEDED",
+}
 _ANSWER_VALUES = 4_000_000
 
 
@@ -79,7 +86,7 @@ class Rest:
         )
 
     def _exchange(self, method, suffix, body, deadline):
-        """(status, body) of the answer. Redirects are answers like any other: nothing follows them."""
+        """(status, body) of the answer. A redirect is an answer like any other."""
         connection = self._connection(deadline)
         try:
             connection.connect()

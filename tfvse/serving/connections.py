@@ -1,4 +1,4 @@
-"""HTTP connections: they are cheap, they have deadlines, and the idlest makes room when all places are taken."""
+"""HTTP connections: cheap, with deadlines; when all places are taken, the idlest makes room."""
 
 import asyncio
 import http
@@ -19,7 +19,7 @@ _CHUNK = 65536
 
 
 def most_connections() -> int:
-    """How many connections are held at a time: half of the files that the process may open, at most `_MOST`."""
+    """Connections held at a time: half of the files that may be open, at most `_MOST`."""
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return _MOST if files == resource.RLIM_INFINITY else min(_MOST, files // 2)
 
@@ -47,7 +47,7 @@ class Connections:
             asyncio.get_running_loop().add_reader(self._listener, self._accept)
 
     def _accept(self):
-        """Accepts what has come; without room, or without a free file, it looks again in a moment."""
+        """Accepts what has come; without room, or without a free file, looks again soon."""
         loop = asyncio.get_running_loop()
         try:
             while self._has_room():
@@ -87,7 +87,7 @@ class Connections:
         task.cancel()
 
     def take(self, size: int) -> None:
-        """Counts bytes of a body that have arrived, so that all bodies together stay within the memory.
+        """Counts bytes of a body that have arrived, so that all together fit the memory.
 
         Raises:
           RequestError: UNAVAILABLE.
@@ -238,7 +238,7 @@ class _Connection:
         await asyncio.wait_for(self._linger(), _LINGER)
 
     async def _linger(self):
-        """Reads what the client still sends: closed before that, it would not get to see the answer."""
+        """Reads what the client still sends: else it would not get to see the answer."""
         self._writer.write_eof()
         left = _DRAINED
         while left > 0 and (chunk := await self._reader.read(_CHUNK)):

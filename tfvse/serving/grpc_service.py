@@ -1,6 +1,7 @@
-"""TensorFlow Serving's gRPC services: Predict, GetModelMetadata and GetModelStatus; the others say UNIMPLEMENTED.
+"""TensorFlow Serving's gRPC services: Predict, GetModelMetadata and GetModelStatus.
 
-Requests arrive as bytes and are parsed in a queue: a message of a few megabytes can take a gigabyte when parsed.
+Other methods say UNIMPLEMENTED. Requests arrive as bytes and are parsed in a queue: a message of
+a few megabytes can take a gigabyte when parsed.
 """
 
 import concurrent.futures
@@ -167,7 +168,7 @@ def _handler(method):
 
 
 def create(loaded, address: str):
-    """An unstarted gRPC server for `models.Models` on `address` ("host:port", port 0: any free one).
+    """An unstarted gRPC server for `models.Models` on `address`, "host:port"; port 0: any.
 
     Returns:
       (grpc.Server, port).

@@ -1,7 +1,8 @@
 """The head of an HTTP/1.1 request, read strictly.
 
-What two programs on the way could understand differently (two lengths, a length beside Transfer-Encoding, folded lines,
-bare line feeds) is refused: one of them would take a part of one request for the next one.
+What two programs on the way could understand differently (two lengths, a length beside
+Transfer-Encoding, folded lines, bare line feeds) is refused: one of them would take a part of one
+request for the next one.
 """
 
 import dataclasses
@@ -46,7 +47,8 @@ class Head:
 
     Attributes:
       method, target: as in its first line.
-      host: that the client means to talk to, in lower case and without a port; None when it does not say.
+      host: that the client means to talk to, in lower case and without a port; None when it does
+        not say.
       length: bytes of the body, or None when it does not say.
       keeps_open: whether more requests may follow on the connection.
       expects_continue: whether the client waits to be asked for the body.

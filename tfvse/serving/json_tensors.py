@@ -1,7 +1,7 @@
 """JSON of TensorFlow Serving's REST interface ↔ arrays.
 
-Rows ("instances" → "predictions") and columns ("inputs" → "outputs"). Bytes travel as {"b64": …}; among outputs,
-those whose name ends in "_bytes" do.
+Rows ("instances" → "predictions") and columns ("inputs" → "outputs"). Bytes travel as {"b64": …};
+among outputs, those whose name ends in "_bytes" do.
 """
 
 import base64
@@ -15,7 +15,7 @@ from tfvse.serving.tensors import check_names
 
 
 def parse_body(data: bytes, most: int) -> tuple[str, dict]:
-    """The bytes of a predict request → (signature name, its JSON object); `most`: values that it may hold.
+    """The bytes of a predict request → (signature name, its JSON object of `most` values).
 
     Raises:
       RequestError: no JSON object, too many values, or a signature name that is no string.
@@ -44,7 +44,8 @@ def parse_inputs(body: dict, specs: dict) -> tuple[dict, bool]:
       (name → np.ndarray, whether they came as rows).
 
     Raises:
-      RequestError: neither rows nor columns, unknown or missing names, values that are no tensor of the dtype.
+      RequestError: neither rows nor columns, unknown or missing names, values that are no tensor of
+        the dtype.
     """
     if ("instances" in body) == ("inputs" in body):
         raise invalid('give exactly one of "instances" (rows) and "inputs" (columns)')

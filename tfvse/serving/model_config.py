@@ -1,4 +1,4 @@
-"""`models.config`: which models a server loads, as TensorFlow Serving's text protocol buffer `ModelServerConfig`."""
+"""`models.config`: which models a server loads, as TensorFlow Serving reads it."""
 
 import dataclasses
 import pathlib
@@ -37,17 +37,17 @@ class Entry:
 
 
 def check_name(name: str) -> None:
-    """Raises UserError unless a model may have this name, which is part of paths and of addresses."""
+    """Raises UserError unless a model may have this name."""
     if not re.fullmatch(r"\w[\w.-]*", name, re.ASCII):
         raise UserError(
-            f"--name={name}: use letters, digits, '_', '-' and '.' only; it is part of paths and addresses"
+            f"--name={name}: use letters, digits, '_', '-' and '.' only; it is part of addresses"
         )
     if name == FILE:
         raise UserError(f"--name={name}: is the name of the list of models; take another")
 
 
 def versions(folder) -> list[int]:
-    """The versions in a model's folder, rising; other names are ignored, as TensorFlow Serving does."""
+    """The versions in a model's folder, rising; other names are ignored."""
     folder = pathlib.Path(folder)
     names = [path.name for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []
     found = [int(name) for name in names if re.fullmatch(r"[1-9][0-9]{0,18}", name)]
@@ -62,9 +62,8 @@ def newest(folder) -> pathlib.Path:
     """
     found = versions(folder)
     if not found:
-        raise UserError(
-            f"{folder}: no exported model; versions must be folders such as {pathlib.Path(folder) / '1'}"
-        )
+        example = pathlib.Path(folder) / "1"
+        raise UserError(f"{folder}: no exported model; versions must be folders such as {example}")
     return pathlib.Path(folder) / str(found[-1])
 
 
@@ -89,7 +88,7 @@ def chosen(entry: Entry) -> list[pathlib.Path]:
 
 
 def write(directory) -> None:
-    """Writes `<directory>/models.config` for the models there, with absolute paths as TensorFlow Serving needs them."""
+    """Writes `<directory>/models.config`; TensorFlow Serving needs its paths absolute."""
     directory = pathlib.Path(directory).resolve()
     config = model_server_config_pb2.ModelServerConfig()
     for folder in sorted(path for path in directory.iterdir() if versions(path)):
@@ -104,8 +103,8 @@ def read(path) -> dict[str, Entry]:
     """Reads a models.config: model name → `Entry`.
 
     Raises:
-      UserError: no such file, another format, no model, a name twice, a path that is not absolute, or something that
-        this server does not do.
+      UserError: no such file, another format, no model, a name twice, a path that is not absolute,
+        or something that this server does not do.
     """
     config = _parse(path)
     if config.HasField("custom_model_config"):
@@ -144,7 +143,7 @@ def _entry(path, model):
         raise UserError(f'{where}: model_platform must be "tensorflow"')
     if not pathlib.Path(model.base_path).is_absolute():
         raise UserError(
-            f"{path}: base_path {model.base_path!r} must be absolute, as TensorFlow Serving needs it"
+            f"{where}: base_path {model.base_path!r} must be absolute, as TensorFlow Serving needs it"
         )
 
     pinned = _pinned(where, model.model_version_policy)
@@ -162,6 +161,6 @@ def _pinned(where, policy):
     is_newest = kind == "latest" and policy.latest.num_versions in (0, 1)
     if kind and not is_newest:
         raise UserError(
-            f"{where}: model_version_policy {kind} is not supported here; use specific, or leave it out"
+            f"{where}: model_version_policy {kind} is not supported here; use specific, or none"
         )
     return ()

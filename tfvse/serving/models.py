@@ -1,4 +1,4 @@
-"""Loaded models behind the server's two doors: requests are checked here, once, whatever door they came through."""
+"""Loaded models behind the server's two doors; requests through either are checked here."""
 
 import logging
 import pathlib
@@ -87,7 +87,8 @@ class Model:
           output name → np.ndarray.
 
         Raises:
-          RequestError: INVALID_ARGUMENT for a wrong name, dtype, shape or image; RESOURCE_EXHAUSTED.
+          RequestError: INVALID_ARGUMENT for a wrong name, dtype, shape or image;
+            RESOURCE_EXHAUSTED.
         """
         specs = self.inputs(signature_name)
         tensors.check_names("input", inputs, specs)
@@ -123,7 +124,7 @@ def _check_answer(outputs, most):
 
 
 def weigh(inputs: dict, size: int, limits: Limits) -> bool:
-    """Whether a request is heavy, told from its inputs and headers of images before anything is decoded.
+    """Whether a request is heavy, told from its inputs before anything is decoded.
 
     Args:
       inputs: name → np.ndarray.
@@ -143,7 +144,7 @@ def weigh(inputs: dict, size: int, limits: Limits) -> bool:
     if total > limits.pixels and images.size > 1:  # of one alone the graph says how large it is
         raise RequestError(
             "RESOURCE_EXHAUSTED",
-            f"the images declare {total:,} pixels, at most {limits.pixels:,} are taken; send fewer at a time",
+            f"the images declare {total:,} pixels, at most {limits.pixels:,} are taken; send fewer",
         )
     return is_heavy(size, total, images.size)
 
@@ -229,7 +230,7 @@ def _loaded(versions):
 
 
 def checked(call):
-    """Runs `call()`; an error that nobody foresaw is logged and becomes a RequestError with code INTERNAL."""
+    """Runs `call()`; an error that nobody foresaw is logged and becomes a RequestError."""
     try:
         return call()
     except RequestError:

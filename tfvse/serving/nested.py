@@ -1,4 +1,4 @@
-"""JSON of people whom nobody vouches for: bounded before it is parsed, checked before NumPy sees it.
+"""JSON of strangers: bounded before it is parsed, checked before NumPy sees it.
 
 It imports no TensorFlow: server and client share it.
 """
@@ -13,15 +13,16 @@ _AXES = 8  # of a tensor; no signature has more
 def loads(data: bytes, most: int):
     """Parses JSON of at most `most` values.
 
-    A value of two bytes takes a hundred when parsed, so values are counted first, by the marks before them. A mark
-    within a text counts as well.
+    A value of two bytes takes a hundred when parsed, so values are counted first, by the marks
+    before them. A mark within a text counts as well.
 
     Args:
       data: UTF-8 bytes.
       most: objects, lists and their members.
 
     Raises:
-      ValueError: no JSON, or too much of it; the message ends a sentence that begins with "the body".
+      ValueError: no JSON, or too much of it; the message ends a sentence that begins with "the
+        body".
     """
     count = sum(data.count(mark) for mark in (b"[", b"{", b","))
     if count > most:
@@ -35,7 +36,7 @@ def loads(data: bytes, most: int):
 
 
 def flatten(value) -> tuple[list, list[int]]:
-    """The leaves of a regular nested list, row by row, and its shape; a bare value has the shape [].
+    """The leaves of a regular nested list, row by row, and its shape; [] of a bare value.
 
     Raises:
       ValueError: lists of different lengths, or nested too deeply.

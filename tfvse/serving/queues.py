@@ -1,4 +1,4 @@
-"""Two queues for requests, of light and of heavy ones: who sends little does not wait for who sends much."""
+"""Two queues: whoever sends little does not wait for whoever sends much."""
 
 import asyncio
 import concurrent.futures
@@ -12,7 +12,8 @@ _LIGHT_WAITING = 1024
 class Queue:
     """Threads that run calls in turn.
 
-    Both doors use it: `run` waits in a thread, `run_async` in an event loop. A call that has not begun in time, or
+    Both doors use it: `run` waits in a thread, `run_async` in an event loop. A call that has not
+      begun in time, or
     whose client is gone by then, does not begin.
     """
 
@@ -37,7 +38,8 @@ class Queue:
           wanted: function without arguments: whether the client still waits.
 
         Raises:
-          RequestError: UNAVAILABLE, when too many wait or none got done in time; CANCELLED, when it is not wanted.
+          RequestError: UNAVAILABLE, when too many wait or none got done in time; CANCELLED, when it
+            is not wanted.
         """
         future = self._submit(call, wanted)
         concurrent.futures.wait([future], self._patience)

@@ -1,6 +1,7 @@
 """The embedded server: TensorFlow Serving's gRPC and REST interfaces for laptops and tests.
 
-It is no TensorFlow Serving: it batches nothing, polls for no new versions and trusts its network, hence loopback by
+It is no TensorFlow Serving: it batches nothing, polls for no new versions and trusts its network,
+  hence loopback by
 default. Production runs `tensorflow_model_server` on the same `saved_models/`.
 """
 
@@ -77,7 +78,7 @@ class Server:
         return self
 
     def stop(self) -> bool:
-        """Answers the requests that were accepted and closes both ports; idle connections end at once.
+        """Answers the requests that were accepted, ends idle connections, closes both ports.
 
         Returns:
           Whether all were answered; those that took longer than the grace were cut.
@@ -125,7 +126,7 @@ def _bracketed(host):
 
 
 def _hosts(host, listener):
-    """Names that clients may call the server by: of a loopback address only those of loopback, else any."""
+    """Names that clients may call the server by; None: any, where it is not on loopback."""
     if not ipaddress.ip_address(listener.getsockname()[0]).is_loopback:
         return None
     return {"localhost", "127.0.0.1", "[::1]", _bracketed(host).lower()}

@@ -15,7 +15,8 @@ _POINTER = 8  # bytes that a string takes at least; its dtype has no size
 def unpack(proto, most_bytes: int) -> np.ndarray:
     """The array in a `TensorProto`.
 
-    Numbers may be one value for a whole shape: TensorFlow itself writes them so, and `most_bytes` bounds them.
+    Numbers may be one value for a whole shape: TensorFlow itself writes them so, and `most_bytes`
+      bounds them.
     Strings may not: one of 100 bytes would become a thousand images that nobody sent.
 
     Args:
@@ -23,8 +24,8 @@ def unpack(proto, most_bytes: int) -> np.ndarray:
       most_bytes: that the array may take; of strings, their pointers.
 
     Raises:
-      ValueError: no known dtype, a shape that is none or is too large, or values that do not fill it. The message is
-        the end of a sentence that begins with the tensor's name.
+      ValueError: no known dtype, a shape that is none or is too large, or values that do not fill
+        it. The message is the end of a sentence that begins with the tensor's name.
     """
     shape = _shape(proto)
     count = math.prod(shape)
