@@ -15,6 +15,10 @@ from tfvse.files import (
 )
 
 
+def always(path):
+    """Lets `atomic_folder` replace any folder."""
+
+
 def test_a_failed_write_leaves_what_was_there(tmp_path):
     path = tmp_path / "report.json"
     write_json(path, {"a": 1})
@@ -28,9 +32,9 @@ def test_a_failed_write_leaves_what_was_there(tmp_path):
 
 def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path):
     for text in ("old", "new"):
-        with atomic_folder(tmp_path / "model") as temporary:
+        with atomic_folder(tmp_path / "model", always) as temporary:
             (temporary / "file").write_text(text)
-    with pytest.raises(ZeroDivisionError), atomic_folder(tmp_path / "model"):
+    with pytest.raises(ZeroDivisionError), atomic_folder(tmp_path / "model", always):
         raise ZeroDivisionError
     assert (tmp_path / "model" / "file").read_text() == "new" and len(list(tmp_path.iterdir())) == 1
 
@@ -70,7 +74,7 @@ def _kill_between_the_renames(path, monkeypatch):
     rename = os.replace
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(os, "replace", killed)
-        with atomic_folder(path) as temporary:
+        with atomic_folder(path, always) as temporary:
             (temporary / "file").write_text("new")
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from tests.data import making
 from tfvse.data import folder
+from tfvse.data.verification import Findings
 from tfvse.errors import UserError
 
 
@@ -44,7 +45,7 @@ def test_csv(own, tmp_path, read):
 def test_json_lines_give_the_same(own, tmp_path, read):
     prepare(own, tmp_path)
     first = ids(read, tmp_path, "train"), read(tmp_path / "out", "val/texts", "text")
-    listed = folder._read_csv(own / "captions.csv", ("file", "caption"))
+    listed = folder._read_csv(own / "captions.csv", ("file", "caption"), Findings())
     rows = [{"file": file, "caption": caption} for _, file, caption in listed]
     (own / "captions.csv").unlink()
     (own / "captions.jsonl").write_text("\n".join(map(json.dumps, rows)) + "\n\n")
@@ -123,7 +124,7 @@ def test_faulty_json_lines_are_named(own, tmp_path, line, sentence):
 
 def test_an_empty_folder_shows_the_layout(tmp_path, capsys):
     with pytest.raises(UserError, match="captions.csv is missing there"):
-        prepare(tmp_path, tmp_path)
+        prepare(tmp_path / "in", tmp_path)
     assert "file,caption" in capsys.readouterr().err
 
 

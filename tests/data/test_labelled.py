@@ -233,9 +233,9 @@ def test_faulty_lists_of_cub200(cub200, tmp_path, file, old, new, sentence):
 
 def test_pascal_sentence_without_classes(tmp_path):
     for name in ("dataset", "sentence"):
-        (tmp_path / name).mkdir()
+        (tmp_path / "in" / name).mkdir(parents=True)
     with pytest.raises(UserError, match="must hold a folder of pictures for each class"):
-        making.prepare("pascal_sentence", tmp_path / "out", data_dir=tmp_path)
+        making.prepare("pascal_sentence", tmp_path / "out", data_dir=tmp_path / "in")
 
 
 def test_pictures_of_flowers_and_birds_need_no_captions(flowers102, cub200, tmp_path, read):

@@ -29,7 +29,7 @@ def test_nothing_prepared_names_the_tool(tmp_path):
         manifest.read(tmp_path)
 
 
-@pytest.mark.parametrize("content", ["{", "[]", json.dumps({"format": 2})])
+@pytest.mark.parametrize("content", ["{", "[]", json.dumps({"format": 3})])
 def test_a_broken_manifest_is_told(tmp_path, content):
     (tmp_path / manifest.FILE).write_text(content)
     with pytest.raises(UserError, match="not a manifest"):

@@ -1,12 +1,10 @@
 """Edge maps that any program wrote: a folder of grey PNG or .mat files, each with the annotation of its name."""
 
 import pathlib
-import warnings
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 
-from tfvse.data import mat
+from tfvse.data import images, mat
 from tfvse.data.boundaries import MAX_PIXELS, read_annotations
 from tfvse.errors import UserError
 
@@ -102,29 +100,11 @@ def _from_mat(path):
 
 def _from_picture(path):
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's own bound is a warning; ours is strict
-            image = Image.open(path)
-        with image:
-            if image.width * image.height > MAX_PIXELS:
-                raise UserError(
-                    f"{path}: {image.width} x {image.height} pixels; at most {MAX_PIXELS:,} are read"
-                )
+        with images.opened(path, MAX_PIXELS) as image:
             if image.mode not in _WHITE:
                 raise UserError(
                     f"{path}: is {image.mode}, not grey; save the edge map as a grey PNG"
                 )
             return (np.asarray(image) / _WHITE[image.mode]).astype(np.float32)
-    except FileNotFoundError:
-        raise UserError(f"{path}: missing; give an edge map as a grey PNG") from None
-    except (
-        UnidentifiedImageError,
-        Image.DecompressionBombError,
-        OSError,
-        SyntaxError,
-        ValueError,
-        EOFError,
-    ) as error:
-        raise UserError(
-            f"{path}: unreadable: damaged or no PNG ({type(error).__name__}); write it again"
-        ) from None
+    except images.BadPicture as problem:
+        raise UserError(f"{path}: {problem}; give an edge map as a grey PNG") from None

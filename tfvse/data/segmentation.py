@@ -7,13 +7,11 @@ of pixels that count for nothing.
 
 import dataclasses
 import functools
-import io
 import pathlib
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image
 
 from tfvse.data import images, manifest, pictures, records, verification
 from tfvse.data.decode import decode_picture
@@ -78,7 +76,7 @@ def _problem(entry, count, void):
         labels = images.read_labels(entry.labels)
     except images.BadPicture as problem:
         return f"{where} {problem}"
-    with Image.open(io.BytesIO(images.read(entry.picture))) as picture:
+    with images.opened(images.read(entry.picture)) as picture:
         size = picture.size
     if labels.shape[::-1] != size:
         return "{} is {} x {} pixels, must be {} x {} as its picture is".format(

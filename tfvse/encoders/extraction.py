@@ -5,6 +5,7 @@ its name, and its line in the manifest, when all of its rows are there. An encod
 into a part of their own.
 """
 
+import contextlib
 import pathlib
 import shutil
 
@@ -16,7 +17,7 @@ from tfvse import encoders
 from tfvse.data import captioned, manifest, records
 from tfvse.encoders import image, region_files
 from tfvse.errors import UserError
-from tfvse.files import atomic_write
+from tfvse.files import atomic_write, lock
 
 CHUNK = 1024  # rows in a chunk, at least
 
@@ -29,30 +30,41 @@ def extract_images(prepared_dir: pathlib.Path, name: str, batch_size: int) -> li
 
     Raises:
       UserError: the folder holds no matching set, the encoder is missing, a picture cannot be decoded or has no
-        features in the file.
+        features in the file, or another process extracts the same.
     """
-    todo = _missing(prepared_dir, "image", name)
-    if todo and name.startswith(image.FILE):
-        _extract(prepared_dir, todo, _from_file(prepared_dir, todo, name, batch_size))
-    elif todo:
-        encoder = encoders.image_encoder(name)
-        rows_at_once = (
-            batch_size if encoder.size else 1
-        )  # pictures of different sizes do not make a batch
-        describe = encoder.describe or _features_of(encoder.encode)
-        _extract(
-            prepared_dir, todo, _from_network("picture", encoder.preprocess, describe, rows_at_once)
-        )
-    return list(todo)
+    with _alone(prepared_dir, "image", name) as todo:
+        if todo and name.startswith(image.FILE):
+            _extract(prepared_dir, todo, _from_file(prepared_dir, todo, name, batch_size))
+        elif todo:
+            encoder = encoders.image_encoder(name)
+            # Pictures of different sizes do not make a batch.
+            rows_at_once = batch_size if encoder.size else 1
+            describe = encoder.describe or _features_of(encoder.encode)
+            read = _from_network("picture", encoder.preprocess, describe, rows_at_once)
+            _extract(prepared_dir, todo, read)
+        return list(todo)
 
 
 def extract_texts(prepared_dir: pathlib.Path, name: str, batch_size: int) -> list[str]:
     """The same for a text encoder whose features are computed beforehand, see `encoders.TEXT_FEATURES`."""
-    todo = _missing(prepared_dir, "text", name)
-    if todo:
-        describe = _features_of(encoders.text_features(name, prepared_dir))
-        _extract(prepared_dir, todo, _from_network("text", tf.identity, describe, batch_size))
-    return list(todo)
+    with _alone(prepared_dir, "text", name) as todo:
+        if todo:
+            describe = _features_of(encoders.text_features(name, prepared_dir))
+            _extract(prepared_dir, todo, _from_network("text", tf.identity, describe, batch_size))
+        return list(todo)
+
+
+@contextlib.contextmanager
+def _alone(prepared_dir, what, name):
+    """Yields what `_missing` finds while no other process extracts the same features."""
+    todo = _missing(prepared_dir, what, name)
+    if not todo:
+        yield todo
+        return
+    busy = f"{prepared_dir}: another process extracts the {what} features of {name}; wait for it"
+    place = pathlib.PurePath(captioned.feature_part("", what, name)).name
+    with lock(prepared_dir / f".{place}.lock", busy):
+        yield _missing(prepared_dir, what, name)
 
 
 def _missing(prepared_dir, what, name):
@@ -147,7 +159,7 @@ def _batches(inputs, field, preprocess, start, batch_size):
 
 def _finished(chunks):
     """Whole chunks in order; their names are those of their rows."""
-    return sorted(chunks.glob("*.npz"))
+    return sorted(chunks.glob("[0-9]*.npz"))
 
 
 def _rows_of(path):

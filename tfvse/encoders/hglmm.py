@@ -23,13 +23,16 @@ Ours: the word vectors are taken as they are, where Klein et al. also try an ind
 the components are found from the covariance of all training texts' Fisher vectors, one batch in memory at a time.
 """
 
+import contextlib
 import dataclasses
 import pathlib
+import zipfile
 
 import numpy as np
 import scipy.linalg
 import tensorflow as tf
 
+from tfvse import files
 from tfvse.data import captioned, manifest, records
 from tfvse.data.text import RESERVED, TOKENIZERS, Vocabulary
 from tfvse.encoders import mixture, word_vectors
@@ -153,7 +156,7 @@ def text_encoder(name: str, prepared_dir: pathlib.Path) -> TextEncoder:
             f"--text_encoder={name}: {path} is missing; python tools/extract_features.py --prepared_dir={prepared_dir} "
             f"--text_encoder={name}"
         )
-    with np.load(path, allow_pickle=False) as arrays:
+    with _arrays(manifest.side_file(prepared_dir, manifest.read(prepared_dir), FILE)) as arrays:
         fisher = FisherVectors(
             arrays["words"].tobytes().decode().split("\n"), arrays["vectors"],
             mixture.Mixture(*(arrays[field.name] for field in dataclasses.fields(mixture.Mixture))),
@@ -175,17 +178,27 @@ def fit(prepared_dir: pathlib.Path, vectors: str, dim: int) -> None:
     """
     path = pathlib.Path(prepared_dir) / FILE
     settings = f"--word_vectors={vectors} --hglmm_dim={dim}"
-    if path.exists():
-        _require_same(path, settings)
-        return
     found = manifest.read(prepared_dir)
     if found["kind"] != "matching":
         raise UserError(
             f"--prepared_dir={prepared_dir}: is for {found['kind']}, and hglmm needs texts to be fitted to"
         )
+    if path.exists():
+        _require_same(manifest.side_file(prepared_dir, found, FILE), settings)
+        return
+    busy = f"{path}: another process is fitting it; wait for that one"
+    with files.lock(path.with_name(f".{FILE}.lock"), busy):
+        arrays = _fitted(prepared_dir, found, vectors, dim)
+        with atomic_write(path) as temporary:
+            np.savez(temporary, **arrays, settings=np.array(settings))
+        manifest.add_file(prepared_dir, FILE)
+
+
+def _fitted(prepared_dir, found, vectors, dim):
+    """The arrays of the encoder, name → array."""
     texts = records.Part(prepared_dir, found, "train/texts")
     tokenizer = found.get("tokenizer", "words")
-    vocabulary = Vocabulary.read(path.with_name(captioned.VOCABULARY))
+    vocabulary = Vocabulary.read(manifest.side_file(prepared_dir, found, captioned.VOCABULARY))
     counts = dict(zip(vocabulary.words, vocabulary.counts, strict=True))
     words, points = _known(list(counts), vectors)
     trained = [row for row, word in enumerate(words) if word in counts]
@@ -195,12 +208,25 @@ def fit(prepared_dir: pathlib.Path, vectors: str, dim: int) -> None:
     mean, axes = principal_components(_vectors(fisher, texts), min(dim, fisher.dim))
     arrays = dataclasses.asdict(model) | {"vectors": points, "mean": mean, "axes": axes}
     arrays["words"] = np.frombuffer("\n".join(words).encode(), np.uint8)
-    with atomic_write(path) as temporary:
-        np.savez(temporary, **arrays, tokenizer=np.array(tokenizer), settings=np.array(settings))
+    return arrays | {"tokenizer": np.array(tokenizer)}
+
+
+@contextlib.contextmanager
+def _arrays(path):
+    """The arrays of a fitted encoder.
+
+    Raises:
+      UserError: the file is damaged.
+    """
+    try:
+        with files.open_regular(path) as file, np.load(file, allow_pickle=False) as arrays:
+            yield arrays
+    except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(f"{path}: is damaged ({error}); remove it and extract it again") from None
 
 
 def _require_same(path, settings):
-    with np.load(path, allow_pickle=False) as arrays:
+    with _arrays(path) as arrays:
         before = str(arrays["settings"])
     if before != settings:
         raise UserError(
