@@ -54,7 +54,11 @@ def _reason(error, most):
 
 
 def digest(path: str | os.PathLike) -> str:
-    """SHA-256 of a regular file of any size, in hexadecimal; raises OSError as `open_regular`."""
+    """SHA-256 of a regular file of any size, in hexadecimal.
+
+    Raises:
+      OSError: as `files.open_regular`.
+    """
     found = hashlib.sha256()
     with open_regular(path) as file:
         while chunk := file.read(2**20):
