@@ -2,9 +2,10 @@
 
 import errno
 import hashlib
+import io
 import json
 import os
-from typing import Any
+from typing import Any, TextIO
 
 from tfvse.errors import UserError
 from tfvse.files import open_regular, read_regular
@@ -64,6 +65,19 @@ def digest(path: str | os.PathLike) -> str:
         while chunk := file.read(2**20):
             found.update(chunk)
     return found.hexdigest()
+
+
+def open_text(path: str | os.PathLike) -> TextIO:
+    """Opens a large text in UTF-8 to be read line by line; only "\\n" ends a line, other bytes are replaced.
+
+    Raises:
+      BadFile: it cannot be opened, or is no regular file.
+    """
+    try:
+        file = open_regular(path)
+    except OSError as error:
+        raise BadFile(path, _reason(error, 0)) from None
+    return io.TextIOWrapper(file, encoding="utf-8", errors="replace", newline="\n")
 
 
 def read_text(path: str | os.PathLike, most: int = TEXT_BYTES, errors: str = "strict") -> str:

@@ -202,8 +202,11 @@ def _fitted(prepared_dir, found, vectors, dim):
     counts = dict(zip(vocabulary.words, vocabulary.counts, strict=True))
     words, points = _known(list(counts), vectors)
     trained = [row for row, word in enumerate(words) if word in counts]
+    if not trained:
+        raise UserError(f"--word_vectors={vectors}: has a vector for none of the training words")
     weights = np.array([counts[words[row]] for row in trained])
-    model = mixture.fit(points[trained], weights, min(COMPONENTS, len(trained)))
+    different = len(np.unique(points[trained], axis=0))
+    model = mixture.fit(points[trained], weights, min(COMPONENTS, different))
     fisher = FisherVectors(words, points, model, tokenizer)
     mean, axes = principal_components(_vectors(fisher, texts), min(dim, fisher.dim))
     arrays = dataclasses.asdict(model) | {"vectors": points, "mean": mean, "axes": axes}

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tfvse import reading
 from tfvse.encoders import require
 from tfvse.errors import UserError
 
@@ -44,11 +45,11 @@ def frequent(words: str, count: int) -> list[str]:
     if words == GLOVE_50D:
         return _glove_words(f"--word_vectors={words}")[:count]
     try:
-        with open(words, encoding="utf-8", errors="replace", newline="\n") as lines:
+        with reading.open_text(words) as lines:
             return [line.partition(" ")[0] for line in itertools.islice(lines, count)]
-    except OSError as error:
+    except reading.BadFile as error:
         raise UserError(
-            f"--word_vectors={words}: {error.strerror}; give {GLOVE_50D}, none or a file"
+            f"--word_vectors={words}: {error.reason}; give {GLOVE_50D}, none or a file"
         ) from None
 
 
@@ -87,12 +88,12 @@ def _glove_words(flag):
 def _from_text(path, words):
     """The words of the file that are asked for, and their vectors."""
     try:
-        with open(path, encoding="utf-8", errors="replace", newline="\n") as lines:
+        with reading.open_text(path) as lines:
             found = dict(_entries(lines, set(words)))
         return list(found), np.array(list(found.values()), np.float32)
-    except OSError as error:
+    except reading.BadFile as error:
         raise UserError(
-            f"--word_vectors={path}: {error.strerror}; give {GLOVE_50D}, none or a file"
+            f"--word_vectors={path}: {error.reason}; give {GLOVE_50D}, none or a file"
         ) from None
     except ValueError:
         raise UserError(
