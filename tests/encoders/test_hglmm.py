@@ -1,5 +1,6 @@
 """Fisher vectors against the numerical gradient that they are, TensorFlow against NumPy, and the whole way through."""
 
+import pathlib
 import types
 
 import numpy as np
@@ -164,3 +165,25 @@ def test_what_is_missing_or_different_is_told(prepared, word_file):
     hglmm.fit(prepared, word_file, 6)
     with pytest.raises(UserError, match="--hglmm_dim=7: .* was fitted with .*--hglmm_dim=6"):
         hglmm.fit(prepared, word_file, 7)
+
+
+def test_a_damaged_encoder_is_noticed(prepared, word_file):
+    hglmm.fit(prepared, word_file, 10)
+    path = prepared / hglmm.FILE
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    for use in (
+        lambda: hglmm.text_encoder("hglmm", prepared),
+        lambda: hglmm.fit(prepared, word_file, 10),
+    ):
+        with pytest.raises(UserError, match="hglmm.npz: is damaged or was edited"):
+            use()
+
+
+def test_words_with_one_and_the_same_vector_make_one_component(prepared, word_file):
+    path = pathlib.Path(word_file)
+    lines = [line.split(" ")[0] + " 1 2 3\n" for line in path.read_text().splitlines()]
+    path.write_text("".join(lines))
+    hglmm.fit(prepared, word_file, 10)
+    assert np.isfinite(hglmm.text_encoder("hglmm", prepared)(tf.constant(["a red circle"]))).all()
