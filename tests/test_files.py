@@ -167,8 +167,16 @@ def test_two_writers_of_one_folder_and_leftovers(tmp_path):
 
 @pytest.mark.parametrize(
     ("second", "together"),
-    [("a", True), ("a/b/c", True), (".", True), ("x/../a", True), ("link/new", True), ("ab", False), ("x", False)],
-)  # fmt: skip
+    [
+        ("a", True),
+        ("a/b/c", True),
+        (".", True),
+        ("x/../a", True),
+        ("link/new", True),
+        ("ab", False),
+        ("x", False),
+    ],
+)
 def test_folders_that_overlap(tmp_path, second, together):
     (tmp_path / "a").mkdir()
     (tmp_path / "x").mkdir()

@@ -168,7 +168,7 @@ def _expand(argv):
 
 
 def _require_flagfiles(words, seen):
-    """Raises UserError unless every flagfile, and every one that these name, is a regular file of bounded size."""
+    """Raises UserError unless every flagfile, and every one that these name, is a small file."""
     for path in re.findall(r"^--?flagfile[= \n](.+)$", "\n".join(words), re.MULTILINE):
         path = os.path.expanduser(path.strip())
         if path not in seen and os.path.exists(path):

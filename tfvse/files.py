@@ -1,4 +1,4 @@
-"""Files that are either whole or not there: write beside, fsync, rename. And how to open what a person names."""
+"""Files that are either whole or not there: write beside, fsync, rename. And how to open one."""
 
 import contextlib
 import errno
@@ -61,7 +61,7 @@ def _sync(path):
 
 @contextlib.contextmanager
 def lock(path: str | os.PathLike, busy: str = "") -> Iterator[None]:
-    """Holds a lock file while the block runs, and removes it then; a killed process leaves nothing locked.
+    """Holds a lock file while the block runs, then removes it; a kill leaves nothing locked.
 
     Args:
       path: the lock file; its folder exists.
@@ -124,7 +124,7 @@ def atomic_write(path):
 
 
 def overlap(first: str | os.PathLike, second: str | os.PathLike) -> bool:
-    """Whether two folders are the same or one lies inside the other, whatever links and ".." their names hold."""
+    """Whether two folders are the same or one lies in the other, whatever their names hold."""
     return _is_inside(first, second) or _is_inside(second, first)
 
 
@@ -143,12 +143,12 @@ def refuse_to_replace(path: pathlib.Path) -> None:
 def atomic_folder(
     path: str | os.PathLike, may_replace: Callable[[pathlib.Path], None] = refuse_to_replace
 ) -> Iterator[pathlib.Path]:
-    """Like `atomic_write` for a whole folder. What killed processes left of this folder is removed first.
+    """Like `atomic_write` for a whole folder. What killed processes left of it is removed first.
 
     Args:
       path: the folder to be; where it is a symbolic link, the folder that it leads to.
-      may_replace: called with an older folder that holds anything, which is deleted when the block ends well; raises
-        UserError unless it is one that the caller made.
+      may_replace: called with an older folder that holds anything, which is deleted when the block
+        ends well; raises UserError unless it is one that the caller made.
 
     Yields:
       pathlib.Path of an empty folder.

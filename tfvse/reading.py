@@ -1,4 +1,4 @@
-"""A person's file, read as what it should be: a bounded regular file, UTF-8, JSON; or refused in one sentence."""
+"""A person's file, read as what it should be or refused: regular, bounded, UTF-8, JSON."""
 
 import errno
 import hashlib
@@ -68,7 +68,7 @@ def digest(path: str | os.PathLike) -> str:
 
 
 def open_text(path: str | os.PathLike) -> TextIO:
-    """Opens a large text in UTF-8 to be read line by line; only "\\n" ends a line, other bytes are replaced.
+    """Opens a large text in UTF-8 to be read line by line; bytes that are no UTF-8 are replaced.
 
     Raises:
       BadFile: it cannot be opened, or is no regular file.
@@ -81,7 +81,7 @@ def open_text(path: str | os.PathLike) -> TextIO:
 
 
 def read_text(path: str | os.PathLike, most: int = TEXT_BYTES, errors: str = "strict") -> str:
-    """The text of a regular file in UTF-8, with or without a byte order mark; line ends stay as they are.
+    """The text of a regular file in UTF-8, without its byte order mark; line ends stay.
 
     Args:
       path: the file.
@@ -104,7 +104,7 @@ def read_text(path: str | os.PathLike, most: int = TEXT_BYTES, errors: str = "st
 
 
 def read_lines(path: str | os.PathLike, most: int = TEXT_BYTES, errors: str = "strict") -> list:
-    r"""The lines of a text, see `read_text`. Only "\n" and "\r\n" end one: a caption may hold any other separator."""
+    r"""The lines of a text, see `read_text`. Only "\n" and "\r\n" end one, no other separator."""
     lines = read_text(path, most, errors).split("\n")
     if not lines[-1]:
         lines.pop()

@@ -82,7 +82,7 @@ def main(argv):
 
 
 def _require_apart(flags, prepared):
-    """Raises UserError when what is read and what is written are the same folder, or one is inside the other."""
+    """Raises UserError when a folder to read is, holds or lies in the folder to write."""
     sources = {"data_dir": flags.data_dir, "edge_maps": flags.edge_maps}
     if flags.data_dir:  # the two are mostly names below it, but full paths will do
         sources["folder_a"] = os.path.join(flags.data_dir, flags.folder_a)
@@ -90,7 +90,8 @@ def _require_apart(flags, prepared):
     for name, source in sources.items():
         if source and overlap(source, prepared):
             raise errors.UserError(
-                f"--prepared_dir={prepared}: is, holds or lies in --{name}={source}; give a folder apart from it"
+                f"--prepared_dir={prepared}: is, holds or lies in --{name}={source}; "
+                "give a folder apart from it"
             )
 
 

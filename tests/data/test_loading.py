@@ -39,7 +39,7 @@ def test_a_broken_manifest_is_told(tmp_path, content):
 
 @pytest.fixture
 def old(prepared, tmp_path):
-    """Callable (changes) → a folder as it was prepared before there were checksums, with a changed manifest."""
+    """Callable (changes) → a folder of before there were checksums, with a changed manifest."""
 
     def make(**changes):
         folder = shutil.copytree(prepared / "synthetic_matching", tmp_path / "old")

@@ -105,8 +105,13 @@ def test_other_sources_are_kept_apart_too(own, tmp_path, flag):
 
 
 @pytest.mark.parametrize(
-    "files", [{"thesis.tex": "x"}, {"manifest.json": '{"format": 1, "name": "web app"}'}, {"manifest.json": "[]"}]
-)  # fmt: skip
+    "files",
+    [
+        {"thesis.tex": "x"},
+        {"manifest.json": '{"format": 1, "name": "web app"}'},
+        {"manifest.json": "[]"},
+    ],
+)
 def test_overwrite_replaces_no_other_folder(tmp_path, files):
     (tmp_path / "thesis").mkdir()
     for name, text in files.items():

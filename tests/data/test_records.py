@@ -106,8 +106,13 @@ def test_a_cut_or_missing_file_is_noticed_on_opening(tmp_path, suffix):
 
 @pytest.mark.parametrize(
     "changed",
-    [{"name": "int64"}, {"row": "bytes"}, {"other": "bytes"}, {"array": {"dtype": "float32", "shape": [9]}}],
-)  # fmt: skip
+    [
+        {"name": "int64"},
+        {"row": "bytes"},
+        {"other": "bytes"},
+        {"array": {"dtype": "float32", "shape": [9]}},
+    ],
+)
 def test_fields_that_the_records_do_not_have_are_told(tmp_path, changed):
     _, entry = part(tmp_path)
     entry["fields"] |= changed

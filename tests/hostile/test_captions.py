@@ -1,4 +1,4 @@
-"""Mutated lists of captions are refused, or every one of their lines is prepared or told to be left out."""
+"""Mutated lists of captions are refused, or every line is prepared or told to be left out."""
 
 import csv
 import io
@@ -19,8 +19,10 @@ CAPTIONS = {
     for number in range(6)
 }
 CSV = "file,caption\n" + "".join(
-    f'{name},"{text.replace(chr(34), 2 * chr(34))}"\n' for name, texts in CAPTIONS.items() for text in texts
-)  # fmt: skip
+    '{},"{}"\n'.format(name, text.replace('"', '""'))
+    for name, texts in CAPTIONS.items()
+    for text in texts
+)
 JSONL = "".join(
     json.dumps({"file": name, "caption": text}, ensure_ascii=False) + "\n"
     for name, texts in CAPTIONS.items()
@@ -59,7 +61,7 @@ def lines_of(name, text):
 
 
 def prepare(value):
-    """Prepares a folder of six images with (name of the list, its bytes); AssertionError when a line vanishes."""
+    """Prepares six images with (name of the list, its bytes); AssertionError: a line vanished."""
     from tests.data import making
 
     name, data = value

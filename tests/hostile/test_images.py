@@ -1,4 +1,4 @@
-"""Mutated images of every format that Pillow writes are used or refused, whatever their name says."""
+"""Mutated images of every format that Pillow writes are used or refused."""
 
 import io
 import random

@@ -45,7 +45,7 @@ def first_batch(folder):
 
 
 def read(value):
-    """Reads a copy of a folder, in which one file has other bytes; AssertionError where that passes silently."""
+    """Reads a copy with other bytes in one file; AssertionError: that passed silently."""
     folder, name, data, digest = value
     with tempfile.TemporaryDirectory() as scratch:
         copy = shutil.copytree(folder, pathlib.Path(scratch, "copy"))

@@ -78,7 +78,7 @@ def load(config, kind=None):
         )
     if found["kind"] not in KINDS:
         raise UserError(
-            f"{config.prepared_path}: holds a set for {found['kind']}, which is none of {', '.join(KINDS)}"
+            f"{config.prepared_path}: holds a set for {found['kind']}, none of {', '.join(KINDS)}"
         )
     if kind and found["kind"] != kind:
         raise UserError(

@@ -55,8 +55,8 @@ def write(
       tokenizer: how the texts are split into words, a name in `tfvse.data.text.TOKENIZERS`.
 
     Returns:
-      The manifest's entries of this kind: "kind", "splits", "parts", "left_out", "statistics", "tokenizer", "files",
-      with classes also "classes" and "single_label".
+      The manifest's entries of this kind: "kind", "splits", "parts", "left_out", "statistics",
+      "tokenizer", "files", with classes also "classes" and "single_label".
 
     Raises:
       UserError: something is wrong and may not be left out.
@@ -95,7 +95,8 @@ def write(
     labelled = {"classes": list(classes), "single_label": single_label} if classes else {}
     return {
         "kind": "matching", "splits": counts, "parts": parts, "left_out": findings.left_out,
-        "remarks": findings.remarks, "statistics": words, "tokenizer": tokenizer, "files": side_files, **labelled,
+        "remarks": findings.remarks, "statistics": words, "tokenizer": tokenizer,
+        "files": side_files, **labelled,
     }  # fmt: skip
 
 

@@ -142,7 +142,8 @@ def _decode_strip(path):
     with images.opened(path) as strip:
         if strip.width != _SIDE * _SIDE or strip.height > _MOST_ROWS:
             raise UserError(
-                f"{path}: is {strip.width} x {strip.height} pixels, must be 1024 wide; unpack it again"
+                f"{path}: is {strip.width} x {strip.height} pixels, must be 1024 wide; "
+                "unpack it again"
             )
         return np.asarray(strip.convert("RGB")).reshape(-1, _SIDE, _SIDE, 3)
 

@@ -84,7 +84,7 @@ def prepare_listing(flags, folder, listing):
 
 
 def _read_csv(path, columns, findings):
-    """Yields (line number, file, text); a line with other cells than the first one becomes a finding."""
+    """Yields (line number, file, text); a line of too many cells becomes a finding."""
     with io.StringIO(reading.read_text(path), newline="") as text:
         reader = csv.reader(text, strict=True)
         try:
@@ -103,8 +103,8 @@ def _read_csv(path, columns, findings):
                     yield reader.line_num, *(row[place] for place in places)
         except csv.Error as error:
             raise UserError(
-                f"{path}, line {reader.line_num} or before: not a CSV file ({error}); a cell with a comma or a quote "
-                'in it is written "in quotes", a quote inside as ""'
+                f"{path}, line {reader.line_num} or before: not a CSV file ({error}); "
+                'a cell with a comma or a quote in it is written "in quotes", a quote inside as ""'
             ) from None
 
 
@@ -182,7 +182,7 @@ def _unusable(root, name, text, what):
 
 
 def _swallowed(root, text):
-    """The first line of a caption of several lines that itself is one of the list, or None: a quote was not closed."""
+    """The image whose line a caption of several lines holds, or None: a quote was not closed."""
     for line in text.splitlines()[1:]:
         file, comma, _ = line.partition(",")
         if comma and file and os.path.isfile(root / file.strip('"')):

@@ -102,7 +102,7 @@ def files(folder):
 
 @contextlib.contextmanager
 def opened(picture, most_pixels=MAX_PIXELS):
-    """A Pillow image of one of `FORMATS`, not decoded yet; whatever its decoder raises in the block is a `BadPicture`.
+    """A Pillow image of one of `FORMATS`, not decoded yet; what its decoder raises is `BadPicture`.
 
     Args:
       picture: pathlib.Path of a file, or the bytes of one.

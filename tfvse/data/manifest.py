@@ -31,7 +31,6 @@ from tfvse.errors import UserError
 FORMAT = 2
 FORMATS = (1, 2)
 FILE = "manifest.json"
-SPLITS = ("train", "val", "test")
 AGAIN = "prepare the data set again"
 _SIDE_FILES = ("vocabulary.txt", "hglmm.npz")
 _MARKS = {"format", "data_set", "kind", "splits", "parts"}  # what tells our manifest from another
@@ -100,7 +99,7 @@ def side_file(prepared_dir, manifest, name):
     """Path of a file beside the manifest.
 
     Raises:
-      UserError: it is missing, or is not the one that the manifest lists; a manifest of format 1 lists none.
+      UserError: it is not the one that the manifest lists; a manifest of format 1 lists none.
     """
     path = pathlib.Path(prepared_dir) / name
     listed = manifest.get("files", {}).get(name)
@@ -110,7 +109,7 @@ def side_file(prepared_dir, manifest, name):
 
 
 def require_ours(prepared_dir):
-    """Raises UserError unless a folder holds our manifest and nothing that we do not write: it may be replaced then."""
+    """Raises UserError unless a folder may be replaced: it has our manifest, and only our files."""
     root = pathlib.Path(prepared_dir)
     try:
         found = reading.read_json(root / FILE)
@@ -118,7 +117,8 @@ def require_ours(prepared_dir):
         found = {}
     if not isinstance(found, dict) or not _MARKS <= found.keys():
         raise UserError(
-            f"{root}: is not replaced, since it holds no {FILE} of ours; give another folder, or remove it yourself"
+            f"{root}: is not replaced, since it holds no {FILE} of ours; give another folder, or "
+            "remove it yourself"
         )
     for path in sorted(root.rglob("*")):
         if not path.is_dir() and not _is_ours(path.relative_to(root)):
@@ -131,7 +131,9 @@ def _is_ours(place):
     """Whether preparation or extraction writes a file of this name (relative path)."""
     if len(place.parts) > 1:
         unfinished = place.parent.suffix == ".unfinished"
-        return place.parts[0] in SPLITS and (unfinished or place.suffix in (".tfrecord", ".index"))
+        return place.parts[0] in manifest_form.SPLITS and (
+            unfinished or place.suffix in (".tfrecord", ".index")
+        )
     temporary = re.fullmatch(r"\.partial\.(.+)\.[a-z0-9_]{8}\.\w+", place.name)
     name = temporary[1] if temporary else place.name
     return name in (FILE, *_SIDE_FILES) or re.fullmatch(r"\..+\.lock", name) is not None
@@ -147,7 +149,7 @@ def checksum(manifest, names):
 
 def splits(manifest):
     """Names of the splits, training first."""
-    return sorted(manifest["splits"], key=SPLITS.index)
+    return sorted(manifest["splits"], key=manifest_form.SPLITS.index)
 
 
 def require_split(manifest, split, prepared_dir):

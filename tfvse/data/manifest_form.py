@@ -1,4 +1,4 @@
-"""The form of a manifest, checked before anything relies on it: names, types, and numbers that fit each other."""
+"""The form of a manifest, checked before anything relies on it: names, types, fitting numbers."""
 
 import math
 import pathlib
@@ -6,15 +6,16 @@ import pathlib
 DEFAULTS = {"data_set": "", "licence": "", "source": "", "settings": {}, "left_out": []}
 _NEEDED = {"kind": str, "splits": dict, "parts": dict}
 _OTHERS = {
-    "data_set": str, "licence": str, "source": str, "settings": dict, "left_out": list, "files": dict,
-    "remarks": list, "statistics": dict, "tokenizer": str, "classes": list, "single_label": bool,
+    "data_set": str, "licence": str, "source": str, "settings": dict, "left_out": list,
+    "files": dict, "remarks": list, "statistics": dict, "tokenizer": str, "classes": list,
+    "single_label": bool,
     "paired": bool, "colours": list,
 }  # fmt: skip
 _WORDS = {str: "a text", dict: "an object", list: "a list", bool: "true or false", int: "a number"}
 _SHARD = {"file": str, "records": int, "bytes": int, "sha256": str}
 _DTYPES = ("uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64")
 _MOST_NUMBERS = 2**31  # in an array of one record
-_SPLITS = ("train", "val", "test")
+SPLITS = ("train", "val", "test")
 
 
 def problem(found: dict) -> str | None:
@@ -46,8 +47,8 @@ def _strings(found, name):
 
 
 def _split(name, counts):
-    if name not in _SPLITS:
-        return f"splits must be {', '.join(_SPLITS)}, not {name}"
+    if name not in SPLITS:
+        return f"splits must be {', '.join(SPLITS)}, not {name}"
     if not isinstance(counts, dict) or not all(map(_is_count, counts.values())):
         return f"splits, {name} must hold numbers"
     return None

@@ -155,8 +155,8 @@ class Part:
       name: such as "train/images".
 
     Raises:
-      UserError: there is no such part, or a file is missing or has another size than the manifest says, or another
-        field.
+      UserError: there is no such part, a file is missing, or its size or fields are not as the
+        manifest says.
     """
 
     def __init__(self, prepared_dir, manifest, name):
@@ -183,7 +183,7 @@ class Part:
             self._require_fields(f"{prepared_dir}: part {name}")
 
     def _require_fields(self, where):
-        """Raises UserError unless the first record, where it is whole, has the fields that the manifest says."""
+        """Raises UserError unless the first record, if whole, has the manifest's fields."""
         try:
             example = tf.train.Example.FromString(self._record(0, 0))
         except UserError:  # is raised when it is read

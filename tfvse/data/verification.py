@@ -66,7 +66,7 @@ class Findings:
 
 
 def is_text(value):
-    """Whether `value` is a str that can be stored: no null, no byte of a name that is no UTF-8, no lone surrogate."""
+    """Whether `value` is a str that can be stored: no null, nothing that is no UTF-8."""
     try:
         return isinstance(value, str) and b"\0" not in value.encode()
     except UnicodeEncodeError:

@@ -21,8 +21,8 @@ def latent_vectors(tokens, image_of_text, rows: int, dim: int) -> np.ndarray:
       dim: numbers per word; fewer pictures or words leave the rest zero.
 
     Returns:
-      float32 [rows, dim]; zeros for padding, the unknown word and words that no training text holds, and for all where
-      there is one image, which tells no word from another.
+      float32 [rows, dim]; zeros for padding, the unknown word and words that no training text
+      holds, and for all where there is one image, which tells no word from another.
     """
     import scipy.sparse
     import scipy.sparse.linalg

@@ -123,7 +123,7 @@ class Checkpoints:
 
 
 def _require_checkpoint(path):
-    """Raises UserError when a folder holds anything that `Checkpoints` does not write: it may not be replaced."""
+    """Raises UserError when a folder holds what `Checkpoints` does not write: it must stay."""
     for file in sorted(path.iterdir()):
         if not file.name.startswith((STATE, "SHA256SUMS", "variables", "checkpoint")):
             raise UserError(f"{file}: is no part of a checkpoint; move it away")
