@@ -113,13 +113,13 @@ def _asked(running, value, ask):
     return end, detail
 
 
-def exchange(running: Served, data: bytes) -> bytes:
+def exchange(running: Served, data: bytes, seconds: float = 20.0) -> bytes:
     """Sends raw bytes to REST; all that comes back until the server closes.
 
     Raises:
-      TimeoutError: it does not close.
+      TimeoutError: nothing comes for `seconds`.
     """
-    with running.connect() as connection:
+    with running.connect(seconds) as connection:
         with contextlib.suppress(ConnectionError):  # a server that has refused may stop reading
             connection.sendall(data)
         received = bytearray()

@@ -57,7 +57,7 @@ SLOW = {
 @pytest.mark.parametrize("kind", SLOW)
 def test_sixty_slow_connections_stop_nobody(running, kind):
     with connections(running, 60, SLOW[kind]):
-        assert seconds_to_answer(running) < 1.0
+        assert seconds_to_answer(running) < 2.0
 
 
 @pytest.mark.parametrize("drop", [b"GET / HT", b"X: a\r\n"])
@@ -74,16 +74,18 @@ def test_a_head_that_drips_is_given_up(running, drop):
     assert time.monotonic() - begun < 5.0
 
 
-def test_a_thousand_quick_connections_are_all_answered(running):
-    async def one():
-        reader, writer = await asyncio.open_connection("127.0.0.1", running.rest_port)
+def test_a_thousand_connections_at_once_are_all_answered(running):
+    async def one(reader, writer):
         writer.write(ONCE)
         answer = await reader.read()
         writer.close()
         return answer[: len(OK)]
 
     async def all_of_them():
-        return await asyncio.wait_for(asyncio.gather(*(one() for _ in range(1000))), 20)
+        connect = asyncio.open_connection
+        opening = [connect("127.0.0.1", running.rest_port) for _ in range(1000)]
+        streams = await asyncio.wait_for(asyncio.gather(*opening), 10)
+        return await asyncio.wait_for(asyncio.gather(*(one(*pair) for pair in streams)), 20)
 
     assert asyncio.run(all_of_them()).count(OK) == 1000
 
@@ -98,18 +100,18 @@ def test_four_hundred_idle_connections_make_room_when_files_are_few():
 
 def predict(running, text):
     body = {"signature_name": "search", "inputs": {"text": [text], "k": 1}}
-    return exchange(running, request(body))
+    return exchange(running, request(body), seconds=60.0)
 
 
 def call(running, text):
     channel = grpc.insecure_channel(f"127.0.0.1:{running.grpc_port}")
     stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
     inputs = {"text": np.array([text], object), "k": np.int32(1)}
-    return stub.Predict(warmup.predict_request("fake", "search", inputs), timeout=20)
+    return stub.Predict(warmup.predict_request("fake", "search", inputs), timeout=60)
 
 
 def test_requests_under_way_are_answered_when_the_server_stops():
-    long_text = "a dog " * 300_000  # heavy, so that one waits for the other
+    long_text = "a dog " * 600_000  # heavy, so that one waits for the other
     with served("--grace=30") as running, concurrent.futures.ThreadPoolExecutor(12) as pool:
         answers = [pool.submit(predict, running, long_text) for _ in range(8)]
         calls = [pool.submit(call, running, long_text) for _ in range(4)]
