@@ -195,8 +195,10 @@ def test_what_is_missing_is_named(name, file, sentence, request, tmp_path):
 @pytest.mark.parametrize(
     ("file", "content", "sentence"),
     [
-        ("imagelabels.mat", "no matrix", r"imagelabels.mat: does not hold the numbers labels"),
-        ("setid.mat", "", r"setid.mat: does not hold the numbers trnid"),
+        ("imagelabels.mat", "no matrix", r"imagelabels.mat: unreadable: not a .mat file"),
+        ("setid.mat", "", r"setid.mat: unreadable: not a .mat file"),
+        ("imagelabels.mat", {"labels": [[1, 0]]}, r"imagelabels.mat: does not hold the numbers"),
+        ("imagelabels.mat", {"labels": [[1, 3]]}, r"imagelabels.mat: does not number 2 images"),
         ("setid.mat", {"trnid": [[9]]}, r"setid.mat: names picture 9 of 8"),
         ("setid.mat", {"trnid": [[1]]}, r"setid.mat: does not hold the numbers valid"),
     ],

@@ -95,7 +95,8 @@ def _from_mat(path):
     eight_bits = (
         matrices[0].dtype == np.uint8 and matrices[0].max() > 1
     )  # MATLAB's true and false come as uint8, too
-    return (matrices[0] / (255 if eight_bits else 1)).astype(np.float32)
+    with np.errstate(over="ignore"):  # numbers outside of 0 ... 1 are the caller's to refuse
+        return (matrices[0] / (255 if eight_bits else 1)).astype(np.float32)
 
 
 def _from_picture(path):
