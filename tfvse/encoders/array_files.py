@@ -9,7 +9,7 @@ import warnings
 import zipfile
 import zlib
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -65,21 +65,20 @@ def parse_npy(data: bytes) -> np.ndarray:
     Raises:
       BadArrays: as `read_npz`.
     """
-    file = io.BytesIO(data)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a header that Python 2 wrote
-            read_header = _HEADERS[np.lib.format.read_magic(file)]
-            shape, fortran, dtype = read_header(file, max_header_size=_MAX_HEADER)
-    except Exception:  # it is a Python literal, whose parser raises whatever the text leads it to
-        raise BadArrays("an array has a damaged header") from None
+    header = _read_header(data, len(data))
+    flat = np.frombuffer(data, header.dtype, offset=header.size)
+    return flat.reshape(header.shape, order=header.order)
 
-    if dtype.kind not in "biufUS" or not dtype.itemsize:
-        raise BadArrays(f"an array is of {dtype}, not of numbers or texts")
-    if not is_shape(shape) or len(data) - file.tell() != math.prod(shape) * dtype.itemsize:
-        raise BadArrays("an array and its shape differ in size")
-    flat = np.frombuffer(data, dtype, offset=file.tell())
-    return flat.reshape(shape, order="F" if fortran else "C")
+
+def map_npy(path: pathlib.Path) -> np.ndarray:
+    """The array of a .npy file, read-only; its bytes stay in the file until they are asked for.
+
+    Raises:
+      BadArrays, OSError: as `read_npz`.
+    """
+    with open(path, "rb") as file:
+        header = _read_header(file.read(_MAX_HEADER + 16), path.stat().st_size)
+    return np.memmap(path, header.dtype, "r", header.size, header.shape, header.order)
 
 
 def is_shape(value: Any) -> bool:
@@ -89,6 +88,33 @@ def is_shape(value: Any) -> bool:
         and len(value) <= _MAX_DIMENSIONS
         and all(type(size) is int and size >= 1 for size in value)
     )
+
+
+class _Header(NamedTuple):
+    """What a .npy file says of its array; `size` is that of the header in bytes, `order` "C" or "F"."""
+
+    dtype: np.dtype
+    shape: tuple
+    order: str
+    size: int
+
+
+def _read_header(data, total):
+    """The header that begins `data`, of a file of `total` bytes, which its array must fill."""
+    file = io.BytesIO(data)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a header that Python 2 wrote
+            read = _HEADERS[np.lib.format.read_magic(file)]
+            shape, fortran, dtype = read(file, max_header_size=_MAX_HEADER)
+    except Exception:  # it is a Python literal, whose parser raises whatever the text leads it to
+        raise BadArrays("an array has a damaged header") from None
+
+    if dtype.kind not in "biufUS" or not dtype.itemsize:
+        raise BadArrays(f"an array is of {dtype}, not of numbers or texts")
+    if not is_shape(shape) or total - file.tell() != math.prod(shape) * dtype.itemsize:
+        raise BadArrays("an array and its shape differ in size")
+    return _Header(dtype, shape, "F" if fortran else "C", file.tell())
 
 
 @contextlib.contextmanager
