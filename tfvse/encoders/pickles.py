@@ -105,8 +105,7 @@ class _Machine:
             step = _STEPS.get(opcode.name)
             if step is None:
                 raise BadPickle(f"the opcode {opcode.name} has no place in a file of numbers")
-            argument = opcode.arg.reader(file) if opcode.arg else None
-            step(self, argument)
+            step(self, _argument(opcode, file))
 
     def push(self, value):
         self._stack.append(value)
@@ -151,9 +150,9 @@ class _Machine:
         values = self._pop_to_mark()
         self._list().extend(values)
 
-    def name(self, argument):
+    def name(self, name):
         """GLOBAL: module and name stand in the opcode."""
-        self.push(Name(*argument.split(" ")))
+        self.push(name)
 
     def stack_name(self, _):
         name = self._pop()
@@ -207,6 +206,14 @@ class _Machine:
             values.append(self._stack.pop())
         self._stack.pop()
         return values[::-1]
+
+
+def _argument(opcode, file):
+    """What stands behind an opcode, or None."""
+    if opcode.name == "GLOBAL":  # pickletools would look for escapes in it
+        module, name = (file.readline().decode("ascii").removesuffix("\n") for _ in range(2))
+        return Name(module, name)
+    return opcode.arg.reader(file) if opcode.arg else None
 
 
 def _ordered_dict(arguments):
