@@ -23,9 +23,10 @@ from tfvse import config as configs
 from tfvse import errors
 from tfvse.config import Settings, nearest, parse_flags, setting
 from tfvse.errors import UserError
-from tfvse.files import atomic_write
+from tfvse.files import atomic_write, read_regular
 
 TABLES = pathlib.Path("configs/tables")
+REPORT_BYTES = 2**30  # at most
 
 INTRODUCTION = """# Results
 
@@ -59,7 +60,10 @@ def read_table(name):
     if not path.is_file():
         known = sorted(file.stem for file in TABLES.glob("*.json"))
         raise UserError(f"--table={name}: there are {', '.join(known)}{nearest(name, known)}")
-    return json.loads(path.read_text())
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path}: is no table in JSON ({error})") from None
 
 
 def run_folder(flags, argv):
@@ -109,10 +113,26 @@ def _report_of(flags, table, row, seed):
         done = _tool("evaluate", *argv, *_data(flags))
         if done.returncode:
             return _last_line(done)
-    return {
-        **json.loads(report.read_text()),
-        "run_dirs": {str(f): _train_seconds(f) for f in folders},
-    }
+    found = _read_report(report, table["metrics"])
+    if found is None:
+        return (
+            f"{report}: is no report of this table's metrics; remove it to evaluate the run again"
+        )
+    return {**found, "run_dirs": {str(f): _train_seconds(f) for f in folders}}
+
+
+def _read_report(path, metrics):
+    """A report as a dict, or None where the file is damaged or lacks what a table shows."""
+    try:
+        found = json.loads(read_regular(path, REPORT_BYTES))
+        shown = [found["data_set"], found["split"], found["data_checksum"]]
+        shown += [found["versions"]["tensorflow"], found["versions"]["keras"]]
+        shown += [found["hardware"]["cpu"]]
+        numbers = [found["hardware"]["cores"], *(found["metrics"][metric] for metric in metrics)]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+    whole = all(isinstance(text, str) for text in shown)
+    return found if whole and all(type(number) in (int, float) for number in numbers) else None
 
 
 def _trained(flags, table, row, seed):
@@ -380,7 +400,8 @@ def _csv_lines(flags, table, row, seed, report):
 
 def _join(folder):
     """Writes <folder>.md: every table of the folder, one after the other."""
-    tables = [path.read_text() for path in sorted(folder.glob("*.md"))]
+    paths = sorted(folder.glob("*.md"))
+    tables = [path.read_text(encoding="utf-8", errors="replace") for path in paths]
     with atomic_write(folder.with_suffix(".md")) as temporary:
         temporary.write_text("\n".join([INTRODUCTION, *tables]))
 

@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 import scipy.io
@@ -66,6 +68,13 @@ def test_unusable_folders(tmp_path):
         EdgeMapFolder(tmp_path / "none", truth)
     scipy.io.savemat(maps / "a.mat", {"x": RAMP})
     with pytest.raises(UserError, match="both a .png and a .mat"):
+        EdgeMapFolder(maps, truth)
+
+
+def test_a_name_that_is_not_text(tmp_path):
+    maps, truth = folders(tmp_path)
+    (maps / os.fsdecode(b"\xff.png")).write_bytes(b"")
+    with pytest.raises(UserError, match=r"the name '\\udcff.png' is not UTF-8"):
         EdgeMapFolder(maps, truth)
 
 

@@ -69,6 +69,9 @@ def _by_name(folder, kinds):
     files = sorted(
         path for path in folder.iterdir() if path.suffix in kinds and path.name[0] != "."
     )
+    for path in files:
+        if not _is_text(path.name):
+            raise UserError(f"{folder}: the name {path.name!r} is not UTF-8; rename the file")
     found = {path.stem: path for path in files}
     if not files:
         raise UserError(
@@ -77,6 +80,15 @@ def _by_name(folder, kinds):
     if len(found) < len(files):
         raise UserError(f"{folder}: a name has both a .png and a .mat file; leave one of them")
     return found
+
+
+def _is_text(name):
+    """Whether a file's name is UTF-8; reports and pictures could not show another one."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _from_mat(path):
