@@ -23,10 +23,10 @@ from tfvse import config as configs
 from tfvse import errors
 from tfvse.config import Settings, nearest, parse_flags, setting
 from tfvse.errors import UserError
-from tfvse.files import atomic_write, read_regular
+from tfvse.evaluation import report as reports
+from tfvse.files import atomic_write
 
 TABLES = pathlib.Path("configs/tables")
-REPORT_BYTES = 2**30  # at most
 
 INTRODUCTION = """# Results
 
@@ -113,26 +113,26 @@ def _report_of(flags, table, row, seed):
         done = _tool("evaluate", *argv, *_data(flags))
         if done.returncode:
             return _last_line(done)
-    found = _read_report(report, table["metrics"])
-    if found is None:
-        return (
-            f"{report}: is no report of this table's metrics; remove it to evaluate the run again"
-        )
+    try:
+        found = _read_report(report, table["metrics"])
+    except UserError as error:
+        return f"{error}; remove it to evaluate the run again"
     return {**found, "run_dirs": {str(f): _train_seconds(f) for f in folders}}
 
 
 def _read_report(path, metrics):
-    """A report as a dict, or None where the file is damaged or lacks what a table shows."""
-    try:
-        found = json.loads(read_regular(path, REPORT_BYTES))
-        shown = [found["data_set"], found["split"], found["data_checksum"]]
-        shown += [found["versions"]["tensorflow"], found["versions"]["keras"]]
-        shown += [found["hardware"]["cpu"]]
-        numbers = [found["hardware"]["cores"], *(found["metrics"][metric] for metric in metrics)]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return None
-    whole = all(isinstance(text, str) for text in shown)
-    return found if whole and all(type(number) in (int, float) for number in numbers) else None
+    """A report as a dict.
+
+    Raises:
+      UserError: the file is damaged, or lacks what a table shows.
+    """
+    found = reports.read(path, "data_set", "split", "data_checksum", "versions", "hardware")
+    lacking = [metric for metric in metrics if metric not in found["metrics"]]
+    lacking += [name for name in ("tensorflow", "keras") if name not in found["versions"]]
+    lacking += [name for name in ("cores", "cpu") if name not in found["hardware"]]
+    if lacking:
+        raise UserError(f"{path}: says nothing of {', '.join(lacking)}")
+    return found
 
 
 def _trained(flags, table, row, seed):

@@ -131,12 +131,11 @@ def test_an_ensemble_is_evaluated_from_the_runs_of_its_rows(monkeypatch, tmp_pat
     assert called[-1] == ("evaluate", [f"--run_dir={a}", f"--ensemble={b}"])
 
 
-@pytest.mark.parametrize(
-    "content", ["", "{", "[]", "[" * 100_000, "{}", '{"metrics": 3}', '{"metrics": {"R@1": "4"}}']
-)
-def test_a_damaged_report_is_a_failed_cell(tmp_path, content):
-    (tmp_path / "report.json").write_text(content)
-    assert reproduce._read_report(tmp_path / "report.json", ["R@1"]) is None
+def test_a_report_without_a_metric_of_the_table_says_so(tmp_path):
+    (tmp_path / "report.json").write_text(json.dumps(report(1.0)))
+    assert reproduce._read_report(tmp_path / "report.json", ["error"])["data_set"] == "d"
+    with pytest.raises(UserError, match="says nothing of R@1"):
+        reproduce._read_report(tmp_path / "report.json", ["R@1"])
 
 
 def test_a_row_starts_from_the_run_of_another(monkeypatch, tmp_path):
