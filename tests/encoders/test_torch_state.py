@@ -78,5 +78,5 @@ def test_tensors_are_views_of_the_file(path):
 
 
 def test_a_missing_file(path):
-    with pytest.raises(UserError, match="Cannot read the weights .*No such file"):
+    with pytest.raises(UserError, match="Cannot read the weights .*: missing"):
         read_state_dict(path)

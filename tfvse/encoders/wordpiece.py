@@ -11,6 +11,7 @@ import unicodedata
 import numpy as np
 import tensorflow as tf
 
+from tfvse import reading
 from tfvse.errors import UserError
 
 CODE_POINTS = 0x30000  # the planes that hold characters in use; what lies above is kept as it is
@@ -154,13 +155,9 @@ class WordPiece:
 def _read_pieces(path):
     """The lines of a vocabulary."""
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise UserError(
-                f"{path}: is larger than {MAX_BYTES:,} bytes; give a vocabulary of BERT's"
-            )
-        lines = path.read_bytes().decode("utf-8").split("\n")
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror}; give a vocabulary of BERT's") from None
+        lines = reading.read_bytes(path, MAX_BYTES).decode("utf-8").split("\n")
+    except reading.BadFile as error:
+        raise UserError(f"{error}; give a vocabulary of BERT's") from None
     except UnicodeDecodeError:
         raise UserError(f"{path}: is no vocabulary of BERT's (not a text in UTF-8)") from None
 
