@@ -107,6 +107,7 @@ def test_a_vocabulary_without_its_marks_is_told(tmp_path):
     ("content", "sentence"),
     [
         (b"[PAD]\n[UNK]\n[CLS]\n[SEP]\na\na\n", "a piece is there twice"),
+        (b"[PAD]\n[UNK]\n[CLS]\n[SEP]\na\na\r\n", "a piece is there twice"),
         (b"[PAD]\n\xff\n", "not a text in UTF-8"),
         (b"", "no vocabulary of BERT"),
     ],

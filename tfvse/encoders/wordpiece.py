@@ -162,7 +162,8 @@ def _read_pieces(path):
         raise UserError(f"{path}: is no vocabulary of BERT's (not a text in UTF-8)") from None
 
     pieces = lines if lines[-1] else lines[:-1]
-    if len(set(pieces)) < len(pieces):
+    # TensorFlow passes over carriage returns when it reads the same file.
+    if len({piece.replace("\r", "") for piece in pieces}) < len(pieces):
         raise UserError(f"{path}: is no vocabulary of BERT's (a piece is there twice)")
     return pieces
 
