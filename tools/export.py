@@ -57,9 +57,8 @@ def _report(path, step):
         )
         return None
     if report["step"] != step:
-        print(
-            f"note: {path} measured step {report['step']}, step {step} is exported; its numbers are left out"
-        )
+        measured = f"{path} measured step {report['step']}, step {step} is exported"
+        print(f"note: {measured}; its numbers are left out")
         return None
     return report
 

@@ -99,7 +99,7 @@ def set_weights(system):
 
 
 def _arrays(file, place, wanted):
-    """The arrays of one layer in the shapes of `wanted`; ValueError where one differs in more than sides of 1."""
+    """The arrays of one layer in the shapes of `wanted`; only sides of 1 may differ."""
     found = []
     for number, array in enumerate(wanted):
         stored = file[f"{place}/vars/{number}"]

@@ -78,6 +78,13 @@ def test_a_name_that_is_not_text(tmp_path):
         EdgeMapFolder(maps, truth)
 
 
+@pytest.mark.parametrize("name", ["a.png", "a.mat"])
+def test_a_pipe_is_no_edge_map(tmp_path, name):
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(UserError, match="not a regular file"):
+        read_edge_map(tmp_path / name)
+
+
 def test_unusable_maps(tmp_path, monkeypatch):
     png, matrix = tmp_path / "a.png", tmp_path / "a.mat"
     for path in (png, matrix):

@@ -1,4 +1,4 @@
-"""Damaged .mat files of every kind that the package reads, in both byte orders, compressed and not."""
+"""Damaged .mat files of every kind that the package reads, in both byte orders, packed and not."""
 
 import pathlib
 import random
@@ -26,7 +26,7 @@ def elements(writer):
 
 
 def inputs(count, seed):
-    """Name → (kind, bytes of a damaged file); within a compressed file the unpacked bytes are damaged."""
+    """Name → (kind, bytes of a damaged file). What is damaged in a compressed file is its content."""
     rng = random.Random(seed)
     writers = [Writer("little"), Writer("big")]
     found = {}

@@ -1,4 +1,4 @@
-"""Damaged files of weights: of every format that the package reads, and made by hand to mislead its reader."""
+"""Damaged files of weights, of every format that the package reads; some are made to mislead it."""
 
 import io
 import json
@@ -15,8 +15,8 @@ from tests.encoders import torch_file
 from tests.hostile import attack
 
 BERT = {
-    "vocab_size": 6, "max_position_embeddings": 8, "hidden_size": 4, "num_attention_heads": 2, "num_hidden_layers": 1,
-    "intermediate_size": 5,
+    "vocab_size": 6, "max_position_embeddings": 8, "hidden_size": 4,
+    "num_attention_heads": 2, "num_hidden_layers": 1, "intermediate_size": 5,
 }  # fmt: skip
 VOCABULARY = "[PAD]\n[UNK]\n[CLS]\n[SEP]\na\ndog\n"
 LSTM_UNITS = 2
@@ -145,12 +145,13 @@ def mutated(count, seed):
 
 
 def headers():
-    """Name → ("safetensors", bytes): sixteen headers of wrong sizes, types, places and nesting."""
+    """Name → ("safetensors", bytes): sixteen headers with wrong sizes, types and places."""
     entry = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
     wrong = {
         "no file": b"", "half a length": b"\x08\x00", "endless": with_header({}, length=2**63 - 1),
         "longer than the file": with_header({}, length=1000), "no JSON": with_header(b"{nothing"),
-        "not UTF-8": with_header(b"\xff\xfe{}"), "a list": with_header([]), "nothing": with_header({}),
+        "not UTF-8": with_header(b"\xff\xfe{}"), "a list": with_header([]),
+        "nothing": with_header({}),
         "nested": with_header(b'{"a":' * 50_000), "a number": with_header({"a": 3}, bytes(8)),
         "beyond the end": with_header({"a": entry | {"data_offsets": [0, 16]}}, bytes(8)),
         "backwards": with_header({"a": entry | {"data_offsets": [8, 0]}}, bytes(8)),
@@ -204,7 +205,7 @@ def made_by_hand():
 
 
 def views():
-    """Name → ("torch", bytes): tensors whose strides, sizes and places are not those of their storage."""
+    """Name → ("torch", bytes): tensors that do not fit their storage."""
     good = torch_lstm()
     size = struct.pack("<q", 4 * LSTM_UNITS * 3)
     wrong = {

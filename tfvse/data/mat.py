@@ -25,8 +25,8 @@ def read(path):
       dict of NumPy arrays as `scipy.io.loadmat` makes them: at least two-dimensional, cells and structs as objects.
 
     Raises:
-      BadMat: missing, too large, of MATLAB 7.3 (HDF5), damaged, no .mat file at all, or it holds something else than
-        real numbers, text, cells and structs.
+      BadMat: missing, too large, of MATLAB 7.3 (HDF5), damaged, no .mat file at all, or it holds
+        something else than real numbers, text, cells and structs.
     """
     try:
         data = reading.read_bytes(path, MAX_BYTES)
@@ -42,7 +42,7 @@ def read(path):
 
 
 def _checked(data):
-    """The same file with its compressed elements laid open, so that no more than the bound is ever unpacked.
+    """The same file with its compressed elements laid open; no more than the bound is ever unpacked.
 
     Every element is checked before the next one is unpacked.
     """

@@ -1,11 +1,12 @@
 """The structure of a .mat file of MATLAB 5 to 7, checked before SciPy reads it.
 
-SciPy's reader trusts the sizes and types that a file declares: a damaged one leads it outside its buffers. Here every
-element is gone through first, and its type, shape and size must fit the bytes that are there. What passes are numbers,
-text, cells and structs, the kinds that image sets are published in.
+SciPy's reader trusts the sizes and types that a file declares: a damaged one leads it outside its
+buffers. Here every element is gone through first, and its type, shape and size must fit the bytes
+that are there. What passes are numbers, text, cells and structs, in which image sets are published.
 
-The format: MathWorks, "MAT-File Format", level 5. A file is a row of elements, each a tag (type, number of bytes) and
-a payload. A matrix is an element whose payload is elements again: flags, shape, name and what it holds.
+The format: MathWorks, "MAT-File Format", level 5. A file is a row of elements, each a tag (type,
+number of bytes) and a payload. A matrix is an element whose payload is elements again: flags, shape,
+name and what it holds.
 """
 
 import math
@@ -18,7 +19,7 @@ _MATRIX = 14
 _UTF8 = 16
 _NAMES = (1, 2, _UTF8)  # int8, uint8, UTF-8
 _INTEGERS = (5, 6)  # int32; some programs write uint32
-_TEXT = {1: 1, 2: 1, 4: 2, _UTF8: 1, 17: 2, 18: 4}  # type of an element of text → bytes of one unit
+_TEXT = {1: 1, 2: 1, 4: 2, _UTF8: 1, 17: 2, 18: 4}  # type → bytes of one unit of text
 _NUMBERS = {
     1: 1,
     2: 1,
@@ -104,7 +105,7 @@ class Checker:
             raise BadMat(f"holds texts of more than {MAX_CHARACTERS:,} characters")
 
     def _shape(self, parts):
-        """Number of entries. Empty ones too may have no side that a program could not make room for."""
+        """Number of entries. An empty array, too, may have no side that is too long to make room for."""
         shape = parts.integers()
         if not 2 <= len(shape) <= _MAX_DIMENSIONS or min(shape) < 0:
             raise BadMat("unreadable: damaged, an array has no shape")
@@ -178,7 +179,7 @@ class _Elements:
             raise BadMat("unreadable: damaged, an array and its shape differ in size")
 
     def text(self, size):
-        """Goes past the next element, which must be of `size` characters; MATLAB leaves out some empty ones."""
+        """Goes past the next element, which must be of `size` characters; MATLAB leaves some out."""
         kind, payload = self._next(_TEXT)
         longest = 4 if kind == _UTF8 else _TEXT[kind]
         if payload and not size * _TEXT[kind] <= len(payload) <= size * longest:

@@ -1,4 +1,4 @@
-"""NumPy's .npy and .npz files at the edge: sizes are checked before anything is unpacked, and nothing is unpickled."""
+"""NumPy's .npy and .npz files at the edge: checked before they are unpacked, and never unpickled."""
 
 import contextlib
 import io
@@ -86,7 +86,7 @@ def map_npy(path: pathlib.Path) -> np.ndarray:
 
 
 def is_shape(value: Any) -> bool:
-    """Whether `value` is the shape of an array that holds something: a tuple of at most eight sizes from 1 on."""
+    """Whether `value` is the shape of an array that holds something: up to eight sizes from 1 on."""
     return (
         isinstance(value, tuple)
         and len(value) <= _MAX_DIMENSIONS
@@ -95,7 +95,7 @@ def is_shape(value: Any) -> bool:
 
 
 class _Header(NamedTuple):
-    """What a .npy file says of its array; `size` is that of the header in bytes, `order` "C" or "F"."""
+    """What a .npy file says of its array; `size` is the header's in bytes, `order` is "C" or "F"."""
 
     dtype: np.dtype
     shape: tuple

@@ -89,8 +89,9 @@ def load(folder, name="minilm") -> TextEncoder:
 
     wordpiece = WordPiece(folder / "vocab.txt")
     if wordpiece.size > settings["vocab_size"]:
+        vectors = settings["vocab_size"]
         raise UserError(
-            f"{folder}: has {wordpiece.size} pieces and vectors of {settings['vocab_size']}; {INSTALL}"
+            f"{folder}: has {wordpiece.size} pieces and vectors of {vectors}; {INSTALL}"
         )
     return TextEncoder(name, settings["hidden_size"], wordpiece, network)
 

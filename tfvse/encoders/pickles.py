@@ -1,7 +1,8 @@
-"""Reads pickles of numbers without Python's unpickler, so that nothing in a file is imported, called or rebuilt.
+"""Reads pickles of numbers without Python's unpickler: nothing in a file is imported or called.
 
-A small machine goes through the opcodes that PyTorch and NumPy write; any other is refused. It makes numbers, texts,
-bytes, tuples, lists and dicts. A class or function stays its name, and what it would be called with stays beside it.
+A small machine goes through the opcodes that PyTorch and NumPy write; any other is refused. It makes
+numbers, texts, bytes, tuples, lists and dicts. A class or function stays its name, and what it would
+be called with stays beside it.
 """
 
 import dataclasses
@@ -54,8 +55,8 @@ def load(file: io.BytesIO) -> Any:
     """The value of one pickle; `file` then stands behind it.
 
     Returns:
-      None, bool, int, float, str, bytes, `Name`, `Call`, `Reference`, and tuples, lists and dicts of them. Ordered
-      dicts come as dicts, whose keys are str or int.
+      None, bool, int, float, str, bytes, `Name`, `Call`, `Reference`, and tuples, lists and dicts of
+      them. Ordered dicts come as dicts. Keys are str or int.
 
     Raises:
       BadPickle: it is damaged, or holds anything else.

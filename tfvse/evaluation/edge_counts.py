@@ -96,7 +96,7 @@ def _measure(picture, ways, results_dir):
 
 
 def _file_name(name):
-    """The name of a picture's file: its own as far as it is safe, and short enough for every file system."""
+    """The name of an image's file: its own as far as it is safe, and short enough for any disk."""
     quoted = urllib.parse.quote(name, safe=" ")
     if len(quoted) > _LONGEST_NAME:
         quoted = hashlib.sha256(name.encode()).hexdigest()
@@ -115,7 +115,7 @@ def _checksum(result):
 
 
 def _stored(path):
-    """What an earlier evaluation kept of a picture; empty where there is nothing or any of it has changed."""
+    """What an earlier evaluation kept of an image; empty where there is nothing or it was altered."""
     try:
         found = json.loads(read_regular(path, _MAX_BYTES))
     except (OSError, ValueError, RecursionError):

@@ -18,8 +18,8 @@ from tfvse.files import read_regular, write_json
 
 MAX_BYTES = 2**30  # of a report that is read
 _KINDS = {  # field → type
-    "system": str, "data_set": str, "split": str, "protocol": dict, "metrics": dict, "intervals": dict,
-    "seed": int, "step": int, "data_checksum": str, "versions": dict, "hardware": dict,
+    "system": str, "data_set": str, "split": str, "data_checksum": str, "seed": int, "step": int,
+    "protocol": dict, "metrics": dict, "intervals": dict, "versions": dict, "hardware": dict,
 }  # fmt: skip
 
 
