@@ -96,6 +96,17 @@ def test_a_killed_run_goes_on_where_it_stopped(prepared, small_chunks, monkeypat
     np.testing.assert_allclose(features, whole, rtol=1e-5, atol=1e-5)
 
 
+def test_a_damaged_chunk_is_named(prepared, small_chunks, monkeypatch):
+    with monkeypatch.context() as patch:
+        killed_after(patch, batches=5)
+        with pytest.raises(Killed):
+            extraction.extract_images(prepared, "random", 8)
+    chunk = next(prepared.glob("**/0*.npz"))
+    chunk.write_bytes(chunk.read_bytes()[:-100])
+    with pytest.raises(UserError, match=f"{chunk.name}: is damaged .*remove it"):
+        extraction.extract_images(prepared, "random", 8)
+
+
 def test_chunks_of_other_pictures_are_not_taken(prepared, small_chunks, monkeypatch):
     with monkeypatch.context() as patch:
         killed_after(patch, batches=5)

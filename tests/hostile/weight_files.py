@@ -178,9 +178,13 @@ def made_by_hand():
     nested = b"\x80\x02" + b")" + b"\x85" * 200_000
     array = (np._core.multiarray._reconstruct, (np.ndarray, (0,), b"b"))
     float32 = np.dtype("f4")
+    # A struct that denies that its field is an object: NumPy would take its bytes for an address.
+    field = {"a": (np.dtype("O"), 0)}
+    struct_type = _Hostile(np.dtype, ("V8", False, True), (3, "|", None, ("a",), field, 8, 1, 0))
     states = {
         "a giant": (1, (2**40,), float32, False, bytes(8)),
         "a negative": (1, (-1,), float32, False, bytes(4)),
+        "an address": (1, (1,), struct_type, False, b"AAAAAAA\x01"),
         "objects": (1, (1,), np.dtype("O"), False, bytes(8)),
         "no bytes": (1, (4,), float32, False, [1, 2, 3, 4]),
         "short": (1, (4,), float32, False, b"1234"),

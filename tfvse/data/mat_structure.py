@@ -105,7 +105,7 @@ class Checker:
             raise BadMat(f"holds texts of more than {MAX_CHARACTERS:,} characters")
 
     def _shape(self, parts):
-        """Number of entries. An empty array, too, may have no side that is too long to make room for."""
+        """Number of entries. An empty array, too, has no side that is too long to make room for."""
         shape = parts.integers()
         if not 2 <= len(shape) <= _MAX_DIMENSIONS or min(shape) < 0:
             raise BadMat("unreadable: damaged, an array has no shape")
