@@ -15,10 +15,12 @@ import typing
 
 from absl import flags
 
+from tfvse import reading
 from tfvse.errors import UserError
 from tfvse.files import atomic_write
 
 FLAGFILE = "flags.cfg"
+FLAGFILE_BYTES = 2**20
 
 
 def setting(default, help, *, choices=None, low=None, high=None):
@@ -155,6 +157,7 @@ _KIND = {int: "a whole number", float: "a number", bool: "true or false", str: "
 
 def _expand(argv):
     """`argv` with every --flagfile replaced by its lines."""
+    _require_flagfiles(argv, set())
     try:
         return flags.FlagValues().read_flags_from_files(list(argv), force_gnu=False)
     except flags.Error as error:
@@ -169,6 +172,15 @@ def _expand(argv):
         ) from None
     except RecursionError:
         raise UserError("--flagfile: the files include each other without end") from None
+
+
+def _require_flagfiles(words, seen):
+    """Raises UserError unless every flagfile, and every one that these name, is a small file."""
+    for path in re.findall(r"^--?flagfile[= \n](.+)$", "\n".join(words), re.MULTILINE):
+        path = os.path.expanduser(path.strip())
+        if path not in seen and os.path.exists(path):
+            seen.add(path)
+            _require_flagfiles(reading.read_lines(path, FLAGFILE_BYTES, "replace"), seen)
 
 
 def parse_flags(cls, argv, positional=None, hint=None):

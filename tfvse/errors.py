@@ -33,6 +33,7 @@ _OS_REASONS = {  # errno → what is wrong, what helps
     errno.ENAMETOOLONG: ("a name in the path is too long", "choose a name of at most 255 bytes"),
     errno.ELOOP: ("symbolic links lead back to each other", _PATH),
     errno.ENXIO: ("it is not a regular file", _PATH),
+    errno.EBUSY: ("it is in use, or a mount point", "choose another place"),
     errno.EFBIG: ("the file is larger than such a file may be", _PATH),
     errno.EMFILE: ("too many files are open", _LIMIT),
     errno.ENFILE: ("too many files are open on this machine", _LIMIT),

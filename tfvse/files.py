@@ -1,7 +1,8 @@
-"""Files that are either whole or not there: write beside, fsync, rename."""
+"""Files that are either whole or not there: write beside, fsync, rename. And how to open one."""
 
 import contextlib
 import errno
+import fcntl
 import json
 import os
 import pathlib
@@ -9,8 +10,11 @@ import re
 import shutil
 import stat
 import tempfile
+from collections.abc import Callable, Iterator
+from typing import BinaryIO
 
 from tfvse import interruption
+from tfvse.errors import UserError
 
 # What `atomic_write` and `atomic_folder` write into: a mark, the name to be, random characters, an ending.
 _PARTIAL = ".partial."
@@ -20,20 +24,31 @@ _LEFTOVER = re.compile(
 _OLD = ".old"  # the ending of a folder that was moved away for a new one
 
 
+def open_regular(path: str | os.PathLike) -> BinaryIO:
+    """Opens a regular file to read bytes from; never waits for the other end of a pipe.
+
+    Raises:
+      OSError: it cannot be opened; ENXIO: it is no regular file (a folder, a pipe, a device).
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.ENXIO, os.strerror(errno.ENXIO), os.fspath(path))
+    return open(descriptor, "rb")
+
+
 def read_regular(path: str | os.PathLike, limit: int) -> bytes:
     """The bytes of a regular file that holds at most `limit` bytes.
 
     Raises:
-      OSError: it cannot be read; ENXIO: it is no regular file (a pipe, a device); EFBIG: it is larger.
+      OSError: as `open_regular`, or it cannot be read; EFBIG: it is larger.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with open(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(errno.ENXIO, os.strerror(errno.ENXIO), os.fspath(path))
-        data = file.read(limit + 1)
-    if len(data) > limit:
-        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), os.fspath(path))
-    return data
+    with open_regular(path) as file:
+        if os.fstat(file.fileno()).st_size <= limit:
+            data = file.read(limit + 1)
+            if len(data) <= limit:
+                return data
+    raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), os.fspath(path))
 
 
 def _sync(path):
@@ -41,6 +56,40 @@ def _sync(path):
     try:
         os.fsync(descriptor)
     finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def lock(path: str | os.PathLike, busy: str = "") -> Iterator[None]:
+    """Holds a lock file while the block runs, then removes it; a kill leaves nothing locked.
+
+    Args:
+      path: the lock file; its folder exists.
+      busy: sentence for a person when another process holds it; "": wait.
+
+    Raises:
+      UserError: another process holds it.
+    """
+    descriptor = _locked(path, busy)
+    try:
+        yield
+    finally:
+        pathlib.Path(path).unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def _locked(path, busy):
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (fcntl.LOCK_NB if busy else 0))
+            if os.path.samestat(os.fstat(descriptor), os.stat(path)):
+                return descriptor
+        except FileNotFoundError:
+            pass  # the holder before removed it between our two steps
+        except BlockingIOError:
+            os.close(descriptor)
+            raise UserError(busy) from None
         os.close(descriptor)
 
 
@@ -74,28 +123,84 @@ def atomic_write(path):
         temporary.unlink(missing_ok=True)
 
 
+def overlap(first: str | os.PathLike, second: str | os.PathLike) -> bool:
+    """Whether two folders are the same or one lies in the other, whatever their names hold."""
+    return _is_inside(first, second) or _is_inside(second, first)
+
+
+def _is_inside(path, folder):
+    path = pathlib.Path(os.path.realpath(path))
+    existing = [place for place in (path, *path.parents) if place.exists()]
+    return os.path.exists(folder) and any(os.path.samefile(p, folder) for p in existing)
+
+
+def refuse_to_replace(path: pathlib.Path) -> None:
+    """Raises UserError: the check of those who never replace a folder."""
+    raise UserError(f"{path}: holds files already; give another folder")
+
+
 @contextlib.contextmanager
-def atomic_folder(path):
-    """Like `atomic_write` for a whole folder: an older folder at `path` is replaced only when the block ends well."""
-    path = pathlib.Path(path)
+def atomic_folder(
+    path: str | os.PathLike, may_replace: Callable[[pathlib.Path], None] = refuse_to_replace
+) -> Iterator[pathlib.Path]:
+    """Like `atomic_write` for a whole folder. What killed processes left of it is removed first.
+
+    Args:
+      path: the folder to be; where it is a symbolic link, the folder that it leads to.
+      may_replace: called with an older folder that holds anything, which is deleted when the block
+        ends well; raises UserError unless it is one that the caller made.
+
+    Yields:
+      pathlib.Path of an empty folder.
+
+    Raises:
+      UserError: the older folder may not be replaced, or another process is writing this one.
+      OSError: when it cannot be written; the older folder is still there, and nothing else.
+    """
+    path = pathlib.Path(os.path.realpath(path))
+    _require_replaceable(path, may_replace)
     new = [parent for parent in path.parents if not parent.exists()]
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = pathlib.Path(tempfile.mkdtemp(prefix=f"{_PARTIAL}{path.name}.", dir=path.parent))
+    busy = f"{path}: another process is writing it; wait for that one, or give another folder"
     try:
-        yield temporary
-        temporary.chmod(0o755)
-        for file in temporary.rglob("*"):
-            _sync(file)
-        with interruption.deferred():
-            _take_place(temporary, path)
-        _sync(path.parent)
+        with lock(path.with_name(f".{path.name}.lock"), busy):
+            sweep(path)
+            with _partial_folder(path) as temporary:
+                yield temporary
+                _finish(temporary)
+                _require_replaceable(path, may_replace)
+                with interruption.deferred():
+                    _take_place(temporary, path)
+                _sync(path.parent)
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-        with contextlib.suppress(
-            OSError
-        ):  # where nothing came into being, no empty parents stay either
+        with contextlib.suppress(OSError):  # where nothing came into being, no empty parents stay
             for parent in new:
                 parent.rmdir()
+
+
+@contextlib.contextmanager
+def _partial_folder(path):
+    name = tempfile.mkdtemp(prefix=f"{_PARTIAL}{path.name}.", dir=path.parent)
+    temporary = pathlib.Path(name)
+    try:
+        yield temporary
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _finish(folder):
+    folder.chmod(0o755)
+    for file in folder.rglob("*"):
+        _sync(file)
+
+
+def _require_replaceable(path, may_replace):
+    if os.path.ismount(path):
+        raise UserError(
+            f"{path}: is a mount point, which cannot be replaced; give a folder inside it"
+        )
+    if path.exists() and any(path.iterdir()):
+        may_replace(path)
 
 
 def _take_place(temporary, path):

@@ -5,12 +5,11 @@ process that the exported model computes what the Keras networks compute. `--lit
 """
 
 import dataclasses
-import json
 import pathlib
 
 from tfvse import errors
 from tfvse.config import RunFolder, parse_run_tool, setting
-from tfvse.errors import UserError
+from tfvse.evaluation import report as reports
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,19 +50,15 @@ def main(argv):
 def _report(path, step):
     """The report at `path` (dict), or None, said on screen, when there is none of these weights."""
     try:
-        report = json.loads(path.read_text())
-        measured = report["step"]
+        report = reports.read(path, "step", "split")
     except FileNotFoundError:
         print(
             f"note: no {path}; the model card will say that the run was not evaluated (tools/evaluate.py)"
         )
         return None
-    except (ValueError, KeyError, TypeError):
-        raise UserError(f"{path}: not a report; write it again with tools/evaluate.py") from None
-    if measured != step:
-        print(
-            f"note: {path} measured step {measured}, step {step} is exported; its numbers are left out"
-        )
+    if report["step"] != step:
+        measured = f"{path} measured step {report['step']}, step {step} is exported"
+        print(f"note: {measured}; its numbers are left out")
         return None
     return report
 

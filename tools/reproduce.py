@@ -23,6 +23,7 @@ from tfvse import config as configs
 from tfvse import errors
 from tfvse.config import Settings, nearest, parse_flags, setting
 from tfvse.errors import UserError
+from tfvse.evaluation import report as reports
 from tfvse.files import atomic_write
 
 TABLES = pathlib.Path("configs/tables")
@@ -59,7 +60,10 @@ def read_table(name):
     if not path.is_file():
         known = sorted(file.stem for file in TABLES.glob("*.json"))
         raise UserError(f"--table={name}: there are {', '.join(known)}{nearest(name, known)}")
-    return json.loads(path.read_text())
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path}: is no table in JSON ({error})") from None
 
 
 def run_folder(flags, argv):
@@ -109,10 +113,26 @@ def _report_of(flags, table, row, seed):
         done = _tool("evaluate", *argv, *_data(flags))
         if done.returncode:
             return _last_line(done)
-    return {
-        **json.loads(report.read_text()),
-        "run_dirs": {str(f): _train_seconds(f) for f in folders},
-    }
+    try:
+        found = _read_report(report, table["metrics"])
+    except UserError as error:
+        return f"{error}; remove it to evaluate the run again"
+    return {**found, "run_dirs": {str(f): _train_seconds(f) for f in folders}}
+
+
+def _read_report(path, metrics):
+    """A report as a dict.
+
+    Raises:
+      UserError: the file is damaged, or lacks what a table shows.
+    """
+    found = reports.read(path, "data_set", "split", "data_checksum", "versions", "hardware")
+    lacking = [metric for metric in metrics if metric not in found["metrics"]]
+    lacking += [name for name in ("tensorflow", "keras") if name not in found["versions"]]
+    lacking += [name for name in ("cores", "cpu") if name not in found["hardware"]]
+    if lacking:
+        raise UserError(f"{path}: says nothing of {', '.join(lacking)}")
+    return found
 
 
 def _trained(flags, table, row, seed):
@@ -380,7 +400,8 @@ def _csv_lines(flags, table, row, seed, report):
 
 def _join(folder):
     """Writes <folder>.md: every table of the folder, one after the other."""
-    tables = [path.read_text() for path in sorted(folder.glob("*.md"))]
+    paths = sorted(folder.glob("*.md"))
+    tables = [path.read_text(encoding="utf-8", errors="replace") for path in paths]
     with atomic_write(folder.with_suffix(".md")) as temporary:
         temporary.write_text("\n".join([INTRODUCTION, *tables]))
 

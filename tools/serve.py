@@ -1,10 +1,12 @@
 """Serves exported models to this machine: `python tools/serve.py --model_dir=saved_models/emoji`.
 
-Speaks TensorFlow Serving's gRPC and REST (v1); `tfvse.serving.client.Client` and `curl` work with either. Stops cleanly
-on Ctrl-C and SIGTERM. For production, run `tensorflow_model_server` on the same folder.
+Speaks TensorFlow Serving's gRPC and REST (v1); `tfvse.serving.client.Client` and `curl` work with
+either. Stops cleanly on Ctrl-C and SIGTERM. For production, run `tensorflow_model_server` on the
+same folder.
 """
 
 import dataclasses
+import os
 import pathlib
 import signal
 import threading
@@ -26,46 +28,57 @@ class Flags(Settings):
     port: int = setting(8500, "of gRPC; 0: any free one", low=0, high=65535)
     rest_port: int = setting(8501, "of REST; 0: any free one", low=0, high=65535)
     max_request_mb: int = setting(32, "largest request, in megabytes", low=1, high=1024)
+    max_batch: int = setting(128, "images or texts of one request", low=1, high=65536)
     timeout: float = setting(
         30.0, "seconds to wait for a request's bytes or for a free place", low=0.1, high=3600.0
+    )
+    grace: float = setting(
+        10.0, "seconds that requests under way have when the server stops", low=0.0, high=3600.0
     )
 
     def check(self):
         if bool(self.model_dir) == bool(self.models_config):
-            raise UserError(
-                "give either --model_dir=saved_models/<name> or --models_config=saved_models/models.config"
-            )
+            raise UserError("give either --model_dir=<folder> or --models_config=<file>")
 
 
 def main(argv):
     flags = parse_flags(Flags, argv)
-
-    from tfvse.serving import model_config
-    from tfvse.serving.models import Limits
-    from tfvse.serving.server import Server
-
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+
+    server = _server(flags).start()
+    for model in server.models:
+        signatures = ", ".join(sorted(model.signature_defs))
+        print(f"serving {model.name}, version {model.version}: {signatures}")
+    host = f"[{flags.host}]" if ":" in flags.host else flags.host
+    print(f"gRPC {host}:{server.grpc_port}, REST http://{host}:{server.rest_port}", flush=True)
+
+    stop.wait()
+    _end(server.stop())
+
+
+def _server(flags):
+    from tfvse.serving import model_config
+    from tfvse.serving.limits import Limits
+    from tfvse.serving.server import Server
+
     folder = pathlib.Path(flags.model_dir)
-    folders = (
-        model_config.read(flags.models_config)
-        if flags.models_config
-        else {folder.resolve().name: folder}
+    entries = {folder.resolve().name: folder}
+    if flags.models_config:
+        entries = model_config.read(flags.models_config)
+    limits = Limits(
+        request_bytes=flags.max_request_mb * 10**6, batch=flags.max_batch, timeout=flags.timeout
     )
-    limits = Limits(request_bytes=flags.max_request_mb * 10**6, timeout=flags.timeout)
-    server = Server(folders, flags.host, flags.port, flags.rest_port, limits)
-    with server:
-        for model in server.models:
-            print(
-                f"serving {model.name}, version {model.version}: {', '.join(sorted(model.signature_defs))}"
-            )
-        print(
-            f"gRPC {flags.host}:{server.grpc_port}, REST http://{flags.host}:{server.rest_port}",
-            flush=True,
-        )
-        stop.wait()
-    print("stopped")
+    return Server(entries, flags.host, flags.port, flags.rest_port, limits, flags.grace)
+
+
+def _end(all_answered):
+    if all_answered:
+        print("stopped")
+        return
+    print("stopped; requests that took longer than --grace were cut", flush=True)
+    os._exit(0)  # they run on in threads that Python would wait for
 
 
 if __name__ == "__main__":

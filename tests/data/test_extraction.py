@@ -96,6 +96,17 @@ def test_a_killed_run_goes_on_where_it_stopped(prepared, small_chunks, monkeypat
     np.testing.assert_allclose(features, whole, rtol=1e-5, atol=1e-5)
 
 
+def test_a_damaged_chunk_is_named(prepared, small_chunks, monkeypatch):
+    with monkeypatch.context() as patch:
+        killed_after(patch, batches=5)
+        with pytest.raises(Killed):
+            extraction.extract_images(prepared, "random", 8)
+    chunk = next(prepared.glob("**/0*.npz"))
+    chunk.write_bytes(chunk.read_bytes()[:-100])
+    with pytest.raises(UserError, match=f"{chunk.name}: is damaged .*remove it"):
+        extraction.extract_images(prepared, "random", 8)
+
+
 def test_chunks_of_other_pictures_are_not_taken(prepared, small_chunks, monkeypatch):
     with monkeypatch.context() as patch:
         killed_after(patch, batches=5)
@@ -197,3 +208,24 @@ def test_tool(tool, prepared, capsys):
 def test_wrong_flags(tool, flags, sentence):
     with pytest.raises(UserError, match=sentence):
         tool.main(flags)
+
+
+def test_a_second_extraction_of_the_same_encoder_is_told(prepared, monkeypatch):
+    def second(*arguments):
+        extraction.extract_images(prepared, "random", batch_size=32)
+
+    monkeypatch.setattr(extraction, "_extract", second)
+    with pytest.raises(UserError, match="another process extracts the image features of random"):
+        second()
+    monkeypatch.undo()
+    assert len(extraction.extract_images(prepared, "random", batch_size=32)) == 3
+
+
+def test_what_a_kill_left_of_a_chunk_is_no_chunk(prepared, small_chunks, monkeypatch):
+    killed_after(monkeypatch, 2)
+    with pytest.raises(Killed):
+        extraction.extract_images(prepared, "random", batch_size=16)
+    chunks = next((prepared / "train").glob("*.unfinished"))
+    (chunks / ".partial.0000000032-0000000048.npz.abcdefgh.npz").write_bytes(b"half")
+    monkeypatch.undo()
+    assert len(extraction.extract_images(prepared, "random", batch_size=16)) == 3

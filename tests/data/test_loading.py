@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import pytest
 
@@ -29,11 +30,107 @@ def test_nothing_prepared_names_the_tool(tmp_path):
         manifest.read(tmp_path)
 
 
-@pytest.mark.parametrize("content", ["{", "[]", json.dumps({"format": 2})])
+@pytest.mark.parametrize("content", ["{", "[]", json.dumps({"format": 3})])
 def test_a_broken_manifest_is_told(tmp_path, content):
     (tmp_path / manifest.FILE).write_text(content)
     with pytest.raises(UserError, match="not a manifest"):
         manifest.read(tmp_path)
+
+
+@pytest.fixture
+def old(prepared, tmp_path):
+    """Callable (changes) → a folder of before there were checksums, with a changed manifest."""
+
+    def make(**changes):
+        folder = shutil.copytree(prepared / "synthetic_matching", tmp_path / "old")
+        found = manifest.read(folder)
+        del found["files"]
+        (folder / manifest.FILE).write_text(json.dumps(found | {"format": 1} | changes))
+        return folder
+
+    return make
+
+
+def matching(config, folder):
+    return data.load(
+        config(
+            "synthetic_matching", folder, image_encoder="fake", text_encoder="glove_mean",
+            vector_words=0, max_words=6, min_word_count=1, annotated_percent=100, sentences=0,
+            word_vectors="none",
+        )
+    )  # fmt: skip
+
+
+def test_a_folder_of_before_still_loads(config, prepared, old):
+    assert (
+        matching(config, old()).checksum
+        == matching(config, prepared / "synthetic_matching").checksum
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"parts": []}, "parts must be an object"),
+        ({"kind": 3}, "kind must be a text"),
+        ({"kind": "poems"}, "holds a set for poems"),
+        ({"tokenizer": "letters"}, "tokenizer letters: must be one of words, tweets"),
+        ({"splits": {"train": {"images": -1}}}, "splits, train must hold numbers"),
+        ({"splits": {"dev": {}}}, "splits must be train, val, test, not dev"),
+        ({"parts": {"train/images": {}}}, "parts, train/images: no shards"),
+        ({"left_out": "none"}, "left_out must be a list"),
+    ],
+)
+def test_a_manifest_of_another_form_is_one_sentence(config, old, changes, sentence):
+    with pytest.raises(UserError, match=sentence):
+        matching(config, old(**changes))
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({"count": 3}, "count must be the sum"),
+        ({"fields": {"id": "words"}}, "the field id must be"),
+        ({"fields": {"id": {"dtype": "uint8", "shape": [2**40]}}}, "the shape of id is too large"),
+        ({"shards": [{"file": "../a", "records": 1, "bytes": 1, "sha256": ""}]}, "not inside"),
+        ({"shards": [{"file": "a", "records": "1", "bytes": 1, "sha256": ""}]}, "numbers above 0"),
+        ({"shards": [3]}, "a shard must have file"),
+    ],
+)
+def test_a_part_of_another_form_is_one_sentence(old, changed, sentence):
+    entry = {"count": 1, "fields": {}, "shards": []} | changed
+    with pytest.raises(UserError, match=sentence):
+        manifest.read(old(parts={"train/images": entry}))
+
+
+def test_a_missing_key_is_named(tmp_path):
+    (tmp_path / manifest.FILE).write_text('{"format": 1, "splits": {}, "parts": {}}')
+    with pytest.raises(UserError, match="has no kind"):
+        manifest.read(tmp_path)
+
+
+@pytest.mark.parametrize("depth", [900, 2000])
+def test_a_deeply_nested_manifest_is_one_sentence(tmp_path, depth):
+    nested = "[" * depth + "]" * depth
+    (tmp_path / manifest.FILE).write_text('{"format": 2, "x": ' + nested + "}")
+    with pytest.raises(UserError, match="manifest.json"):
+        manifest.read(tmp_path)
+
+
+def test_an_edited_tokenizer_is_noticed(prepared, tmp_path):
+    folder = shutil.copytree(prepared / "synthetic_matching", tmp_path / "copy")
+    path = folder / manifest.FILE
+    path.write_text(path.read_text().replace('"tokenizer": "words"', '"tokenizer": "tweets"'))
+    with pytest.raises(UserError, match="manifest.json: is damaged or was edited"):
+        manifest.read(folder)
+
+
+def test_a_damaged_vocabulary_is_noticed(config, prepared, tmp_path):
+    folder = shutil.copytree(prepared / "synthetic_matching", tmp_path / "copy")
+    path = folder / "vocabulary.txt"
+    path.write_text(path.read_text().replace("circle", "circus"))
+    with pytest.raises(UserError, match="vocabulary.txt: is damaged or was edited"):
+        matching(config, folder)
 
 
 def test_the_summary_names_counts_and_licence(prepared):

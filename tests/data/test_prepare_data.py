@@ -74,3 +74,79 @@ def test_help_lists_the_data_sets(capsys):
     with pytest.raises(SystemExit):
         prepare_data.main(["--help"])
     assert "two_folders" in capsys.readouterr().out
+
+
+@pytest.fixture
+def own(tmp_path):
+    """A person's images with their captions."""
+    root = tmp_path / "own"
+    root.mkdir()
+    for i in range(4):
+        (root / f"{i}.jpg").write_bytes(making.jpeg(i))
+    lines = "".join(f"{i}.jpg,image {i}\n" for i in range(4))
+    (root / "captions.csv").write_text("file,caption\n" + lines)
+    return root
+
+
+@pytest.mark.parametrize("place", [".", "new", "..", "../own", "../link", "../other/../own/new"])
+def test_images_are_never_prepared_into_their_own_folder(own, place):
+    (own.parent / "link").symlink_to(own)
+    before = sorted(own.rglob("*"))
+    with pytest.raises(UserError, match="--data_dir=.*; give a folder apart from it"):
+        making.prepare("folder", own / place, data_dir=own, overwrite=True)
+    assert sorted(own.rglob("*")) == before
+
+
+@pytest.mark.parametrize("flag", ["edge_maps", "folder_a"])
+def test_other_sources_are_kept_apart_too(own, tmp_path, flag):
+    (tmp_path / "maps").mkdir()
+    with pytest.raises(UserError, match=f"--{flag}="):
+        making.prepare("folder", tmp_path / "maps", data_dir=own, **{flag: tmp_path / "maps"})
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"thesis.tex": "x"},
+        {"manifest.json": '{"format": 1, "name": "web app"}'},
+        {"manifest.json": "[]"},
+    ],
+)
+def test_overwrite_replaces_no_other_folder(tmp_path, files):
+    (tmp_path / "thesis").mkdir()
+    for name, text in files.items():
+        (tmp_path / "thesis" / name).write_text(text)
+    with pytest.raises(UserError, match="is not replaced, since it holds no manifest.json of ours"):
+        making.prepare(NAME, tmp_path / "thesis", overwrite=True)
+    assert {p.name: p.read_text() for p in (tmp_path / "thesis").iterdir()} == files
+
+
+@pytest.mark.parametrize("place", ["notes.txt", "photos/a.jpg", "train/a.jpg"])
+def test_overwrite_deletes_nothing_that_a_person_put_there(tmp_path, place):
+    making.prepare(NAME, tmp_path / "out")
+    (tmp_path / "out" / place).parent.mkdir(exist_ok=True)
+    (tmp_path / "out" / place).write_text("mine")
+    with pytest.raises(UserError, match=f"{place} is none of our files"):
+        making.prepare(NAME, tmp_path / "out", seed=1, overwrite=True)
+    assert (tmp_path / "out" / place).read_text() == "mine"
+
+
+def test_overwrite_mends_a_damaged_manifest(tmp_path):
+    found = making.prepare(NAME, tmp_path / "out")
+    path = tmp_path / "out" / manifest.FILE
+    path.write_text(path.read_text().replace('"circle"', '"circus"'))
+    with pytest.raises(UserError, match="manifest.json: is damaged or was edited"):
+        making.prepare(NAME, tmp_path / "out")
+    assert making.prepare(NAME, tmp_path / "out", overwrite=True) == found
+
+
+def test_what_a_killed_preparation_left_is_swept(tmp_path):
+    (tmp_path / ".partial.out.abcdefgh" / "train").mkdir(parents=True)
+    making.prepare(NAME, tmp_path / "out")
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_name_of_more_than_255_bytes_is_one_sentence(tmp_path):
+    with pytest.raises(OSError) as caught:
+        making.prepare(NAME, tmp_path / ("n" * 300))
+    assert "too long" in errors.describe(caught.value)

@@ -104,6 +104,22 @@ def test_a_cut_or_missing_file_is_noticed_on_opening(tmp_path, suffix):
         records.Part(tmp_path, {"parts": {"train/things": entry}}, "train/things")
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"name": "int64"},
+        {"row": "bytes"},
+        {"other": "bytes"},
+        {"array": {"dtype": "float32", "shape": [9]}},
+    ],
+)
+def test_fields_that_the_records_do_not_have_are_told(tmp_path, changed):
+    _, entry = part(tmp_path)
+    entry["fields"] |= changed
+    with pytest.raises(UserError, match=f"does not hold the field {next(iter(changed))}"):
+        records.Part(tmp_path, {"parts": {"train/things": entry}}, "train/things")
+
+
 def test_an_unknown_part_is_named(tmp_path):
     with pytest.raises(UserError, match="no part val/things; it has train/things"):
         records.Part(tmp_path, {"parts": {"train/things": part(tmp_path)[1]}}, "val/things")

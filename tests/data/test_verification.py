@@ -73,3 +73,10 @@ def test_repeated_ids():
     findings = verification.Findings()
     verification.check_unique(["a", "b", "a"], "list.txt", findings)
     assert findings.left_out == ["list.txt: a is listed 2 times"]
+
+
+@pytest.mark.parametrize("name", ["\udcff.jpg", "a\0b"])
+def test_a_name_that_is_no_text_is_bad_and_can_be_printed(name):
+    bad, findings = check({"train": [Picture(name, making.jpeg())]}, skip_bad=True)
+    assert bad == {("train", name)} and "rename it in UTF-8" in findings.left_out[0]
+    findings.left_out[0].encode()

@@ -1,5 +1,6 @@
 """Fisher vectors against the numerical gradient that they are, TensorFlow against NumPy, and the whole way through."""
 
+import pathlib
 import types
 
 import numpy as np
@@ -129,9 +130,9 @@ def word_file(prepared):
 
 def test_fitted_once_and_extracted(prepared, word_file):
     fisher_vectors.fit(prepared, word_file, 10)
-    before = (prepared / hglmm.FILE).read_bytes()
+    before = (prepared / fisher_vectors.FILE).read_bytes()
     fisher_vectors.fit(prepared, word_file, 10)
-    assert (prepared / hglmm.FILE).read_bytes() == before
+    assert (prepared / fisher_vectors.FILE).read_bytes() == before
     added = extraction.extract_texts(prepared, "hglmm", 16)
     part = records.Part(prepared, manifest.read(prepared), added[0])
     features, encoder = part.all("feature"), encoders.text_features("hglmm", prepared)
@@ -165,3 +166,27 @@ def test_what_is_missing_or_different_is_told(prepared, word_file):
     fisher_vectors.fit(prepared, word_file, 6)
     with pytest.raises(UserError, match="--hglmm_dim=7: .* was fitted with .*--hglmm_dim=6"):
         fisher_vectors.fit(prepared, word_file, 7)
+
+
+def test_a_damaged_encoder_is_noticed(prepared, word_file):
+    fisher_vectors.fit(prepared, word_file, 10)
+    path = prepared / fisher_vectors.FILE
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    for use in (
+        lambda: fisher_vectors.text_encoder("hglmm", prepared),
+        lambda: fisher_vectors.fit(prepared, word_file, 10),
+    ):
+        with pytest.raises(UserError, match="hglmm.npz: is damaged or was edited"):
+            use()
+
+
+def test_words_with_one_and_the_same_vector_make_one_component(prepared, word_file):
+    path = pathlib.Path(word_file)
+    lines = [line.split(" ")[0] + " 1 2 3\n" for line in path.read_text().splitlines()]
+    path.write_text("".join(lines))
+    fisher_vectors.fit(prepared, word_file, 10)
+    assert np.isfinite(
+        fisher_vectors.text_encoder("hglmm", prepared)(tf.constant(["a red circle"]))
+    ).all()

@@ -108,6 +108,43 @@ def test_other_weights_are_told(folder):
         minilm.load(folder)
 
 
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"vocab_size": 10**9}, r"must be \[1000000000, 4\]"),
+        ({"num_hidden_layers": 10**9}, "encoder.layer.2"),
+        ({"num_attention_heads": 3}, "a multiple of num_attention_heads"),
+        ({"hidden_size": "4"}, "every size as a number"),
+        ({"intermediate_size": 0}, "every size as a number"),
+    ],
+)
+def test_sizes_that_are_not_those_of_the_file_build_nothing(folder, change, sentence):
+    (folder / "config.json").write_text(json.dumps(SETTINGS | change))
+    with pytest.raises(UserError, match=sentence):
+        minilm.load(folder)
+
+
+@pytest.mark.parametrize("content", ["[]", "{", "[" * 100_000])
+def test_a_config_of_another_kind(folder, content):
+    (folder / "config.json").write_text(content)
+    with pytest.raises(UserError, match="holds no BERT encoder"):
+        minilm.load(folder)
+
+
+def test_weights_that_are_not_finite(folder):
+    wrong = state()
+    wrong["output"] = np.float32([np.nan])
+    safetensors.save_file(wrong, folder / "model.safetensors")
+    with pytest.raises(UserError, match="output is not finite"):
+        minilm.load(folder)
+
+
+def test_more_pieces_than_vectors(folder):
+    (folder / "vocab.txt").write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\na\ndog\ncat\n")
+    with pytest.raises(UserError, match="7 pieces and vectors of 6"):
+        minilm.load(folder)
+
+
 def test_the_published_network_has_its_size():
     # 22.7 million weights, the published model's own count of its float32 file, less the second row of types.
     published = {

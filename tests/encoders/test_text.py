@@ -213,7 +213,7 @@ def test_precomputed_features_pass_through(config):
             {"word_vectors": "none", "train_text_encoder": False},
             "needs --word_vectors",
         ),
-        ("glove_mean", {"word_vectors": "missing.txt"}, "--word_vectors=missing.txt: No such file"),
+        ("glove_mean", {"word_vectors": "missing.txt"}, "--word_vectors=missing.txt: missing"),
     ],
 )
 def test_what_does_not_go(name, changes, sentence, config):

@@ -65,6 +65,18 @@ def test_a_tensor_outside_its_storage(path):
         read_state_dict(path)
 
 
+def test_a_number_that_stands_for_many(path):
+    whole = state_dict_bytes({"weight": np.broadcast_to(np.float32(1), (5,))})  # of stride 0
+    path.write_bytes(whole)
+    with pytest.raises(UserError, match="a tensor has no shape"):
+        read_state_dict(path)
+
+
+def test_tensors_are_views_of_the_file(path):
+    path.write_bytes(state_dict_bytes(STATE))
+    assert not any(array.flags.owndata for array in read_state_dict(path).values())
+
+
 def test_a_missing_file(path):
-    with pytest.raises(UserError, match="Cannot read the weights .*No such file"):
+    with pytest.raises(UserError, match="Cannot read the weights .*: missing"):
         read_state_dict(path)

@@ -27,6 +27,10 @@ def test_it_is_the_singular_value_decomposition():
     np.testing.assert_allclose(found @ found.T, ratio * (expected @ expected.T), atol=1e-5)
 
 
+def test_one_image_tells_no_word_from_another():
+    assert not latent_vectors(TOKENS, np.zeros(4, int), rows=7, dim=2).any()
+
+
 def test_more_numbers_than_words_leaves_zeros():
     vectors = latent_vectors(TOKENS, PICTURES, rows=7, dim=20)
     assert vectors.shape == (7, 20) and np.isfinite(vectors).all() and not vectors[:, 3:].any()

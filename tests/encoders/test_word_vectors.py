@@ -34,7 +34,7 @@ def test_a_text_file(tmp_path, head):
 
 @pytest.mark.parametrize(
     ("content", "sentence"),
-    [(None, "No such file"), ("cat 1 2\n", "for none of the 3 words"), ("dog 1 x\n", "each line"),
+    [(None, "missing"), ("cat 1 2\n", "for none of the 3 words"), ("dog 1 x\n", "each line"),
      ("dog 1 2\nthe 1 2 3\n", "each line")],
 )  # fmt: skip
 def test_a_bad_file(tmp_path, content, sentence):

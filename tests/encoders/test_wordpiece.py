@@ -103,6 +103,26 @@ def test_a_vocabulary_without_its_marks_is_told(tmp_path):
         WordPiece(tmp_path / "vocab.txt")
 
 
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"[PAD]\n[UNK]\n[CLS]\n[SEP]\na\na\n", "a piece is there twice"),
+        (b"[PAD]\n[UNK]\n[CLS]\n[SEP]\na\na\r\n", "a piece is there twice"),
+        (b"[PAD]\n\xff\n", "not a text in UTF-8"),
+        (b"", "no vocabulary of BERT"),
+    ],
+)
+def test_a_damaged_vocabulary_is_told(tmp_path, content, sentence):
+    (tmp_path / "vocab.txt").write_bytes(content)
+    with pytest.raises(UserError, match=sentence):
+        WordPiece(tmp_path / "vocab.txt")
+
+
+def test_a_missing_vocabulary_is_told(tmp_path):
+    with pytest.raises(UserError, match="vocab.txt: "):
+        WordPiece(tmp_path / "vocab.txt")
+
+
 def test_in_a_graph_it_is_the_same(wordpiece):
     texts = tf.constant(["a dog running.", "日本 runs", ""])
     np.testing.assert_array_equal(

@@ -100,6 +100,27 @@ def test_a_second_time_nothing_is_counted(tmp_path, monkeypatch):
     assert len(counted) == 6
 
 
+def altered(data):
+    return data.replace(b"[", b"[1, ", 1)
+
+
+@pytest.mark.parametrize(
+    "damage", [altered, lambda data: b"[" * 100_000, lambda data: b"[]", lambda data: b"\xff"]
+)
+def test_counts_that_were_altered_are_counted_again(tmp_path, damage):
+    first = edges.evaluate(maps(), results_dir=tmp_path, **FEW)
+    (tmp_path / "2.json").write_bytes(damage((tmp_path / "2.json").read_bytes()))
+    assert edges.evaluate(maps(), results_dir=tmp_path, **FEW) == first
+
+
+def test_long_names_of_other_alphabets_are_kept_too(tmp_path):
+    _, edge_map, annotations = next(iter(maps()))
+    named = [("\u00e9" * 120, edge_map, annotations)]
+    first = edges.evaluate(named, results_dir=tmp_path, **FEW)
+    assert len(list(tmp_path.iterdir())) == 1
+    assert edges.evaluate(named, results_dir=tmp_path, **FEW) == first
+
+
 def test_nothing_marked_scores_nothing():
     found = edges.evaluate(
         [("a", np.zeros((8, 8)), [np.eye(8, dtype=bool)])], ceval=True, **FEW

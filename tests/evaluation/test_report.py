@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tfvse.errors import UserError
-from tfvse.evaluation.report import Report, Result
+from tfvse.evaluation.report import Report, Result, read
 
 RESULT = Result(
     {"i2t/R@1": 31.04, "i2t/median_rank": 4.5, "t2i/R@1": 21.26, "rsum": 331.2},
@@ -59,6 +59,21 @@ def test_written_report_has_everything_a_reader_needs(tmp_path):
 def test_a_metric_that_is_not_a_number_is_refused(value):
     with pytest.raises(UserError, match="metric i2t/R@1 is"):
         report(metrics={"i2t/R@1": value})
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "", "{", "[1]", "[" * 100_000, "{}", '{"metrics": 3}', '{"metrics": {"R@1": "4"}}',
+        '{"metrics": {"R@1": NaN}}', '{"metrics": {"R@1": 1' + "0" * 400 + "}}",
+        '{"metrics": {}, "intervals": {"R@1": [1]}}',
+        '{"metrics": {}, "intervals": {"R@1": [1, "2"]}}', '{"metrics": {}, "step": "5"}',
+    ],
+)  # fmt: skip
+def test_a_damaged_report_is_told(tmp_path, content):
+    (tmp_path / "report.json").write_text(content)
+    with pytest.raises(UserError, match="report.json: not a report"):
+        read(tmp_path / "report.json")
 
 
 def test_nothing_is_left_behind_when_writing_fails(tmp_path):

@@ -51,12 +51,12 @@ def test_export_needs_a_run(tmp_path):
 def test_only_a_report_of_the_same_weights_goes_into_the_card(tmp_path, capsys):
     path = tmp_path / "report.json"
     assert export._report(path, 7) is None and "not evaluated" in capsys.readouterr().out
-    path.write_text('{"step": 5, "metrics": {}}')
+    path.write_text('{"step": 5, "split": "val", "metrics": {}}')
     assert (
         export._report(path, 7) is None
         and "measured step 5, step 7 is exported" in capsys.readouterr().out
     )
-    assert export._report(path, 5) == {"step": 5, "metrics": {}}
+    assert export._report(path, 5) == {"step": 5, "split": "val", "metrics": {}}
     path.write_text("[1]")
     with pytest.raises(UserError, match="not a report"):
         export._report(path, 5)

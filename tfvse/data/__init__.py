@@ -76,6 +76,10 @@ def load(config, kind=None):
         raise UserError(
             f"--data={config.data}: {config.prepared_path} holds {found['data_set']} instead"
         )
+    if found["kind"] not in KINDS:
+        raise UserError(
+            f"{config.prepared_path}: holds a set for {found['kind']}, none of {', '.join(KINDS)}"
+        )
     if kind and found["kind"] != kind:
         raise UserError(
             f"--data={config.data}: is a data set for {found['kind']}; this system learns {kind}"

@@ -5,6 +5,7 @@ its name, and its line in the manifest, when all of its rows are there. An encod
 into a part of their own.
 """
 
+import contextlib
 import pathlib
 import shutil
 
@@ -15,9 +16,9 @@ from tqdm import tqdm
 from tfvse import encoders
 from tfvse.data import manifest, records
 from tfvse.data.kinds import captioned
-from tfvse.encoders import image, region_files
+from tfvse.encoders import array_files, image, region_files
 from tfvse.errors import UserError
-from tfvse.files import atomic_write
+from tfvse.files import atomic_write, lock
 
 CHUNK = 1024  # rows in a chunk, at least
 
@@ -30,30 +31,41 @@ def extract_images(prepared_dir: pathlib.Path, name: str, batch_size: int) -> li
 
     Raises:
       UserError: the folder holds no matching set, the encoder is missing, a picture cannot be decoded or has no
-        features in the file.
+        features in the file, or another process extracts the same.
     """
-    todo = _missing(prepared_dir, "image", name)
-    if todo and name.startswith(image.FILE):
-        _extract(prepared_dir, todo, _from_file(prepared_dir, todo, name, batch_size))
-    elif todo:
-        encoder = encoders.image_encoder(name)
-        rows_at_once = (
-            batch_size if encoder.size else 1
-        )  # pictures of different sizes do not make a batch
-        describe = encoder.describe or _features_of(encoder.encode)
-        _extract(
-            prepared_dir, todo, _from_network("picture", encoder.preprocess, describe, rows_at_once)
-        )
-    return list(todo)
+    with _alone(prepared_dir, "image", name) as todo:
+        if todo and name.startswith(image.FILE):
+            _extract(prepared_dir, todo, _from_file(prepared_dir, todo, name, batch_size))
+        elif todo:
+            encoder = encoders.image_encoder(name)
+            # Pictures of different sizes do not make a batch.
+            rows_at_once = batch_size if encoder.size else 1
+            describe = encoder.describe or _features_of(encoder.encode)
+            read = _from_network("picture", encoder.preprocess, describe, rows_at_once)
+            _extract(prepared_dir, todo, read)
+        return list(todo)
 
 
 def extract_texts(prepared_dir: pathlib.Path, name: str, batch_size: int) -> list[str]:
     """The same for a text encoder whose features are computed beforehand, see `encoders.TEXT_FEATURES`."""
-    todo = _missing(prepared_dir, "text", name)
-    if todo:
-        describe = _features_of(encoders.text_features(name, prepared_dir))
-        _extract(prepared_dir, todo, _from_network("text", tf.identity, describe, batch_size))
-    return list(todo)
+    with _alone(prepared_dir, "text", name) as todo:
+        if todo:
+            describe = _features_of(encoders.text_features(name, prepared_dir))
+            _extract(prepared_dir, todo, _from_network("text", tf.identity, describe, batch_size))
+        return list(todo)
+
+
+@contextlib.contextmanager
+def _alone(prepared_dir, what, name):
+    """Yields what `_missing` finds while no other process extracts the same features."""
+    todo = _missing(prepared_dir, what, name)
+    if not todo:
+        yield todo
+        return
+    busy = f"{prepared_dir}: another process extracts the {what} features of {name}; wait for it"
+    place = pathlib.PurePath(captioned.feature_part("", what, name)).name
+    with lock(prepared_dir / f".{place}.lock", busy):
+        yield _missing(prepared_dir, what, name)
 
 
 def _missing(prepared_dir, what, name):
@@ -129,8 +141,8 @@ def _write(prepared_dir, part, chunks, fields, total):
 
     def examples():
         for path in _finished(chunks):
-            with np.load(path, allow_pickle=False) as arrays:
-                columns = [arrays[name] for name in fields]
+            arrays = _read(path, list(fields))
+            columns = [arrays[name] for name in fields]
             yield from (dict(zip(fields, row, strict=True)) for row in zip(*columns, strict=True))
 
     manifest.add_part(
@@ -148,7 +160,7 @@ def _batches(inputs, field, preprocess, start, batch_size):
 
 def _finished(chunks):
     """Whole chunks in order; their names are those of their rows."""
-    return sorted(chunks.glob("*.npz"))
+    return sorted(chunks.glob("[0-9]*.npz"))
 
 
 def _rows_of(path):
@@ -159,8 +171,20 @@ def _rows_of(path):
 
 def _first(chunks, name):
     """The first row of an array of the chunks, or None where they have no such array."""
-    with np.load(_finished(chunks)[0], allow_pickle=False) as arrays:
-        return arrays[name][0] if name in arrays else None
+    path = _finished(chunks)[0]
+    return _read(path, [name])[name][0] if name in array_files.names(path) else None
+
+
+def _read(path, names):
+    """Name → array of a chunk.
+
+    Raises:
+      UserError: it is damaged.
+    """
+    try:
+        return array_files.read_npz(path, names, path.stat().st_size)  # it was written unpacked
+    except array_files.BadArrays as error:
+        raise UserError(f"{path}: is damaged ({error}); remove it and extract again") from None
 
 
 def _fill(chunks, batches, start, total, part):

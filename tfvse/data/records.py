@@ -155,7 +155,8 @@ class Part:
       name: such as "train/images".
 
     Raises:
-      UserError: there is no such part, or a file is missing or has another size than the manifest says.
+      UserError: there is no such part, a file is missing, or its size or fields are not as the
+        manifest says.
     """
 
     def __init__(self, prepared_dir, manifest, name):
@@ -178,6 +179,21 @@ class Part:
                 self._maps.append(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
             offsets = np.fromfile(path.with_suffix(".index"), "<i8")
             self._offsets.append(np.append(offsets, shard["bytes"]))
+        if len(self):
+            self._require_fields(f"{prepared_dir}: part {name}")
+
+    def _require_fields(self, where):
+        """Raises UserError unless the first record, if whole, has the manifest's fields."""
+        try:
+            example = tf.train.Example.FromString(self._record(0, 0))
+        except UserError:  # is raised when it is read
+            return
+        for name, kind in self.fields.items():
+            feature = example.features.feature[name]
+            if not _fits(feature, kind):
+                raise UserError(
+                    f"{where} does not hold the field {name} as {kind}; prepare it again"
+                )
 
     def __len__(self):
         return int(self._starts[-1])
@@ -237,6 +253,14 @@ class Part:
             tf.range(start, min(start + chunk, len(self)), dtype=tf.int64) for start in starts
         )
         return np.concatenate([self.batch(rows)[name].numpy() for rows in indices])
+
+
+def _fits(feature, kind):
+    """Whether a `tf.train.Feature` holds one value of a kind of field."""
+    if kind == "int64":
+        return len(feature.int64_list.value) == 1
+    sizes = [len(value) for value in feature.bytes_list.value]
+    return len(sizes) == 1 and (kind == "bytes" or sizes[0] == _array_bytes(kind))
 
 
 def _decode(strings, dtype, length):

@@ -27,11 +27,11 @@ class Findings:
 
     def add(self, kind, sentence):
         """A bad entry: `kind` is counted ("unreadable picture"), `sentence` names the place."""
-        self.bad[kind].append(sentence)
+        self.bad[kind].append(_printable(sentence))
 
     def remark(self, sentence):
         """Something worth knowing that stops nothing."""
-        self.remarks.append(sentence)
+        self.remarks.append(_printable(sentence))
 
     @property
     def left_out(self):
@@ -65,6 +65,18 @@ class Findings:
             print(f"left out {len(self.left_out):,} bad entries", file=sys.stderr)
 
 
+def is_text(value):
+    """Whether `value` is a str that can be stored: no null, nothing that is no UTF-8."""
+    try:
+        return isinstance(value, str) and b"\0" not in value.encode()
+    except UnicodeEncodeError:
+        return False
+
+
+def _printable(sentence):
+    return sentence.encode(errors="backslashreplace").decode()
+
+
 def check_pictures(splits, findings, what=""):
     """Decodes every picture and looks for the same one in two splits.
 
@@ -83,6 +95,9 @@ def check_pictures(splits, findings, what=""):
                 findings.add(
                     "in two splits", f"{entry.id}: is in {split_of_id[entry.id]} and in {split}"
                 )
+                bad.add((split, entry.id))
+            if not is_text(entry.id):
+                findings.add("name that is no text", f"{entry.id}: rename it in UTF-8")
                 bad.add((split, entry.id))
             try:
                 digest = hashlib.sha256(images.verify(entry.picture)).digest()

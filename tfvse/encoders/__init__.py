@@ -6,7 +6,11 @@ import warnings
 from tfvse.errors import UserError
 
 # Sentence encoders whose features are computed beforehand: name → "module:function" of (name, prepared_dir).
-TEXT_FEATURES = {"minilm": "minilm:text_encoder", "hglmm": "hglmm:text_encoder"}
+TEXT_FEATURES = {
+    "minilm": "tfvse.encoders.minilm:text_encoder",
+    "hglmm": "tfvse.data.fisher_vectors:text_encoder",
+}
+_HUB = "tfvse.encoders.hub:text_encoder"
 
 
 def image_encoder(name: str):
@@ -75,10 +79,9 @@ def text_features(name: str, prepared_dir):
     if not has_text_features(name):
         known = ", ".join([*TEXT_FEATURES, "hub:<handle or folder>"])
         raise UserError(f"--text_encoder={name}: needs no features beforehand; only {known} do")
-    module, function = TEXT_FEATURES.get(name, "hub:text_encoder").split(":")
-    return getattr(importlib.import_module(f"tfvse.encoders.{module}"), function)(
-        name, prepared_dir
-    )
+    module, function = TEXT_FEATURES.get(name, _HUB).split(":")
+    create = getattr(importlib.import_module(module), function)
+    return create(name, prepared_dir)
 
 
 def embedding_matrix(vocabulary, words: str = "glove_50d"):

@@ -134,8 +134,18 @@ def _folded(state, convolution, normalization):
         state[f"{normalization}.{part}"]
         for part in ("weight", "bias", "running_mean", "running_var")
     )
-    scale = gamma / np.sqrt(variance + _EPSILON)
-    kernel = state[f"{convolution}.weight"] * scale[:, None, None, None]
+    kernel = state[f"{convolution}.weight"]
+    channels = kernel.shape[:1]
+    if kernel.ndim != 4 or any(x.shape != channels for x in (gamma, beta, mean, variance)):
+        raise ValueError(f"{convolution} and {normalization} differ in shape")
+
+    with np.errstate(all="ignore"):  # looked for at the end
+        scale = gamma / np.sqrt(variance + _EPSILON)
+        kernel = kernel * scale[:, None, None, None]
+        bias = beta - mean * scale
+    if not (np.isfinite(kernel).all() and np.isfinite(bias).all()):
+        raise ValueError(f"{convolution} is not finite")
+
     # From [out, in, height, width], in = 1 for a depthwise one, to [height, width, in, out] or [.., channels, 1].
     layout = (2, 3, 0, 1) if "depthwise" in convolution else (2, 3, 1, 0)
-    return [kernel.transpose(layout), beta - mean * scale]
+    return [kernel.transpose(layout), bias]

@@ -24,16 +24,13 @@ the components are found from the covariance of all training texts' Fisher vecto
 """
 
 import dataclasses
-import pathlib
 
 import numpy as np
 import tensorflow as tf
 
 from tfvse.encoders import mixture, word_vectors
-from tfvse.errors import UserError
 from tfvse.preprocessing.text import RESERVED, TOKENIZERS, Vocabulary
 
-FILE = "hglmm.npz"  # in the folder of a prepared set
 COMPONENTS = 30  # of the mixture
 
 
@@ -55,10 +52,10 @@ class FisherVectors:
         """vectors: float [len(words), D] of the words that are known; model: over them."""
         self._tokenize = TOKENIZERS[tokenizer]
         self._table = Vocabulary(words).table
-        self._vectors = _variable(word_vectors.arrange(words, words, vectors))
+        self._vectors = variable(word_vectors.arrange(words, words, vectors))
         self._gaussian = tf.Variable(model.gaussian, trainable=False)
-        self._factors, self._weights = _variable(model.log_factors), _variable(model.weights)
-        self._centers, self._scales = _variable(model.centers), _variable(model.scales)
+        self._factors, self._weights = variable(model.log_factors), variable(model.weights)
+        self._centers, self._scales = variable(model.centers), variable(model.scales)
         self.dim = 2 * model.centers.size
         self.resources = (
             self._table, self._vectors, self._gaussian, self._factors, self._weights, self._centers, self._scales,
@@ -97,7 +94,8 @@ class FisherVectors:
         return tf.reshape(both, [-1, self.dim])
 
 
-def _variable(array):
+def variable(array: np.ndarray) -> tf.Variable:
+    """A float32 variable that no training changes."""
     return tf.Variable(np.asarray(array, np.float32), trainable=False)
 
 
@@ -132,24 +130,3 @@ class TextEncoder:
     def __call__(self, texts: tf.Tensor) -> tf.Tensor:
         """string [B], UTF-8 → float32 [B, dim]."""
         return tf.matmul(self.fisher(texts) - self.mean, self.axes)
-
-
-def text_encoder(name: str, prepared_dir: pathlib.Path) -> TextEncoder:
-    """The encoder that `tfvse.data.fisher_vectors.fit` left in the folder of a prepared set.
-
-    Raises:
-      UserError: there is none.
-    """
-    path = pathlib.Path(prepared_dir) / FILE
-    if not path.exists():
-        raise UserError(
-            f"--text_encoder={name}: {path} is missing; python tools/extract_features.py --prepared_dir={prepared_dir} "
-            f"--text_encoder={name}"
-        )
-    with np.load(path, allow_pickle=False) as arrays:
-        fisher = FisherVectors(
-            arrays["words"].tobytes().decode().split("\n"), arrays["vectors"],
-            mixture.Mixture(*(arrays[field.name] for field in dataclasses.fields(mixture.Mixture))),
-            str(arrays["tokenizer"]),
-        )  # fmt: skip
-        return TextEncoder(name, fisher, _variable(arrays["mean"]), _variable(arrays["axes"]))

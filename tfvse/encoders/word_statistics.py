@@ -21,7 +21,8 @@ def latent_vectors(tokens, image_of_text, rows: int, dim: int) -> np.ndarray:
       dim: numbers per word; fewer pictures or words leave the rest zero.
 
     Returns:
-      float32 [rows, dim]; zeros for padding, the unknown word and words that no training text holds.
+      float32 [rows, dim]; zeros for padding, the unknown word and words that no training text
+      holds, and for all where there is one image, which tells no word from another.
     """
     import scipy.sparse
     import scipy.sparse.linalg
@@ -35,13 +36,15 @@ def latent_vectors(tokens, image_of_text, rows: int, dim: int) -> np.ndarray:
     counts.data = np.log1p(counts.data)
     weighted = counts @ scipy.sparse.diags(np.log((1 + shape[0]) / (1 + documents)))
     kept = min(dim, min(shape) - 1)
+    result = np.zeros([rows, dim], np.float32)
+    if not kept:
+        return result
     _, values, vectors = scipy.sparse.linalg.svds(
         weighted, k=kept, solver="propack", random_state=0
     )
     signs = np.sign(
         vectors[np.arange(kept), np.abs(vectors).argmax(axis=1)]
     )  # a singular vector may point either way
-    result = np.zeros([rows, dim], np.float32)
     result[:, :kept] = vectors.T * signs * np.sqrt(values)
     return result * (SPREAD / max(result[RESERVED:].std(), 1e-9))
 

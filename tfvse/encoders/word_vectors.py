@@ -7,10 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from tfvse.encoders import require
+from tfvse import reading
+from tfvse.encoders import array_files, require
 from tfvse.errors import UserError
 
 GLOVE_50D = "glove_50d"
+_MOST_WORDS = 1_000_000  # of GloVe's index
+_MOST_CHARACTERS = 2**20  # of a line
 
 
 def matrix(vocabulary, words: str = GLOVE_50D) -> np.ndarray:
@@ -44,11 +47,16 @@ def frequent(words: str, count: int) -> list[str]:
     if words == GLOVE_50D:
         return _glove_words(f"--word_vectors={words}")[:count]
     try:
-        with open(words, encoding="utf-8", errors="replace", newline="\n") as lines:
-            return [line.partition(" ")[0] for line in itertools.islice(lines, count)]
-    except OSError as error:
+        with reading.open_text(words) as file:
+            lines = itertools.islice(_lines(file), count)
+            return [line.partition(" ")[0] for line in lines]
+    except reading.BadFile as error:
         raise UserError(
-            f"--word_vectors={words}: {error.strerror}; give {GLOVE_50D}, none or a file"
+            f"--word_vectors={words}: {error.reason}; give {GLOVE_50D}, none or a file"
+        ) from None
+    except ValueError as error:
+        raise UserError(
+            f"--word_vectors={words}: {error}; each must hold a word's vector"
         ) from None
 
 
@@ -64,7 +72,16 @@ def arrange(words: list[str], known: Iterable[str], vectors: np.ndarray) -> np.n
 def _glove(words):
     flag = f"--word_vectors={GLOVE_50D}"
     known = _glove_words(flag)
-    vectors = np.load(_glove_folder(flag) / "glove_6B_50d_emb.npy", mmap_mode="r")
+    path = _glove_folder(flag) / "glove_6B_50d_emb.npy"
+    try:
+        vectors = array_files.map_npy(path)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{flag}: {path}: {error}; install its package again") from None
+    if vectors.dtype.kind != "f" or vectors.ndim != 2 or len(vectors) != len(known):
+        found = f"{vectors.dtype} {list(vectors.shape)}"
+        raise UserError(
+            f"{flag}: {path}: is {found}, must have {len(known)} rows; install its package again"
+        )
     if set(words).isdisjoint(known):
         return [], vectors
     return known, vectors
@@ -79,29 +96,52 @@ def _glove_folder(flag):
 
 
 def _glove_words(flag):
-    folder = _glove_folder(flag)
+    path = _glove_folder(flag) / "glove_6B_index.parquet"
+    arrow = require("pyarrow", flag)
     parquet = require("pyarrow.parquet", flag)
-    return parquet.read_table(folder / "glove_6B_index.parquet")["index"].to_pylist()
+    try:
+        with parquet.ParquetFile(path) as file:
+            if file.metadata.num_rows > _MOST_WORDS:
+                raise ValueError(f"more than {_MOST_WORDS:,} rows")
+            words = file.read(columns=["index"])["index"].to_pylist()
+    except (OSError, ValueError, KeyError, arrow.ArrowException) as error:
+        reason = str(error).partition("\n")[0]
+        raise UserError(f"{flag}: {path}: {reason}; install its package again") from None
+    if not all(isinstance(word, str) for word in words):
+        raise UserError(f"{flag}: {path}: must list words; install its package again")
+    return words
 
 
 def _from_text(path, words):
     """The words of the file that are asked for, and their vectors."""
     try:
-        with open(path, encoding="utf-8", errors="replace", newline="\n") as lines:
-            found = dict(_entries(lines, set(words)))
-        return list(found), np.array(list(found.values()), np.float32)
-    except OSError as error:
+        with reading.open_text(path) as file:
+            found = dict(_entries(_lines(file), set(words)))
+        vectors = np.array(list(found.values()), np.float32)
+    except reading.BadFile as error:
         raise UserError(
-            f"--word_vectors={path}: {error.strerror}; give {GLOVE_50D}, none or a file"
+            f"--word_vectors={path}: {error.reason}; give {GLOVE_50D}, none or a file"
         ) from None
     except ValueError:
         raise UserError(
             f"--word_vectors={path}: each line must hold a word and the same count of numbers"
         ) from None
+    if not np.isfinite(vectors).all():
+        raise UserError(f"--word_vectors={path}: a word's numbers must be finite")
+    return list(found), vectors
+
+
+def _lines(file):
+    """The lines of a text file; ValueError where one is endless."""
+    while line := file.readline(_MOST_CHARACTERS):
+        if len(line) == _MOST_CHARACTERS:
+            raise ValueError("a line is too long")
+        yield line
 
 
 def _entries(lines, wanted) -> Iterator[tuple[str, np.ndarray]]:
     for line in lines:
         word, _, numbers = line.rstrip().partition(" ")
         if word in wanted and " " in numbers:  # word2vec begins with a line of two numbers
-            yield word, np.array(numbers.split(" "), np.float32)
+            with np.errstate(over="ignore"):
+                yield word, np.array(numbers.split(" "), np.float32)

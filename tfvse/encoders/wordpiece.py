@@ -11,9 +11,11 @@ import unicodedata
 import numpy as np
 import tensorflow as tf
 
+from tfvse import reading
 from tfvse.errors import UserError
 
 CODE_POINTS = 0x30000  # the planes that hold characters in use; what lies above is kept as it is
+MAX_BYTES = 16 * 2**20
 LONGEST_WORD = 100  # characters; a longer word is unknown
 _SPACE = ord(" ")
 _HAN = (
@@ -62,6 +64,7 @@ class WordPiece:
     """Numbers of the pieces of a text.
 
     Attributes:
+      size: number of pieces in the vocabulary.
       table: `tf.lookup.StaticHashTable` from piece (string) to number; its file travels with an exported model.
     """
 
@@ -69,16 +72,19 @@ class WordPiece:
         """Reads a vocabulary, one piece a line, pieces within a word beginning with "##".
 
         Raises:
-          UserError: the file lacks [CLS], [SEP], [UNK] or [PAD].
+          UserError: the file cannot be read, names a piece twice, or lacks [CLS], [SEP], [UNK] or
+            [PAD].
         """
-        pieces = vocabulary_file.read_text(encoding="utf-8").split("\n")
+        pieces = _read_pieces(vocabulary_file)
         try:
             self.start, self.end, self.unknown, self.pad = map(
                 pieces.index, ("[CLS]", "[SEP]", "[UNK]", "[PAD]")
             )
         except ValueError as error:
             raise UserError(f"{vocabulary_file}: is no vocabulary of BERT's ({error})") from None
-        self.longest = max(len(piece.removeprefix("##")) for piece in pieces)
+        self.size = len(pieces)
+        longest = max(len(piece.removeprefix("##")) for piece in pieces)
+        self.longest = min(longest, LONGEST_WORD)  # a longer word is unknown as a whole
         initializer = tf.lookup.TextFileInitializer(
             str(vocabulary_file), tf.string, tf.lookup.TextFileIndex.WHOLE_LINE,
             tf.int64, tf.lookup.TextFileIndex.LINE_NUMBER,
@@ -145,6 +151,22 @@ class WordPiece:
         columns = tf.where(failed[:, tf.newaxis], tf.one_hot(0, tf.shape(columns)[1], self.unknown, -1, dtype=tf.int64),
                            columns)  # fmt: skip
         return tf.ragged.boolean_mask(columns, columns >= 0)
+
+
+def _read_pieces(path):
+    """The lines of a vocabulary."""
+    try:
+        lines = reading.read_bytes(path, MAX_BYTES).decode("utf-8").split("\n")
+    except reading.BadFile as error:
+        raise UserError(f"{error}; give a vocabulary of BERT's") from None
+    except UnicodeDecodeError:
+        raise UserError(f"{path}: is no vocabulary of BERT's (not a text in UTF-8)") from None
+
+    pieces = lines if lines[-1] else lines[:-1]
+    # TensorFlow passes over carriage returns when it reads the same file.
+    if len({piece.replace("\r", "") for piece in pieces}) < len(pieces):
+        raise UserError(f"{path}: is no vocabulary of BERT's (a piece is there twice)")
+    return pieces
 
 
 def split_words(strings) -> tf.RaggedTensor:

@@ -18,9 +18,11 @@ import urllib.parse
 import numpy as np
 
 from tfvse.evaluation.nms import suppress
-from tfvse.files import write_json
+from tfvse.files import read_regular, write_json
 from tfvse.metrics import edges as metrics_lib
 
+_LONGEST_NAME = 200  # bytes
+_MAX_BYTES = 2**20  # of a picture's file
 FORMAT = 1  # of a picture's file; raised where the way of counting changes
 
 
@@ -75,7 +77,7 @@ def _follow_parent():
 def _measure(picture, ways, results_dir):
     name, edge_map, annotations = picture
     digest = _digest(edge_map, annotations, ways)
-    path = results_dir and pathlib.Path(results_dir) / f"{urllib.parse.quote(name, safe=' ')}.json"
+    path = results_dir and pathlib.Path(results_dir) / _file_name(name)
     stored = _stored(path) if path else {}
     if stored.get("digest") == digest:
         return name, stored
@@ -89,8 +91,16 @@ def _measure(picture, ways, results_dir):
             edge_map, suppress(edge_map, smoothing=0, border=0)
         )
     if path:
-        write_json(path, result)
+        write_json(path, result | {"checksum": _checksum(result)})
     return name, result
+
+
+def _file_name(name):
+    """The name of an image's file: its own as far as it is safe, and short enough for any disk."""
+    quoted = urllib.parse.quote(name, safe=" ")
+    if len(quoted) > _LONGEST_NAME:
+        quoted = hashlib.sha256(name.encode()).hexdigest()
+    return f"{quoted}.json"
 
 
 def _digest(edge_map, annotations, ways):
@@ -100,9 +110,17 @@ def _digest(edge_map, annotations, ways):
     ).hexdigest()
 
 
+def _checksum(result):
+    return hashlib.sha256(json.dumps(result, sort_keys=True).encode()).hexdigest()
+
+
 def _stored(path):
+    """What an earlier evaluation kept of an image; empty where there is nothing or it was altered."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
+        found = json.loads(read_regular(path, _MAX_BYTES))
+    except (OSError, ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    if not isinstance(found, dict):
+        return {}
+    checksum = found.pop("checksum", None)
+    return found if checksum == _checksum(found) else {}

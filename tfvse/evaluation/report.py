@@ -2,6 +2,8 @@
 
 import dataclasses
 import importlib.metadata
+import itertools
+import json
 import math
 import os
 import pathlib
@@ -12,7 +14,13 @@ from typing import NamedTuple
 
 import tfvse
 from tfvse.errors import UserError
-from tfvse.files import write_json
+from tfvse.files import read_regular, write_json
+
+MAX_BYTES = 2**30  # of a report that is read
+_KINDS = {  # field → type
+    "system": str, "data_set": str, "split": str, "data_checksum": str, "seed": int, "step": int,
+    "protocol": dict, "metrics": dict, "intervals": dict, "versions": dict, "hardware": dict,
+}  # fmt: skip
 
 
 class Result(NamedTuple):
@@ -156,6 +164,51 @@ class Report:
         return (
             "[{}, {}]".format(*map(_number, self.intervals[name])) if name in self.intervals else ""
         )
+
+
+def read(path: pathlib.Path, *needed: str) -> dict:
+    """A report that was written before.
+
+    Args:
+      path: the file.
+      needed: what it must have besides "metrics".
+
+    Returns:
+      What `Report.write` wrote.
+
+    Raises:
+      FileNotFoundError: there is none.
+      UserError: the file is damaged, too large or no report.
+    """
+    try:
+        found = json.loads(read_regular(path, MAX_BYTES))
+    except (ValueError, RecursionError):
+        found = None
+    if not _is_report(found, ("metrics", *needed)):
+        raise UserError(f"{path}: not a report; write it again with tools/evaluate.py")
+    return found
+
+
+def _is_report(found, needed):
+    if not isinstance(found, dict) or not all(name in found for name in needed):
+        return False
+    if not all(isinstance(found.get(name, kind()), kind) for name, kind in _KINDS.items()):
+        return False
+    intervals = found.get("intervals", {}).values()
+    pairs = all(isinstance(interval, list) and len(interval) == 2 for interval in intervals)
+    if not pairs:
+        return False
+    chance = found.get("protocol", {}).get("chance", {})
+    if not isinstance(chance, dict):
+        return False
+    numbers = [*found["metrics"].values(), *chance.values()]
+    numbers += itertools.chain.from_iterable(intervals)
+    return all(_is_finite(number) for number in numbers)
+
+
+def _is_finite(value):
+    # Not math.isfinite, which cannot take an int of 400 digits.
+    return type(value) in (int, float) and abs(value) <= sys.float_info.max
 
 
 def _number(value):

@@ -6,7 +6,6 @@ asked for, and `MODEL_CARD.md`. It appears when it is whole and has been checked
 """
 
 import pathlib
-import re
 
 import tensorflow as tf
 
@@ -75,10 +74,7 @@ def export(system, data, report, directory, name, version=None, formats=()):
       UserError: a bad name, a version that exists, no LiteRT form, a missing package, or the exported model computes
         something else than the Keras networks.
     """
-    if not re.fullmatch(r"\w[\w.-]*", name, re.ASCII):
-        raise UserError(
-            f"--name={name}: use letters, digits, '_', '-' and '.' only; it is part of paths and addresses"
-        )
+    model_config.check_name(name)
     directory = pathlib.Path(directory)
     existing = model_config.versions(directory / name)
     version = version or max(existing, default=0) + 1

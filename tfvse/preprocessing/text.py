@@ -14,6 +14,7 @@ import tensorflow as tf
 from tfvse.errors import UserError
 from tfvse.files import atomic_write
 from tfvse.preprocessing.tweet_text import tokenize_tweets
+from tfvse.reading import BadFile, read_lines
 
 PAD, UNKNOWN = 0, 1
 RESERVED = 2  # rows before the first word
@@ -71,12 +72,14 @@ class Vocabulary:
         """`file`, where given, must list exactly these words first, as `write` does.
 
         Raises:
-          UserError: there is no word at all.
+          UserError: there is no word at all, or no such tokenizer.
           ValueError: a word is listed twice.
         """
         self.words = list(words)
         self.counts = [1] * len(self.words) if counts is None else list(counts)
         self.size, self.tokenizer = len(self.words) + RESERVED, tokenizer
+        if tokenizer not in TOKENIZERS:
+            raise UserError(f"tokenizer {tokenizer}: must be one of {', '.join(TOKENIZERS)}")
         if not self.words:
             raise UserError("The texts of the training split hold no word to make a vocabulary of.")
         if len(set(self.words)) != len(self.words):
@@ -114,16 +117,18 @@ class Vocabulary:
           UserError: the file is missing, malformed or holds no word that frequent.
         """
         try:
-            lines = Path(path).read_text(encoding="utf-8").split("\n")[:-1]
-            pairs = [(word, int(count)) for word, count in (line.split("\t") for line in lines)]
-        except OSError as error:
+            lines = [line.split("\t") for line in read_lines(path)]
+            pairs = [(word, int(count)) for word, count in lines]
+        except BadFile as error:
             raise UserError(
-                f"Cannot read the vocabulary {path}: {error.strerror}; prepare the data again."
+                f"Cannot read the vocabulary {path}: {error.reason}; prepare the data again."
             ) from None
         except ValueError:
             raise UserError(
                 f"The vocabulary {path} must hold a word, a tab and a count in every line."
             ) from None
+        if len(dict(pairs)) < len(pairs):
+            raise UserError(f"The vocabulary {path} must hold every word once.")
         if [count for _, count in pairs] != sorted((count for _, count in pairs), reverse=True):
             raise UserError(f"The vocabulary {path} must list the most frequent word first.")
         kept = [(word, count) for word, count in pairs if count >= min_count]

@@ -1,1 +1,1 @@
-"""Using exported models: requests that warm them up, a small server, and a client for it and for TensorFlow Serving."""
+"""Using exported models: warm-up requests, a small server, and a client for any server."""

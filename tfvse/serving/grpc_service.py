@@ -1,122 +1,138 @@
-"""TensorFlow Serving's gRPC services: Predict, GetModelMetadata and GetModelStatus; the others say UNIMPLEMENTED."""
+"""TensorFlow Serving's gRPC services: Predict, GetModelMetadata and GetModelStatus.
+
+Other methods say UNIMPLEMENTED. Requests arrive as bytes and are parsed in a queue: a message of
+a few megabytes can take a gigabyte when parsed.
+"""
+
+import concurrent.futures
 
 import tensorflow as tf
-from tensorflow.core.framework import types_pb2
+from google.protobuf.message import DecodeError
 
-from tfvse.serving import models
-from tfvse.serving.models import RequestError
+from tfvse.serving import models, tensors
+from tfvse.serving.limits import RequestError, invalid, is_heavy
 from tfvse.serving.protocol import (
     get_model_metadata_pb2,
     get_model_status_pb2,
     grpc,
-    model_service_pb2_grpc,
     predict_pb2,
-    prediction_service_pb2_grpc,
+)
+
+_WORKERS = 32  # threads; most of them wait for a queue
+_QUESTION_BYTES = 2**16  # of a request that asks about a model; it holds a few names
+_CONNECTION_OPTIONS = (
+    ("grpc.max_send_message_length", -1),
+    ("grpc.so_reuseport", 0),
+    ("grpc.server_handshake_timeout_ms", 10_000),
+    ("grpc.max_connection_idle_ms", 600_000),
 )
 
 
-def _answer(context, call):
-    try:
-        return models.checked(call)
-    except RequestError as error:
-        context.abort(grpc.StatusCode[error.code], str(error))
-
-
-def _find(loaded, spec):
-    if spec.WhichOneof("version_choice") == "version_label":
-        raise RequestError(
-            "INVALID_ARGUMENT", "version labels are not used here; give a version or none"
-        )
-    return loaded.get(spec.name, spec.version.value if spec.HasField("version") else None)
-
-
-def _array(name, proto, spec, limits):
-    """The np.ndarray in a TensorProto of an untrusted request."""
-    if proto.dtype != spec.dtype.as_datatype_enum:
-        given = (
-            types_pb2.DataType.Name(proto.dtype)
-            if proto.dtype in types_pb2.DataType.values()
-            else proto.dtype
-        )
-        raise RequestError(
-            "INVALID_ARGUMENT", f"input {name!r} is {given}, must be {spec.dtype.name}"
-        )
-    models.check_size(name, [dim.size for dim in proto.tensor_shape.dim], spec.dtype, limits)
-    try:
-        return tf.make_ndarray(proto)
-    except (ValueError, TypeError):
-        raise RequestError(
-            "INVALID_ARGUMENT", f"input {name!r}: its values do not fill its shape"
-        ) from None
-
-
-class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
+class PredictionService:
     """Runs signatures of `models.Models`."""
 
     def __init__(self, loaded):
         self.models = loaded
+        self.methods = {
+            "Predict": self.predict,
+            "GetModelMetadata": self.metadata,
+            "Classify": _takes_no_examples,
+            "Regress": _takes_no_examples,
+            "MultiInference": _takes_no_examples,
+        }
 
-    def Predict(self, request, context):
-        return _answer(context, lambda: self._predict(request))
+    def predict(self, data, context):
+        """`PredictRequest` as bytes → `PredictResponse`."""
+        queues = self.models.queues
+        queue = queues.of(is_heavy(len(data)))
+        request = queue.run(lambda: self._parse(data), context.is_active)
+        queue = queues.of(request.is_heavy)
+        return queue.run(lambda: self._run(request), context.is_active)
 
-    def _predict(self, request):
-        model = _find(self.models, request.model_spec)
-        signature_name = request.model_spec.signature_name or "serving_default"
-        specs = model.inputs(signature_name)
-        models.check_names("input", request.inputs, specs)
-        with self.models.place():
-            limits = self.models.limits
-            inputs = {
-                name: _array(name, proto, specs[name], limits)
-                for name, proto in request.inputs.items()
-            }
-            outputs = model.run(signature_name, inputs)
-            wanted = request.output_filter or outputs
-            models.check_names("output", {*outputs, *wanted}, outputs)
-            response = predict_pb2.PredictResponse()
-            self._name(response.model_spec, model).signature_name = signature_name
-            for name in wanted:
-                response.outputs[name].CopyFrom(tf.make_tensor_proto(outputs[name]))
+    def _parse(self, data):
+        message = _message(data, predict_pb2.PredictRequest)
+        model = _find(self.models, message.model_spec)
+        return _Request(model, message, len(data), self.models.limits)
+
+    def _run(self, request):
+        outputs = request.model.run(request.signature_name, request.inputs, self.models.limits)
+        wanted = request.wanted or set(outputs)
+        tensors.check_names("output", {*outputs, *wanted}, outputs)
+        response = predict_pb2.PredictResponse()
+        _name(response.model_spec, request.model).signature_name = request.signature_name
+        for name in wanted:
+            response.outputs[name].CopyFrom(tf.make_tensor_proto(outputs[name]))
         return response
 
-    def GetModelMetadata(self, request, context):
-        return _answer(context, lambda: self._metadata(request))
-
-    def _metadata(self, request):
+    def metadata(self, data, context):
+        """`GetModelMetadataRequest` as bytes → `GetModelMetadataResponse`."""
+        request = _question(data, get_model_metadata_pb2.GetModelMetadataRequest)
         model = _find(self.models, request.model_spec)
         if list(request.metadata_field) != ["signature_def"]:
-            raise RequestError("INVALID_ARGUMENT", 'metadata_field must be ["signature_def"]')
+            raise invalid('metadata_field must be ["signature_def"]')
         response = get_model_metadata_pb2.GetModelMetadataResponse()
-        self._name(response.model_spec, model)
+        _name(response.model_spec, model)
         response.metadata["signature_def"].Pack(signature_map(model))
         return response
 
-    def _name(self, spec, model):
-        spec.name = model.name
-        spec.version.value = model.version
-        return spec
 
-    def Classify(self, request, context):
-        context.abort(
-            grpc.StatusCode.UNIMPLEMENTED, "these models take no tf.Examples: use Predict"
-        )
+class _Request:
+    """A `PredictRequest` taken apart, so that the message itself need not be kept."""
 
-    Regress = MultiInference = Classify
+    def __init__(self, model, message, size, limits):
+        self.model = model
+        self.signature_name = message.model_spec.signature_name or "serving_default"
+        self.inputs = tensors.inputs_of(message, model.inputs(self.signature_name), limits)
+        self.wanted = set(message.output_filter)
+        self.is_heavy = models.weigh(self.inputs, size, limits)
 
 
-class ModelService(model_service_pb2_grpc.ModelServiceServicer):
+class ModelService:
     """Says which versions are loaded."""
 
     def __init__(self, loaded):
         self.models = loaded
+        self.methods = {"GetModelStatus": self.status, "HandleReloadConfigRequest": _loads_once}
 
-    def GetModelStatus(self, request, context):
-        return _answer(context, lambda: status(_find(self.models, request.model_spec)))
+    def status(self, data, context):
+        """`GetModelStatusRequest` as bytes → `GetModelStatusResponse`."""
+        spec = _question(data, get_model_status_pb2.GetModelStatusRequest).model_spec
+        is_one = spec.WhichOneof("version_choice")
+        return status([_find(self.models, spec)] if is_one else self.models.versions(spec.name))
 
-    def HandleReloadConfigRequest(self, request, context):
-        context.abort(
-            grpc.StatusCode.UNIMPLEMENTED, "models are loaded at the start: start the server again"
-        )
+
+def _takes_no_examples(data, context):
+    raise RequestError("UNIMPLEMENTED", "these models take no tf.Examples: use Predict")
+
+
+def _loads_once(data, context):
+    raise RequestError("UNIMPLEMENTED", "models are loaded at the start: start the server again")
+
+
+def _find(loaded, spec):
+    chosen = spec.WhichOneof("version_choice")
+    version = spec.version.value if chosen == "version" else None
+    label = spec.version_label if chosen == "version_label" else None
+    return loaded.get(spec.name, version, label)
+
+
+def _name(spec, model):
+    spec.name = model.name
+    spec.version.value = model.version
+    return spec
+
+
+def _message(data, kind):
+    try:
+        return kind.FromString(data)
+    except DecodeError:
+        raise invalid(f"the request is no {kind.DESCRIPTOR.name}") from None
+
+
+def _question(data, kind):
+    if len(data) > _QUESTION_BYTES:
+        raise invalid(f"a {kind.DESCRIPTOR.name} of {len(data):,} bytes is too large")
+    return _message(data, kind)
 
 
 def signature_map(model):
@@ -127,17 +143,32 @@ def signature_map(model):
     return found
 
 
-def status(model):
-    """`GetModelStatusResponse` of a `models.Model`."""
+def status(versions):
+    """`GetModelStatusResponse` of a list of `models.Model`."""
     response = get_model_status_pb2.GetModelStatusResponse()
-    row = response.model_version_status.add(version=model.version)
-    row.state = get_model_status_pb2.ModelVersionStatus.AVAILABLE
-    row.status.error_code = 0
+    for model in versions:
+        row = response.model_version_status.add(version=model.version)
+        row.state = get_model_status_pb2.ModelVersionStatus.AVAILABLE
+        row.status.error_code = 0
     return response
 
 
-def create(loaded, address):
-    """An unstarted gRPC server for `models.Models` on `address` ("host:port", port 0: any free one).
+def _handler(method):
+    """gRPC's handler of a method that takes bytes and returns a message."""
+
+    def answer(data, context):
+        try:
+            return models.checked(lambda: method(data, context))
+        except RequestError as error:
+            context.abort(grpc.StatusCode[error.code], str(error))
+
+    return grpc.unary_unary_rpc_method_handler(
+        answer, response_serializer=lambda message: message.SerializeToString()
+    )
+
+
+def create(loaded, address: str):
+    """An unstarted gRPC server for `models.Models` on `address`, "host:port"; port 0: any.
 
     Returns:
       (grpc.Server, port).
@@ -145,18 +176,13 @@ def create(loaded, address):
     Raises:
       RuntimeError: the address is taken.
     """
-    from concurrent import futures
-
-    limits = loaded.limits
-    options = [
-        ("grpc.max_receive_message_length", limits.request_bytes),
-        ("grpc.max_send_message_length", -1),
-        ("grpc.so_reuseport", 0),
-    ]
-    workers = futures.ThreadPoolExecutor(limits.at_once, thread_name_prefix="grpc")
-    server = grpc.server(workers, options=options, maximum_concurrent_rpcs=8 * limits.at_once)
-    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
-        PredictionService(loaded), server
+    most = ("grpc.max_receive_message_length", loaded.limits.request_bytes)
+    workers = concurrent.futures.ThreadPoolExecutor(_WORKERS, thread_name_prefix="grpc")
+    server = grpc.server(
+        workers, options=[*_CONNECTION_OPTIONS, most], maximum_concurrent_rpcs=_WORKERS
     )
-    model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(loaded), server)
+    for service in (PredictionService(loaded), ModelService(loaded)):
+        handlers = {name: _handler(method) for name, method in service.methods.items()}
+        name = f"tensorflow.serving.{type(service).__name__}"
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, handlers),))
     return server, server.add_insecure_port(address)

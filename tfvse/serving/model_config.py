@@ -1,5 +1,6 @@
-"""`models.config`: which models a server loads, as TensorFlow Serving's text protocol buffer `ModelServerConfig`."""
+"""`models.config`: which models a server loads, as TensorFlow Serving reads it."""
 
+import dataclasses
 import pathlib
 import re
 
@@ -10,16 +11,50 @@ from tfvse.files import atomic_write
 from tfvse.serving.protocol import model_server_config_pb2
 
 FILE = "models.config"
+MAX_VERSION = 2**63 - 1  # what a request can name
+_SUPPORTED = {
+    "name",
+    "base_path",
+    "model_platform",
+    "model_version_policy",
+    "version_labels",
+}
 
 
-def versions(folder):
-    """The versions (list of int, rising) in a model's folder; other names are ignored, as TensorFlow Serving does."""
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """One model of a models.config.
+
+    Attributes:
+      folder: pathlib.Path of its versions.
+      versions: those that are served (tuple of int); empty: the newest.
+      labels: label → version, one of those that are served.
+    """
+
+    folder: pathlib.Path
+    versions: tuple = ()
+    labels: dict = dataclasses.field(default_factory=dict)
+
+
+def check_name(name: str) -> None:
+    """Raises UserError unless a model may have this name."""
+    if not re.fullmatch(r"\w[\w.-]*", name, re.ASCII):
+        raise UserError(
+            f"--name={name}: use letters, digits, '_', '-' and '.' only; it is part of addresses"
+        )
+    if name == FILE:
+        raise UserError(f"--name={name}: is the name of the list of models; take another")
+
+
+def versions(folder) -> list[int]:
+    """The versions in a model's folder, rising; other names are ignored."""
     folder = pathlib.Path(folder)
     names = [path.name for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []
-    return sorted(int(name) for name in names if re.fullmatch(r"[1-9]\d*", name))
+    found = [int(name) for name in names if re.fullmatch(r"[1-9][0-9]{0,18}", name)]
+    return sorted(version for version in found if version <= MAX_VERSION)
 
 
-def newest(folder):
+def newest(folder) -> pathlib.Path:
     """Path of the newest version in a model's folder.
 
     Raises:
@@ -27,14 +62,33 @@ def newest(folder):
     """
     found = versions(folder)
     if not found:
-        raise UserError(
-            f"{folder}: no exported model; versions must be folders such as {pathlib.Path(folder) / '1'}"
-        )
+        example = pathlib.Path(folder) / "1"
+        raise UserError(f"{folder}: no exported model; versions must be folders such as {example}")
     return pathlib.Path(folder) / str(found[-1])
 
 
-def write(directory):
-    """Writes `<directory>/models.config` for the models there, with absolute paths as TensorFlow Serving needs them."""
+def chosen(entry: Entry) -> list[pathlib.Path]:
+    """Paths of the versions that are served.
+
+    Raises:
+      UserError: a version that is not there, or a label for one that is not served.
+    """
+    there = versions(entry.folder)
+    served = entry.versions or (int(newest(entry.folder).name),)
+    for version in served:
+        if version not in there:
+            known = ", ".join(map(str, there)) or "none"
+            raise UserError(f"{entry.folder}: has no version {version}; there are: {known}")
+    for label, version in entry.labels.items():
+        if version not in served:
+            raise UserError(
+                f"{entry.folder}: label {label!r} is for version {version}, which is not served"
+            )
+    return [entry.folder / str(version) for version in served]
+
+
+def write(directory) -> None:
+    """Writes `<directory>/models.config`; TensorFlow Serving needs its paths absolute."""
     directory = pathlib.Path(directory).resolve()
     config = model_server_config_pb2.ModelServerConfig()
     for folder in sorted(path for path in directory.iterdir() if versions(path)):
@@ -45,36 +99,68 @@ def write(directory):
         temporary.write_text(text_format.MessageToString(config))
 
 
-def read(path):
-    """Reads a models.config.
-
-    Returns:
-      model name → pathlib.Path of its folder.
+def read(path) -> dict[str, Entry]:
+    """Reads a models.config: model name → `Entry`.
 
     Raises:
-      UserError: no such file, another format, no model, a name twice, or a path that is not absolute.
+      UserError: no such file, another format, no model, a name twice, a path that is not absolute,
+        or something that this server does not do.
     """
-    try:
-        config = text_format.Parse(
-            pathlib.Path(path).read_text(), model_server_config_pb2.ModelServerConfig()
-        )
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(
-            f"{path}: cannot be read ({error}); give the models.config of tools/export.py"
-        ) from None
-    except text_format.ParseError as error:
-        raise UserError(
-            f"{path}: line {error}; give the models.config of tools/export.py"
-        ) from None
+    config = _parse(path)
+    if config.HasField("custom_model_config"):
+        raise UserError(f"{path}: custom_model_config is not supported here; list models")
+
     models = {}
     for model in config.model_config_list.config:
         if model.name in models:
             raise UserError(f"{path}: the model {model.name} is listed twice")
-        if not pathlib.Path(model.base_path).is_absolute():
-            raise UserError(
-                f"{path}: base_path {model.base_path!r} must be absolute, as TensorFlow Serving needs it"
-            )
-        models[model.name] = pathlib.Path(model.base_path)
+        models[model.name] = _entry(path, model)
     if not models:
         raise UserError(f"{path}: lists no model under model_config_list")
     return models
+
+
+def _parse(path):
+    try:
+        text = pathlib.Path(path).read_text()
+        return text_format.Parse(text, model_server_config_pb2.ModelServerConfig())
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(
+            f"{path}: cannot be read ({error}); give the models.config of tools/export.py"
+        ) from None
+    except (text_format.ParseError, RecursionError) as error:
+        raise UserError(
+            f"{path}: line {error}; give the models.config of tools/export.py"
+        ) from None
+
+
+def _entry(path, model):
+    where = f"{path}: model {model.name}"
+    unsupported = {field.name for field, _ in model.ListFields()} - _SUPPORTED
+    if unsupported:
+        raise UserError(f"{where}: {min(unsupported)} is not supported here; take it out")
+    if model.model_platform not in ("", "tensorflow"):
+        raise UserError(f'{where}: model_platform must be "tensorflow"')
+    if not pathlib.Path(model.base_path).is_absolute():
+        raise UserError(
+            f"{where}: base_path {model.base_path!r} must be absolute, as TensorFlow Serving needs it"
+        )
+
+    pinned = _pinned(where, model.model_version_policy)
+    return Entry(pathlib.Path(model.base_path), pinned, dict(model.version_labels))
+
+
+def _pinned(where, policy):
+    """The versions that a policy names, rising; () for the newest."""
+    kind = policy.WhichOneof("policy_choice")
+    if kind == "specific":
+        if not policy.specific.versions:
+            raise UserError(f"{where}: specific names no version; add versions: <number>")
+        return tuple(sorted(set(policy.specific.versions)))
+
+    is_newest = kind == "latest" and policy.latest.num_versions in (0, 1)
+    if kind and not is_newest:
+        raise UserError(
+            f"{where}: model_version_policy {kind} is not supported here; use specific, or none"
+        )
+    return ()

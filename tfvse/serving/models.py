@@ -1,49 +1,20 @@
-"""Loaded models behind the server's two doors: requests are checked here, once, whatever door they came through."""
+"""Loaded models behind the server's two doors; requests through either are checked here."""
 
-import contextlib
-import dataclasses
 import logging
-import math
+import pathlib
 import re
-import threading
-import time
 
+import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 from tfvse.errors import UserError
-from tfvse.serving import model_config, warmup
+from tfvse.serving import image_headers, model_config, tensors, warmup
+from tfvse.serving.limits import DEFAULT_LIMITS, Limits, RequestError, invalid, is_heavy
+from tfvse.serving.queues import Queues
 
 log = logging.getLogger(__name__)
-_POINTER = 8  # bytes that a string takes at least; its dtype has no size
-
-
-@dataclasses.dataclass(frozen=True)
-class Limits:
-    """What one server accepts.
-
-    Attributes:
-      request_bytes: of one request.
-      batch: length of an input's first axis.
-      timeout: seconds to wait for a client's bytes or for a free place.
-      at_once: requests that run at the same time.
-    """
-
-    request_bytes: int = 32 * 2**20
-    batch: int = 1024
-    timeout: float = 30.0
-    at_once: int = 4
-
-
-DEFAULT_LIMITS = Limits()
-
-
-class RequestError(Exception):
-    """A request that is not answered. `code` is the name of a gRPC status code; the message is one sentence."""
-
-    def __init__(self, code, message):
-        super().__init__(message)
-        self.code = code
+_IMAGES = "image"  # the input of every signature that takes images
 
 
 class Model:
@@ -55,28 +26,29 @@ class Model:
       signature_defs: signature name → SignatureDef.
     """
 
-    def __init__(self, name, folder, limits=DEFAULT_LIMITS):
-        """Loads the newest version in `folder`.
+    def __init__(self, name: str, folder, version: int | None = None):
+        """Loads a version in `folder`; None: the newest.
 
         Raises:
           UserError: no version there, or one that does not load.
         """
-        self.path = path = model_config.newest(folder)
-        self.name, self.version, self.limits = name, int(path.name), limits
+        newest = version is None
+        self.path = model_config.newest(folder) if newest else pathlib.Path(folder) / str(version)
+        self.name = name
+        self.version = int(self.path.name)
         try:
-            graph = saved_model_pb2.SavedModel.FromString(
-                (path / "saved_model.pb").read_bytes()
-            ).meta_graphs[0]
-            self._loaded = tf.saved_model.load(str(path))
+            data = (self.path / "saved_model.pb").read_bytes()
+            graph = saved_model_pb2.SavedModel.FromString(data).meta_graphs[0]
+            self._loaded = tf.saved_model.load(str(self.path))
         except Exception as error:  # a damaged model fails in as many ways as there are bytes
             log.debug("loading failed", exc_info=True)
             raise UserError(
-                f"{path}: cannot be loaded ({type(error).__name__}); export the model again"
+                f"{self.path}: cannot be loaded ({type(error).__name__}); export the model again"
             ) from None
         self._functions = self._loaded.signatures
         self.signature_defs = {key: graph.signature_def[key] for key in self._functions}
 
-    def warm_up(self):
+    def warm_up(self) -> None:
         """Runs the warm-up requests that were exported with the model.
 
         Raises:
@@ -85,16 +57,14 @@ class Model:
         for request in warmup.read(self.path):
             signature = request.model_spec.signature_name
             try:
-                self.run(
-                    signature,
-                    {key: tf.make_ndarray(proto) for key, proto in request.inputs.items()},
-                )
+                specs = self.inputs(signature)
+                self.run(signature, tensors.inputs_of(request, specs, DEFAULT_LIMITS))
             except RequestError as error:
                 raise UserError(
                     f"{self.path}: the warm-up request of {signature} fails: {error}"
                 ) from None
 
-    def inputs(self, signature_name):
+    def inputs(self, signature_name: str) -> dict:
         """Input name → `tf.TensorSpec` of a signature.
 
         Raises:
@@ -102,75 +72,84 @@ class Model:
         """
         if signature_name not in self._functions:
             known = ", ".join(sorted(self._functions))
-            raise RequestError(
-                "INVALID_ARGUMENT", f"no signature {signature_name!r}; {self.name} has {known}"
-            )
+            raise invalid(f"no signature {signature_name[:100]!r}; {self.name} has {known}")
         return self._functions[signature_name].structured_input_signature[1]
 
-    def run(self, signature_name, inputs):
+    def run(self, signature_name: str, inputs: dict, limits: Limits = DEFAULT_LIMITS) -> dict:
         """Runs a signature.
 
         Args:
           signature_name: one of `signature_defs`.
           inputs: name → np.ndarray of the declared dtype (object arrays of bytes for strings).
+          limits: what the answer may hold.
 
         Returns:
           output name → np.ndarray.
 
         Raises:
-          RequestError: INVALID_ARGUMENT for a wrong name, dtype, shape or picture; RESOURCE_EXHAUSTED; INTERNAL.
+          RequestError: INVALID_ARGUMENT for a wrong name, dtype, shape or image;
+            RESOURCE_EXHAUSTED.
         """
         specs = self.inputs(signature_name)
-        check_names("input", inputs, specs)
+        tensors.check_names("input", inputs, specs)
         for name, value in inputs.items():
-            self._check(name, value, specs[name])
+            _check(name, value, specs[name])
         try:
-            tensors = {
-                name: tf.constant(value, specs[name].dtype) for name, value in inputs.items()
-            }
-            return {
-                key: value.numpy()
-                for key, value in self._functions[signature_name](**tensors).items()
-            }
-        except (tf.errors.InvalidArgumentError, tf.errors.ResourceExhaustedError) as error:
-            kind = (
-                "INVALID_ARGUMENT"
-                if isinstance(error, tf.errors.InvalidArgumentError)
-                else "RESOURCE_EXHAUSTED"
-            )
-            raise RequestError(kind, sentence(error.message)) from None
-
-    def _check(self, name, value, spec):
-        kind = tf.string if value.dtype == object else tf.as_dtype(value.dtype)
-        if kind != spec.dtype:
-            raise RequestError(
-                "INVALID_ARGUMENT", f"input {name!r} is {kind.name}, must be {spec.dtype.name}"
-            )
-        if not spec.shape.is_compatible_with(value.shape):
-            shape = str(spec.shape.as_list()).replace("None", "?")
-            raise RequestError(
-                "INVALID_ARGUMENT", f"input {name!r} has shape {list(value.shape)}, must be {shape}"
-            )
-        if value.ndim and len(value) > self.limits.batch:
-            most = self.limits.batch
-            raise RequestError(
-                "INVALID_ARGUMENT",
-                f"input {name!r} holds {len(value)} items, at most {most} are taken",
-            )
+            given = {name: tf.constant(value, specs[name].dtype) for name, value in inputs.items()}
+            outputs = self._functions[signature_name](**given)
+        except tf.errors.InvalidArgumentError as error:
+            raise invalid(sentence(error.message)) from None
+        except tf.errors.ResourceExhaustedError as error:
+            raise RequestError("RESOURCE_EXHAUSTED", sentence(error.message)) from None
+        _check_answer(outputs, limits.answer_values)
+        return {key: value.numpy() for key, value in outputs.items()}
 
 
-def check_names(what, given, known):
-    """Raises RequestError unless the names `given` are the names `known`."""
-    unknown, missing = sorted(set(given) - set(known)), sorted(set(known) - set(given))
-    if unknown:
+def _check(name, value, spec):
+    kind = tf.string if value.dtype == object else tf.as_dtype(value.dtype)
+    if kind != spec.dtype:
+        raise invalid(f"input {name!r} is {kind.name}, must be {spec.dtype.name}")
+    if not spec.shape.is_compatible_with(value.shape):
+        shape = str(spec.shape.as_list()).replace("None", "?")
+        raise invalid(f"input {name!r} has shape {list(value.shape)}, must be {shape}")
+
+
+def _check_answer(outputs, most):
+    count = sum(value.shape.num_elements() for value in outputs.values())
+    if count > most:
         raise RequestError(
-            "INVALID_ARGUMENT", f"no {what} {unknown[0]!r}; there are {', '.join(sorted(known))}"
+            "RESOURCE_EXHAUSTED",
+            f"the answer would hold {count:,} values, at most {most:,} are sent; ask for fewer",
         )
-    if missing:
-        raise RequestError("INVALID_ARGUMENT", f"{what} {missing[0]!r} is missing")
 
 
-def sentence(message):
+def weigh(inputs: dict, size: int, limits: Limits) -> bool:
+    """Whether a request is heavy, told from its inputs before anything is decoded.
+
+    Args:
+      inputs: name → np.ndarray.
+      size: bytes of the request.
+      limits: of the server.
+
+    Raises:
+      RequestError: INVALID_ARGUMENT for too many rows; RESOURCE_EXHAUSTED for too many pixels.
+    """
+    for name, value in inputs.items():
+        if value.ndim and len(value) > limits.batch:
+            most = limits.batch
+            raise invalid(f"input {name!r} holds {len(value)} items, at most {most} are taken")
+
+    images = inputs.get(_IMAGES, np.zeros(0, object))
+    total = sum(image_headers.pixels(image) for image in images.flat)
+    if total > limits.pixels and images.size > 1:  # of one alone the graph says how large it is
+        raise RequestError(
+            "RESOURCE_EXHAUSTED",
+            f"the images declare {total:,} pixels, at most {limits.pixels:,} are taken; send fewer",
+        )
+    return is_heavy(size, total, images.size)
+
+
+def sentence(message: str) -> str:
     """What a TensorFlow error says, without its stack traces and node names."""
     text = message.split("<stack traces unavailable>\n")[-1].split("\n\t [[")[0].strip()
     text = re.sub(r"^.*\(0\) [A-Z_ ]+:\s*", "", text, flags=re.DOTALL)
@@ -179,59 +158,79 @@ def sentence(message):
 
 
 class Models:
-    """The models of one server, and the places for requests that run at the same time."""
+    """The models of one server, and the queues of its requests.
 
-    def __init__(self, folders, limits=DEFAULT_LIMITS):
-        """Loads and warms up the newest version of each; `folders`: model name → folder of its versions."""
+    Attributes:
+      limits: what a request may cost.
+      queues: where requests wait.
+    """
+
+    def __init__(self, entries: dict, limits: Limits = DEFAULT_LIMITS):
+        """Loads and warms up models; `entries`: model name → `model_config.Entry`.
+
+        Raises:
+          UserError: a version that is not there, that does not load, or whose warm-up fails.
+        """
         self.limits = limits
-        self._models = {name: Model(name, folder, limits) for name, folder in folders.items()}
+        self.queues = Queues(limits)
+        self._labels = {name: entry.labels for name, entry in entries.items()}
+        self._models = {name: _load(name, entry) for name, entry in entries.items()}
         for model in self:
             model.warm_up()
-        self._places = threading.BoundedSemaphore(limits.at_once)
 
     def __iter__(self):
-        return iter(self._models.values())
+        return (model for versions in self._models.values() for model in versions.values())
 
-    def get(self, name, version=None):
-        """The model `name`; `version` (int or None: the newest) must be the loaded one.
+    def versions(self, name: str) -> list[Model]:
+        """The versions of the model `name`, rising.
 
         Raises:
           RequestError: NOT_FOUND.
         """
-        model = self._models.get(name)
-        if model is None:
-            raise RequestError(
-                "NOT_FOUND", f"no model {name!r}; this server has {', '.join(sorted(self._models))}"
-            )
-        if version not in (None, model.version):
-            raise RequestError(
-                "NOT_FOUND", f"no version {version} of {name}; version {model.version} is loaded"
-            )
-        return model
+        if name not in self._models:
+            known = ", ".join(sorted(self._models))
+            raise RequestError("NOT_FOUND", f"no model {name[:100]!r}; this server has {known}")
+        return list(self._models[name].values())
 
-    @contextlib.contextmanager
-    def place(self):
-        """Holds one of the places while its block runs.
+    def get(self, name: str, version: int | None = None, label: str | None = None) -> Model:
+        """The model `name`, in this version, or in the one with this label, or the newest.
 
         Raises:
-          RequestError: UNAVAILABLE, when none gets free in time.
+          RequestError: NOT_FOUND.
         """
-        if not self._places.acquire(timeout=self.limits.timeout):
-            raise RequestError("UNAVAILABLE", "the server is busy; try again later")
-        try:
-            yield
-        finally:
-            self._places.release()
+        loaded = {model.version: model for model in self.versions(name)}
+        if label is not None:
+            version = self._labelled(name, label)
+        if version is None:
+            return loaded[max(loaded)]
+        if version not in loaded:
+            raise RequestError("NOT_FOUND", f"no version {version} of {name}; {_loaded(loaded)}")
+        return loaded[version]
 
-    def drain(self, seconds):
-        """Waits up to `seconds` for the requests that run."""
-        end = time.monotonic() + seconds
-        for _ in range(self.limits.at_once):
-            self._places.acquire(timeout=max(0.0, end - time.monotonic()))
+    def _labelled(self, name, label):
+        labels = self._labels[name]
+        if label not in labels:
+            known = ", ".join(sorted(labels)) or "none"
+            raise RequestError(
+                "NOT_FOUND", f"no label {label[:100]!r} of {name}; there are: {known}"
+            )
+        return labels[label]
+
+
+def _load(name, entry):
+    paths = model_config.chosen(entry)
+    return {int(path.name): Model(name, entry.folder, int(path.name)) for path in paths}
+
+
+def _loaded(versions):
+    *others, last = map(str, sorted(versions))
+    if not others:
+        return f"version {last} is loaded"
+    return f"versions {', '.join(others)} and {last} are loaded"
 
 
 def checked(call):
-    """Runs `call()`; an error that nobody foresaw is logged and becomes a RequestError with code INTERNAL."""
+    """Runs `call()`; an error that nobody foresaw is logged and becomes a RequestError."""
     try:
         return call()
     except RequestError:
@@ -241,18 +240,3 @@ def checked(call):
         raise RequestError(
             "INTERNAL", "the server failed on this request; its log says why"
         ) from None
-
-
-def check_size(name, shape, dtype, limits):
-    """Raises RequestError when the input `name` declares more elements than a request can hold.
-
-    A TensorProto may declare any shape and hold a single value that fills it, so this is asked before it is unpacked.
-    """
-    if any(size < 0 for size in shape):
-        raise RequestError("INVALID_ARGUMENT", f"input {name!r} declares a negative size")
-    count = math.prod(shape)
-    if count * (dtype.size or _POINTER) > limits.request_bytes:
-        raise RequestError(
-            "INVALID_ARGUMENT",
-            f"input {name!r} declares {count:,} elements, too many for one request",
-        )

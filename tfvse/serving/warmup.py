@@ -1,6 +1,7 @@
-"""Warm-up requests: a server runs them before it takes traffic, so that the first caller does not wait.
+"""Warm-up requests, which a server runs so that its first caller does not wait.
 
-`assets.extra/tf_serving_warmup_requests` is a TFRecord file of `PredictionLog`s, where TensorFlow Serving looks.
+`assets.extra/tf_serving_warmup_requests` is a TFRecord file of `PredictionLog`s, where TensorFlow
+Serving looks.
 """
 
 import pathlib
@@ -15,7 +16,7 @@ FILE = pathlib.PurePath("assets.extra", "tf_serving_warmup_requests")
 
 
 def predict_request(model, signature_name, inputs, version=None):
-    """A `PredictRequest`; `inputs`: name → np.ndarray, of the dtypes that the signature declares."""
+    """A `PredictRequest`; `inputs`: name → np.ndarray of the declared dtypes."""
     request = predict_pb2.PredictRequest()
     request.model_spec.name = model
     request.model_spec.signature_name = signature_name
@@ -46,7 +47,7 @@ def write(folder, model, examples):
 
 
 def read(folder):
-    """The warm-up requests (list of `PredictRequest`) of the SavedModel in `folder`; empty when it has none.
+    """The warm-up requests (list of `PredictRequest`) of the SavedModel in `folder`.
 
     Raises:
       UserError: the file is damaged.
@@ -59,7 +60,7 @@ def read(folder):
             prediction_log_pb2.PredictionLog.FromString(r.numpy())
             for r in tf.data.TFRecordDataset(str(path))
         ]
-    except (DecodeError, tf.errors.DataLossError) as error:
+    except (DecodeError, tf.errors.OpError) as error:
         raise UserError(
             f"{path}: damaged ({type(error).__name__}); export the model again"
         ) from None

@@ -60,7 +60,7 @@ class Checkpoints:
             with tempfile.TemporaryDirectory() as scratch:
                 self.checkpoint.write(f"{scratch}/variables")
             return
-        with atomic_folder(path) as temporary:
+        with atomic_folder(path, _require_checkpoint) as temporary:
             self.checkpoint.write(str(temporary / "variables"))
             files = {file.name: _digest(file) for file in sorted(temporary.iterdir())}
             write_json(temporary / STATE, {**state, "files": files})
@@ -120,6 +120,13 @@ class Checkpoints:
         if broken:
             raise UserError(f"{path}: the checkpoint is damaged (checksum of {', '.join(broken)})")
         return state
+
+
+def _require_checkpoint(path):
+    """Raises UserError when a folder holds what `Checkpoints` does not write: it must stay."""
+    for file in sorted(path.iterdir()):
+        if not file.name.startswith((STATE, "SHA256SUMS", "variables", "checkpoint")):
+            raise UserError(f"{file}: is no part of a checkpoint; move it away")
 
 
 def load_networks(system, run_dir, name="last"):

@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 import scipy.io
@@ -67,6 +69,20 @@ def test_unusable_folders(tmp_path):
     scipy.io.savemat(maps / "a.mat", {"x": RAMP})
     with pytest.raises(UserError, match="both a .png and a .mat"):
         EdgeMapFolder(maps, truth)
+
+
+def test_a_name_that_is_not_text(tmp_path):
+    maps, truth = folders(tmp_path)
+    (maps / os.fsdecode(b"\xff.png")).write_bytes(b"")
+    with pytest.raises(UserError, match=r"the name '\\udcff.png' is not UTF-8"):
+        EdgeMapFolder(maps, truth)
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.mat"])
+def test_a_pipe_is_no_edge_map(tmp_path, name):
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(UserError, match="not a regular file"):
+        read_edge_map(tmp_path / name)
 
 
 def test_unusable_maps(tmp_path, monkeypatch):

@@ -1,5 +1,7 @@
 import io
+import os
 import struct
+import subprocess
 import zlib
 
 import numpy as np
@@ -114,6 +116,44 @@ def test_files(tmp_path, monkeypatch):
     monkeypatch.setattr(images, "MAX_BYTES", 10)
     with pytest.raises(images.BadPicture, match="too large"):
         images.read(path)
+
+
+@pytest.mark.parametrize("kind", ["AVIF", "EPS", "DDS", "PPM", "ICO", "TGA", "PCX", "SGI"])
+def test_other_formats_are_refused_whatever_their_name(tmp_path, kind, monkeypatch):
+    (tmp_path / "a.jpg").write_bytes(making.encode(RAMP, kind))
+    monkeypatch.setattr(subprocess, "Popen", None)  # Pillow starts Ghostscript for EPS
+    with pytest.raises(images.BadPicture, match="not a picture of these: JPEG, PNG"):
+        images.verify(tmp_path / "a.jpg")
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.float32])
+def test_numbers_without_a_known_white_are_refused(dtype):
+    with pytest.raises(images.BadPicture, match="32 bits a pixel"):
+        images.read(making.encode(np.ones((4, 4), dtype), "TIFF"))
+
+
+def test_sixteen_bits_in_either_byte_order_give_the_same():
+    values = np.random.default_rng(0).integers(0, 2**16, (16, 16), np.uint16)
+    little = making.encode(values, "TIFF")
+    big = making.encode(Image.frombytes("I;16B", (16, 16), values.astype(">u2").tobytes()), "TIFF")
+    for data in (little, big):
+        np.testing.assert_array_equal(pixels(images.read(data))[..., 0], values // 256)
+
+
+def test_whatever_a_decoder_raises_is_a_bad_picture(monkeypatch):
+    def broken(*arguments):
+        raise AssertionError("of a decoder")
+
+    monkeypatch.setattr(Image.Image, "convert", broken)
+    with pytest.raises(images.BadPicture, match="AssertionError of a decoder"):
+        images.read(making.encode(RAMP, "BMP"))
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_an_image_is_a_regular_file(tmp_path, make):
+    make(tmp_path / "a.jpg")
+    with pytest.raises(images.BadPicture, match="not a regular file"):
+        images.verify(tmp_path / "a.jpg")
 
 
 def test_encoded_pixels_come_back():

@@ -54,7 +54,9 @@ def first_patch(data, noise=0.0):
 
 @pytest.fixture
 def prepared(tmp_path):
-    making.prepare("bsds500", tmp_path / "out", data_dir=bsds500(tmp_path / "BSDS500").parent)
+    making.prepare(
+        "bsds500", tmp_path / "out", data_dir=bsds500(tmp_path / "in" / "BSDS500").parent
+    )
     return tmp_path / "out"
 
 
@@ -103,7 +105,7 @@ def test_canny_fires_less_the_wider_it_looks(prepared):
 
 
 def test_an_edge_map_is_cut_at_multiples_of_its_mean(tmp_path):
-    root, maps = bsds500(tmp_path / "BSDS500"), tmp_path / "maps"
+    root, maps = bsds500(tmp_path / "in" / "BSDS500"), tmp_path / "maps"
     maps.mkdir()
     values = np.zeros(SHAPE, np.uint8)
     values[:, :10] = 30
@@ -122,7 +124,7 @@ def test_edge_maps_must_have_been_prepared(prepared):
 
 
 def test_an_annotation_of_another_size_is_refused(tmp_path):
-    root = bsds500(tmp_path / "BSDS500")
+    root = bsds500(tmp_path / "in" / "BSDS500")
     write_annotations(
         root / "data" / "groundTruth" / "train" / "1.mat", [drawn((1, 1), shape=(30, 20))]
     )
@@ -135,7 +137,7 @@ def test_an_annotation_of_another_size_is_refused(tmp_path):
 
 
 def test_a_picture_of_one_pixel_has_no_edges(tmp_path):
-    root = bsds500(tmp_path / "BSDS500")
+    root = bsds500(tmp_path / "in" / "BSDS500")
     Image.new("RGB", (1, 1)).save(root / "data" / "images" / "train" / "0.jpg")
     with pytest.raises(
         UserError, match="0: the picture is 1 x 1 pixels; edges need at least 2 x 2"
@@ -144,7 +146,7 @@ def test_a_picture_of_one_pixel_has_no_edges(tmp_path):
 
 
 def test_an_empty_annotation_and_a_missing_one_are_named(tmp_path):
-    root = bsds500(tmp_path / "BSDS500")
+    root = bsds500(tmp_path / "in" / "BSDS500")
     annotations = root / "data" / "groundTruth" / "train"
     write_annotations(annotations / "0.mat", [drawn(shape=SHAPE)])
     with pytest.raises(UserError, match="0.mat: the annotation is empty"):
@@ -155,7 +157,7 @@ def test_an_empty_annotation_and_a_missing_one_are_named(tmp_path):
 
 
 def test_grey_and_cmyk_pictures_and_one_of_two_pixels_a_side(tmp_path):
-    root = bsds500(tmp_path / "BSDS500", count=0)
+    root = bsds500(tmp_path / "in" / "BSDS500", count=0)
     pictures, annotations = (
         root / "data" / "images" / "train",
         root / "data" / "groundTruth" / "train",
@@ -189,7 +191,7 @@ def test_the_layout_of_nyud(tmp_path):
 
 def test_a_missing_layout_is_shown(tmp_path, capsys):
     with pytest.raises(UserError, match="is missing there"):
-        making.prepare("bsds500", tmp_path / "out", data_dir=tmp_path)
+        making.prepare("bsds500", tmp_path / "out", data_dir=tmp_path / "in")
     assert "groundTruth/{train,val,test}" in capsys.readouterr().err
 
 

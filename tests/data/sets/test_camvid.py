@@ -40,6 +40,6 @@ def test_a_picture_without_its_label_map_is_named(folder):
 
 def test_the_layout_is_shown(tmp_path, capsys):
     with pytest.raises(UserError, match="train is missing"):
-        making.prepare("camvid", tmp_path / "out", data_dir=tmp_path)
+        making.prepare("camvid", tmp_path / "out", data_dir=tmp_path / "in")
     shown = capsys.readouterr().err
     assert all(name in shown for name in camvid.CLASSES)

@@ -78,7 +78,7 @@ def test_faults_are_named(flickr8k, tmp_path, file, old, new, sentence):
 
 def test_the_layout_is_shown(tmp_path, capsys):
     with pytest.raises(UserError, match="Flicker8k_Dataset is missing there"):
-        making.prepare("flickr8k", tmp_path / "out", data_dir=tmp_path)
+        making.prepare("flickr8k", tmp_path / "out", data_dir=tmp_path / "in")
     assert "Flickr8k.token.txt" in capsys.readouterr().err
 
 

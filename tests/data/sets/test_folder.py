@@ -1,9 +1,11 @@
 import json
+import os
 
 import pytest
 
 from tests.data import making
 from tfvse.data.sets import folder
+from tfvse.data.verification import Findings
 from tfvse.errors import UserError
 
 
@@ -44,7 +46,7 @@ def test_csv(own, tmp_path, read):
 def test_json_lines_give_the_same(own, tmp_path, read):
     prepare(own, tmp_path)
     first = ids(read, tmp_path, "train"), read(tmp_path / "out", "val/texts", "text")
-    listed = folder._read_csv(own / "captions.csv", ("file", "caption"))
+    listed = folder._read_csv(own / "captions.csv", ("file", "caption"), Findings())
     rows = [{"file": file, "caption": caption} for _, file, caption in listed]
     (own / "captions.csv").unlink()
     (own / "captions.jsonl").write_text("\n".join(map(json.dumps, rows)) + "\n\n")
@@ -90,6 +92,21 @@ def replace(own, old, new):
         ("5.jpg,", "../own/5.jpg,", "is not inside"),
         ("caption 1", "caption 0", r"line 4: says the same of 1.jpg as line 3"),
         ("0.jpg,", "", "there is no picture picture 0"),
+        (
+            '"picture 0, caption 0"',
+            "a dog, a cat, and a bird",
+            'line 2: .*see .* a cat.*"in quotes"',
+        ),
+        ("file,caption", "file,caption,caption", "has two columns caption; take one of them out"),
+        ("file,caption", "file,caption,file", "has two columns file"),
+        ('"picture 0, caption 0"', '"picture 0', "not a CSV file"),
+        (
+            '"picture 0, caption 0"',
+            '"picture 0\n1.jpg,a cat"',
+            "goes on over 1.jpg; close its quote",
+        ),
+        ('"picture 0, caption 0"', "picture\0", "line 2 holds a null byte"),
+        ("file,caption", "file,caption,,\n0.jpg,a dog, a cat,", "line 2: has more cells .* a cat"),
     ],
 )
 def test_faults_name_the_line(own, tmp_path, old, new, sentence):
@@ -123,7 +140,7 @@ def test_faulty_json_lines_are_named(own, tmp_path, line, sentence):
 
 def test_an_empty_folder_shows_the_layout(tmp_path, capsys):
     with pytest.raises(UserError, match="captions.csv is missing there"):
-        prepare(tmp_path, tmp_path)
+        prepare(tmp_path / "in", tmp_path)
     assert "file,caption" in capsys.readouterr().err
 
 
@@ -148,4 +165,71 @@ def test_too_few_pictures_for_the_held_out_part(own, tmp_path):
     (own / "a.jpg").write_bytes(making.jpeg())
     (own / "captions.csv").write_text("file,caption\na.jpg,one\n")
     with pytest.raises(UserError, match="--held_out=0.1: leaves none of 1"):
+        prepare(own, tmp_path)
+
+
+def test_blank_lines_spare_columns_and_line_breaks_in_captions_are_fine(own, tmp_path):
+    replace(own, "file,caption", "file,caption,author,")
+    replace(own, '"picture 0, caption 0"', '"a dog\nin snow",me,\n\n   \n,,,')
+    found = prepare(own, tmp_path)
+    assert sum(count["texts"] for count in found["splits"].values()) == 24
+
+
+def test_lines_of_too_many_cells_can_be_left_out(own, tmp_path):
+    replace(own, '"picture 3, caption 0"', "a dog, a cat")
+    found = prepare(own, tmp_path, skip_bad=True)
+    assert found["left_out"][0].endswith('put a text with commas "in quotes"')
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ('{"file": "1.jpg", "caption": "a", "caption": "b"}', "not JSON .*'caption'.*twice"),
+        ("[" * 2000 + "]" * 2000, "line 2: not JSON .nested too deeply"),
+        ('{"file": "1.jpg", "caption": "a", "n": ' + "1" * 5000 + "}", "line 2: not JSON"),
+        ('{"file": "1.jpg", "caption": "\\ud800"}', "holds a character that no text has"),
+        ('{"file": "1.jpg", "caption": "a\\u0000"}', "holds a character that no text has"),
+        ('{"file": "\\ud800.jpg", "caption": "a"}', "there is no picture"),
+        ('{"file": "' + "n" * 300 + '", "caption": "a"}', "there is no picture"),
+        ("a\0", "line 2 holds a null byte"),
+    ],
+)  # fmt: skip
+def test_damaged_json_lines_are_told(own, tmp_path, line, sentence):
+    (own / "captions.csv").unlink()
+    good = [json.dumps({"file": f"{i}.jpg", "caption": "fine"}) for i in (0, 5, 6, 7)]
+    (own / "captions.jsonl").write_text("\n".join([good[0], line, *good[1:]]))
+    with pytest.raises(UserError, match=sentence):
+        prepare(own, tmp_path)
+
+
+def test_a_caption_may_hold_any_line_separator_of_unicode(own, tmp_path, read):
+    rows = [{"file": f"{i}.jpg", "caption": f"one\u2028two {i}"} for i in range(12) if i != 3]
+    (own / "more" / "3.jpg").unlink()
+    (own / "captions.csv").unlink()
+    lines = "\r\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+    (own / "captions.jsonl").write_text(lines, newline="")
+    assert prepare(own, tmp_path, held_out=0.0)["splits"]["train"]["texts"] == 11
+    assert "one two 5" in read(tmp_path / "out", "train/texts", "text")
+
+
+def test_names_that_are_not_utf8_are_told_or_left_out(own, tmp_path):
+    (own / os.fsdecode(b"\xff.jpg")).write_bytes(making.jpeg())
+    with pytest.raises(UserError, match="udcff.jpg: has no line"):
+        prepare(own, tmp_path)
+    assert len(prepare(own, tmp_path, skip_bad=True)["left_out"]) == 1
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_a_list_that_is_no_file_is_told(own, tmp_path, make):
+    (own / "captions.csv").unlink()
+    make(own / "captions.csv")
+    with pytest.raises(UserError, match="captions.csv: unreadable: not a regular file"):
+        prepare(own, tmp_path)
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_an_image_that_is_no_file_is_told(own, tmp_path, make):
+    (own / "0.jpg").unlink()
+    make(own / "0.jpg")
+    with pytest.raises(UserError, match="there is no picture 0.jpg"):
         prepare(own, tmp_path)

@@ -195,8 +195,10 @@ def test_what_is_missing_is_named(name, file, sentence, request, tmp_path):
 @pytest.mark.parametrize(
     ("file", "content", "sentence"),
     [
-        ("imagelabels.mat", "no matrix", r"imagelabels.mat: does not hold the numbers labels"),
-        ("setid.mat", "", r"setid.mat: does not hold the numbers trnid"),
+        ("imagelabels.mat", "no matrix", r"imagelabels.mat: unreadable: not a .mat file"),
+        ("setid.mat", "", r"setid.mat: unreadable: not a .mat file"),
+        ("imagelabels.mat", {"labels": [[1, 0]]}, r"imagelabels.mat: does not hold the numbers"),
+        ("imagelabels.mat", {"labels": [[1, 3]]}, r"imagelabels.mat: does not number 2 images"),
         ("setid.mat", {"trnid": [[9]]}, r"setid.mat: names picture 9 of 8"),
         ("setid.mat", {"trnid": [[1]]}, r"setid.mat: does not hold the numbers valid"),
     ],
@@ -233,9 +235,9 @@ def test_faulty_lists_of_cub200(cub200, tmp_path, file, old, new, sentence):
 
 def test_pascal_sentence_without_classes(tmp_path):
     for name in ("dataset", "sentence"):
-        (tmp_path / name).mkdir()
+        (tmp_path / "in" / name).mkdir(parents=True)
     with pytest.raises(UserError, match="must hold a folder of pictures for each class"):
-        making.prepare("pascal_sentence", tmp_path / "out", data_dir=tmp_path)
+        making.prepare("pascal_sentence", tmp_path / "out", data_dir=tmp_path / "in")
 
 
 def test_pictures_of_flowers_and_birds_need_no_captions(flowers102, cub200, tmp_path, read):

@@ -118,5 +118,5 @@ def test_a_line_of_another_form_is_told(own, tmp_path):
 
 def test_the_layout_is_shown(tmp_path, capsys):
     with pytest.raises(UserError, match="tweets.csv is missing there"):
-        prepare(tmp_path, tmp_path)
+        prepare(tmp_path / "in", tmp_path)
     assert "tweets.jsonl" in capsys.readouterr().err

@@ -76,5 +76,5 @@ def test_a_missing_list_and_a_name_without_a_picture_are_told(root):
 
 def test_a_list_is_text(root):
     (root / "ImageSets/Segmentation/val.txt").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(UserError, match="val.txt: not a text file"):
+    with pytest.raises(UserError, match="val.txt: not a text in UTF-8, see line 1"):
         prepare(root)

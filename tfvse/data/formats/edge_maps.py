@@ -1,12 +1,10 @@
 """Edge maps that any program wrote: a folder of grey PNG or .mat files, each with the annotation of its name."""
 
 import pathlib
-import warnings
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 
-from tfvse.data.formats import mat
+from tfvse.data.formats import images, mat
 from tfvse.data.formats.boundaries import MAX_PIXELS, read_annotations
 from tfvse.errors import UserError
 
@@ -71,6 +69,9 @@ def _by_name(folder, kinds):
     files = sorted(
         path for path in folder.iterdir() if path.suffix in kinds and path.name[0] != "."
     )
+    for path in files:
+        if not _is_text(path.name):
+            raise UserError(f"{folder}: the name {path.name!r} is not UTF-8; rename the file")
     found = {path.stem: path for path in files}
     if not files:
         raise UserError(
@@ -79,6 +80,15 @@ def _by_name(folder, kinds):
     if len(found) < len(files):
         raise UserError(f"{folder}: a name has both a .png and a .mat file; leave one of them")
     return found
+
+
+def _is_text(name):
+    """Whether a file's name is UTF-8; reports and pictures could not show another one."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _from_mat(path):
@@ -97,34 +107,17 @@ def _from_mat(path):
     eight_bits = (
         matrices[0].dtype == np.uint8 and matrices[0].max() > 1
     )  # MATLAB's true and false come as uint8, too
-    return (matrices[0] / (255 if eight_bits else 1)).astype(np.float32)
+    with np.errstate(over="ignore"):  # numbers outside of 0 ... 1 are the caller's to refuse
+        return (matrices[0] / (255 if eight_bits else 1)).astype(np.float32)
 
 
 def _from_picture(path):
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's own bound is a warning; ours is strict
-            image = Image.open(path)
-        with image:
-            if image.width * image.height > MAX_PIXELS:
-                raise UserError(
-                    f"{path}: {image.width} x {image.height} pixels; at most {MAX_PIXELS:,} are read"
-                )
+        with images.opened(path, MAX_PIXELS) as image:
             if image.mode not in _WHITE:
                 raise UserError(
                     f"{path}: is {image.mode}, not grey; save the edge map as a grey PNG"
                 )
             return (np.asarray(image) / _WHITE[image.mode]).astype(np.float32)
-    except FileNotFoundError:
-        raise UserError(f"{path}: missing; give an edge map as a grey PNG") from None
-    except (
-        UnidentifiedImageError,
-        Image.DecompressionBombError,
-        OSError,
-        SyntaxError,
-        ValueError,
-        EOFError,
-    ) as error:
-        raise UserError(
-            f"{path}: unreadable: damaged or no PNG ({type(error).__name__}); write it again"
-        ) from None
+    except images.BadPicture as problem:
+        raise UserError(f"{path}: {problem}; give an edge map as a grey PNG") from None

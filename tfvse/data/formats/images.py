@@ -5,6 +5,7 @@ What is kept is the original file when it is an upright RGB or grey JPEG or PNG.
 applied; as JPEG of quality 95 when it was a JPEG, as PNG otherwise.
 """
 
+import contextlib
 import io
 import pathlib
 import warnings
@@ -13,10 +14,13 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from tfvse.errors import UserError
 from tfvse.preprocessing.decode import MAX_PIXELS, decode_picture
+from tfvse.reading import BadFile, read_bytes
 
 MAX_BYTES = 64 * 2**20
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")  # of Pillow's many; others start programs
 _ORIENTATION = 0x0112
 _PLAIN_MODES = {"JPEG": ("RGB", "L"), "PNG": ("RGB", "L")}
 
@@ -38,7 +42,7 @@ def read(picture):
       BadPicture: missing, empty, too large, not a picture, or damaged in the header.
     """
     data = _bytes(picture)
-    with _open(data) as image:
+    with opened(data) as image:
         plain = (
             image.mode in _PLAIN_MODES.get(image.format, ()) and "transparency" not in image.info
         )
@@ -73,12 +77,11 @@ def read_labels(picture):
     Raises:
       BadPicture: as `read`, or another kind of picture.
     """
-    with _open(_bytes(picture)) as image:
+    with opened(picture) as image:
         if image.format != "PNG" or image.mode not in ("L", "P"):
             raise BadPicture(
                 f"not a label map: a {image.format} in {image.mode}, must be a grey or palette PNG"
             )
-        _load(image)
         return np.array(image)
 
 
@@ -97,59 +100,71 @@ def files(folder):
     return sorted(found)
 
 
+@contextlib.contextmanager
+def opened(picture, most_pixels=MAX_PIXELS):
+    """A Pillow image of one of `FORMATS`, not decoded yet; what its decoder raises is `BadPicture`.
+
+    Args:
+      picture: pathlib.Path of a file, or the bytes of one.
+      most_pixels: that its header may declare.
+
+    Yields:
+      PIL.Image.Image.
+
+    Raises:
+      BadPicture: another format, too many pixels, damaged or cut off.
+    """
+    data = _bytes(picture)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's own bound is a warning; ours is strict
+            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+                _require_size(image, most_pixels)
+                yield image
+    except (BadPicture, UserError):
+        raise
+    except Image.DecompressionBombError:
+        raise BadPicture(f"too large: more than {most_pixels:,} pixels") from None
+    except UnidentifiedImageError:
+        kinds = ", ".join(FORMATS)
+        fault = f"not a picture of these: {kinds}" if data else "empty file"
+        raise BadPicture(f"unreadable: {fault}") from None
+    except Exception as error:  # of a damaged file, a decoder raises whatever its bytes lead it to
+        raise BadPicture(f"unreadable: damaged or cut off ({_short(error)})") from None
+
+
+def _short(error):
+    return " ".join(f"{type(error).__name__} {error}".split())[:100]
+
+
+def _require_size(image, most_pixels):
+    if image.width * image.height > most_pixels:
+        raise BadPicture(
+            f"too large: {image.width} x {image.height} pixels, at most {most_pixels:,} are decoded"
+        )
+
+
 def _bytes(picture):
     if isinstance(picture, bytes):
         return picture
     try:
-        size = picture.stat().st_size
-        if size > MAX_BYTES:
-            raise BadPicture(
-                f"too large: {size / 2**20:,.0f} MB, at most {MAX_BYTES // 2**20} MB are read"
-            )
-        return picture.read_bytes()
-    except FileNotFoundError:
-        raise BadPicture("missing") from None
-    except OSError as error:
-        raise BadPicture(f"unreadable: {error.strerror}") from None
-
-
-def _open(data):
-    """Opens a picture without decoding it and checks the size that its header declares."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # Pillow's own bound is a warning; ours, below, is strict
-            image = Image.open(io.BytesIO(data))
-    except Image.DecompressionBombError:
-        raise BadPicture(f"too large: more than {MAX_PIXELS:,} pixels") from None
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError):
-        raise BadPicture(
-            "unreadable: not a picture" if data else "unreadable: empty file"
-        ) from None
-    if image.width * image.height > MAX_PIXELS:
-        raise BadPicture(
-            f"too large: {image.width} x {image.height} pixels, at most {MAX_PIXELS:,} are decoded"
-        )
-    return image
-
-
-def _load(image):
-    try:
-        image.load()
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise BadPicture(f"unreadable: damaged or cut off ({error})") from None
+        return read_bytes(picture, MAX_BYTES)
+    except BadFile as error:
+        raise BadPicture(error.reason) from None
 
 
 def _converted(image):
-    _load(image)
+    if image.mode in ("F", "I"):  # no one knows which of its numbers is white
+        raise BadPicture(
+            f"unreadable: 32 bits a pixel (mode {image.mode}), save it with 8 bits a channel"
+        )
     upright = ImageOps.exif_transpose(image)
     if upright.has_transparency_data:
         layered = upright.convert("RGBA")
         white = Image.new("RGBA", layered.size, "white")
         upright = Image.alpha_composite(white, layered)
     elif upright.mode.startswith("I;16"):
-        upright = upright.point(lambda value: value / 256).convert("L")
+        upright = Image.fromarray((np.asarray(upright) // 256).astype(np.uint8))
     return _encoded(upright.convert("RGB"), "JPEG" if image.format == "JPEG" else "PNG")
 
 

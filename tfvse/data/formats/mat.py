@@ -5,13 +5,14 @@ import zlib
 
 import scipy.io
 
+from tfvse import reading
+from tfvse.data.formats.mat_structure import BadMat, Checker
+
 MAX_BYTES = 64 * 2**20
 MAX_UNPACKED_BYTES = 512 * 2**20
 _HEADER, _COMPRESSED = 128, 15  # bytes of the header; type of a compressed element
-
-
-class BadMat(ValueError):
-    """A .mat file that cannot be used; the message says why in a few words."""
+_ORDERS = {b"IM": "little", b"MI": "big"}
+_VERSION, _HDF5 = 0x0100, 0x0200  # of the format
 
 
 def read(path):
@@ -24,43 +25,69 @@ def read(path):
       dict of NumPy arrays as `scipy.io.loadmat` makes them: at least two-dimensional, cells and structs as objects.
 
     Raises:
-      BadMat: missing, too large, of MATLAB 7.3 (HDF5), damaged, or no .mat file at all.
+      BadMat: missing, too large, of MATLAB 7.3 (HDF5), damaged, no .mat file at all, or it holds
+        something else than real numbers, text, cells and structs.
     """
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise BadMat(f"too large: at most {MAX_BYTES // 2**20} MB are read")
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise BadMat("missing") from None
-    except OSError as error:
-        raise BadMat(f"unreadable: {error.strerror}") from None
-    if b"MATLAB 7.3" in data[:_HEADER]:
-        raise BadMat("of MATLAB 7.3: save it with -v7")
-    if data[:6] != b"MATLAB":
-        raise BadMat("unreadable: not a .mat file of MATLAB 5 to 7")
+        data = reading.read_bytes(path, MAX_BYTES)
+    except reading.BadFile as error:
+        raise BadMat(error.reason) from None
+
+    checked = _checked(data)
     try:
-        found = scipy.io.loadmat(io.BytesIO(_unpacked(data)))
-    except BadMat:
-        raise
+        found = scipy.io.loadmat(checked)
     except Exception as error:  # of a damaged file, the reader raises whatever its bytes lead it to
         raise BadMat(f"unreadable: damaged or cut off ({type(error).__name__})") from None
     return {name: value for name, value in found.items() if not name.startswith("__")}
 
 
-def _unpacked(data):
-    """The same file with its compressed elements laid open, so that no more than the bound is ever unpacked."""
-    order = "big" if data[126:_HEADER] == b"MI" else "little"
-    parts, start, left = [data[:_HEADER]], _HEADER, MAX_UNPACKED_BYTES
+def _checked(data):
+    """The same file with its compressed elements laid open; no more than the bound is ever unpacked.
+
+    Every element is checked before the next one is unpacked.
+    """
+    order = _byte_order(data)
+    checker = Checker("<" if order == "little" else ">")
+    unpacked = io.BytesIO()
+    unpacked.write(data[:_HEADER])
+    start = _HEADER
+
     while start < len(data):
-        kind, size = (int.from_bytes(data[at : at + 4], order) for at in (start, start + 4))
-        element = data[start : start + 8 + size]
-        if len(element) < 8 + size:
+        size = 8 + int.from_bytes(data[start + 4 : start + 8], order)
+        if start + size > len(data):
             raise BadMat("unreadable: cut off")
-        if kind == _COMPRESSED:
+
+        left = MAX_UNPACKED_BYTES + _HEADER - unpacked.tell()
+        element = _unpacked(data[start : start + size], order, left)
+        checker.check(element)
+        unpacked.write(element)
+        start += size
+
+    unpacked.seek(0)
+    return unpacked
+
+
+def _byte_order(data):
+    """ "little" or "big", from a header that must be of MATLAB 5 to 7."""
+    if data[:6] != b"MATLAB":
+        raise BadMat("unreadable: not a .mat file of MATLAB 5 to 7")
+
+    order = _ORDERS.get(data[126:_HEADER])
+    version = int.from_bytes(data[124:126], order or "little")
+    if b"MATLAB 7.3" in data[:_HEADER] or version == _HDF5:
+        raise BadMat("of MATLAB 7.3: save it with -v7")
+    if order is None or version != _VERSION:
+        raise BadMat("unreadable: its header is damaged")
+    return order
+
+
+def _unpacked(element, order, left):
+    """An element as it is without compression, of at most `left` bytes."""
+    if int.from_bytes(element[:4], order) == _COMPRESSED:
+        try:
             element = zlib.decompressobj().decompress(element[8:], left + 1)
-        left -= len(element)
-        if left < 0:
-            raise BadMat(f"too large: more than {MAX_UNPACKED_BYTES // 2**20} MB unpacked")
-        parts.append(element)
-        start += 8 + size
-    return b"".join(parts)
+        except zlib.error:
+            raise BadMat("unreadable: damaged or cut off") from None
+    if len(element) > left:
+        raise BadMat(f"too large: more than {MAX_UNPACKED_BYTES // 2**20} MB unpacked")
+    return element

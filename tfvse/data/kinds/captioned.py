@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from tfvse import reading
 from tfvse.data import records, verification
 from tfvse.data.formats import images
 from tfvse.errors import UserError
@@ -55,8 +56,8 @@ def write(
       tokenizer: how the texts are split into words, a name in `tfvse.preprocessing.text.TOKENIZERS`.
 
     Returns:
-      The manifest's entries of this kind: "kind", "splits", "parts", "left_out", "statistics", "tokenizer", with
-      classes also "classes" and "single_label".
+      The manifest's entries of this kind: "kind", "splits", "parts", "left_out", "statistics",
+      "tokenizer", "files", with classes also "classes" and "single_label".
 
     Raises:
       UserError: something is wrong and may not be left out.
@@ -64,6 +65,7 @@ def write(
     bad = verification.check_pictures(splits, findings) | _check_texts(splits, findings)
     findings.settle()
     counts, parts, vocabulary = {}, {}, None
+    side_files = {}
     fields = IMAGE_FIELDS | (
         {"labels": {"dtype": "uint8", "shape": [len(classes)]}} if classes else {}
     )
@@ -89,11 +91,13 @@ def write(
                 (t["text"].decode() for t in texts), tokenizer=tokenizer
             )
             vocabulary.write(folder / VOCABULARY)
+            side_files[VOCABULARY] = reading.digest(folder / VOCABULARY)
     words = {"words_of_train": len(vocabulary.words)} if vocabulary else {}
     labelled = {"classes": list(classes), "single_label": single_label} if classes else {}
     return {
         "kind": "matching", "splits": counts, "parts": parts, "left_out": findings.left_out,
-        "remarks": findings.remarks, "statistics": words, "tokenizer": tokenizer, **labelled,
+        "remarks": findings.remarks, "statistics": words, "tokenizer": tokenizer,
+        "files": side_files, **labelled,
     }  # fmt: skip
 
 
@@ -107,6 +111,10 @@ def _check_texts(splits, findings):
     for split, pictures in splits.items():
         repeated = 0
         for picture in pictures:
+            if not all(map(verification.is_text, picture.texts)):
+                findings.add("unreadable caption", f"{picture.id}: a caption is no text in UTF-8")
+                bad.add((split, picture.id))
+                continue
             if not any(text.strip() for text in picture.texts):
                 findings.add("picture without caption", f"{picture.id}: has no caption")
                 bad.add((split, picture.id))

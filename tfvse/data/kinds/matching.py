@@ -98,9 +98,8 @@ class MatchingData:
     def _vocabulary(self):
         config, train = self.config, self.split("train")
         if self.semantics == "none" and config.annotated_percent == 100 and not config.sentences:
-            return Vocabulary.read(
-                self.prepared_dir / VOCABULARY, config.min_word_count, self.tokenizer
-            )
+            path = manifest.side_file(self.prepared_dir, self.manifest, VOCABULARY)
+            return Vocabulary.read(path, config.min_word_count, self.tokenizer)
         texts = train.texts[self.known_texts].tolist()
         if self.semantics != "none":
             texts += train.semantics[self.other_pictures].tolist()

@@ -6,13 +6,11 @@ numbers are the classes, or `VOID`}. The manifest lists the "classes" and their 
 
 import dataclasses
 import functools
-import io
 import pathlib
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image
 
 from tfvse.data import manifest, records, verification
 from tfvse.data.formats import images
@@ -79,7 +77,7 @@ def _problem(entry, count, void):
         labels = images.read_labels(entry.labels)
     except images.BadPicture as problem:
         return f"{where} {problem}"
-    with Image.open(io.BytesIO(images.read(entry.picture))) as picture:
+    with images.opened(images.read(entry.picture)) as picture:
         size = picture.size
     if labels.shape[::-1] != size:
         return "{} is {} x {} pixels, must be {} x {} as its picture is".format(

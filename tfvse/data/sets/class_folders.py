@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from tfvse import reading
 from tfvse.data import verification
 from tfvse.data.formats import images
 from tfvse.data.formats.tfds import load_tfds
@@ -84,6 +85,9 @@ def prepare_indoor67(flags, folder):
 
 def _classes_in(root):
     classes = sorted(path.name for path in root.iterdir() if path.is_dir() and path.name[0] != ".")
+    for name in classes:
+        if not verification.is_text(name):
+            raise UserError(f"{root / name}: the folder's name is no UTF-8; rename it")
     if len(classes) < 2:
         raise UserError(
             f"{root}: must hold at least two folders, one for each class; it holds {len(classes)}"
@@ -136,7 +140,7 @@ def _draw(pictures, flags):
 
 def _listed(root, name, classes):
     numbers, found = {name: number for number, name in enumerate(classes)}, []
-    for place, line in enumerate((root / name).read_text(encoding="utf-8").split("\n"), start=1):
+    for place, line in enumerate(reading.read_lines(root / name), start=1):
         path = line.strip()
         if path and (path.count("/") != 1 or path.split("/")[0] not in numbers):
             raise UserError(

@@ -14,6 +14,7 @@ import collections
 import dataclasses
 import json
 
+from tfvse import reading
 from tfvse.data import verification
 from tfvse.data.formats.tfds import load_tfds
 from tfvse.data.kinds import captioned
@@ -33,6 +34,7 @@ Or let TensorFlow Datasets download it: --data=coco_captions (Karpathy's splits;
 LICENCE = "Captions: CC BY 4.0. Pictures under their owners' terms on Flickr."
 VARIANTS = ("karpathy", "karpathy_restval", "first_5000")
 HELD_OUT = 5000
+_MOST_BYTES = 2**30  # of an annotation file: the largest official one has 448 million
 
 
 def prepare(flags, folder):
@@ -74,18 +76,17 @@ def _read_instances(annotations):
     categories, labels = {}, collections.defaultdict(set)
     for path in paths:
         try:
-            with open(path, encoding="utf-8") as file:
-                content = json.load(file, object_hook=_slim)
+            content = json.loads(reading.read_text(path, _MOST_BYTES), object_hook=_slim)
             categories = {entry["id"]: entry["name"] for entry in content["categories"]}
             names = {image["id"]: image["file_name"] for image in content["images"]}
             numbers = {category: number for number, category in enumerate(sorted(categories))}
             for image, category in content["annotations"]:
                 labels[names[image]].add(numbers[category])
-        except FileNotFoundError:
+        except reading.BadFile as error:
             raise UserError(
-                f"{path}: is missing; give the instances of both parts, or of neither"
+                f"{path}: is {error.reason}; give the instances of both parts, or of neither"
             ) from None
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
             raise UserError(
                 f"{path}: not a COCO instance file ({error!r}); unpack it again"
             ) from None
@@ -110,18 +111,21 @@ def _read_annotations(root, part, findings):
     path = root / "annotations" / f"captions_{part}.json"
     captions = collections.defaultdict(list)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = reading.read_json(path, _MOST_BYTES)
         names = {image["id"]: image["file_name"] for image in content["images"]}
         for annotation in sorted(content["annotations"], key=lambda entry: entry["id"]):
             captions[annotation["image_id"]].append(annotation["caption"])
-    except (KeyError, TypeError, ValueError) as error:
+        listed = [image["file_name"] for image in content["images"]]
+        verification.check_unique(listed, path, findings)
+        for number in sorted(captions.keys() - names.keys()):
+            findings.add(
+                "caption without picture", f"{path}: image_id {number} is not in its list of images"
+            )
+        return [
+            Captioned(names[i], root / part / names[i], tuple(captions[i])) for i in sorted(names)
+        ]
+    except (reading.BadFile, KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path}: not a COCO caption file ({error!r}); unpack it again") from None
-    verification.check_unique([image["file_name"] for image in content["images"]], path, findings)
-    for number in sorted(captions.keys() - names.keys()):
-        findings.add(
-            "caption without picture", f"{path}: image_id {number} is not in its list of images"
-        )
-    return [Captioned(names[i], root / part / names[i], tuple(captions[i])) for i in sorted(names)]
 
 
 def prepare_tfds(flags, folder):

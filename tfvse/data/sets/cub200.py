@@ -1,5 +1,6 @@
 """Caltech-UCSD Birds-200-2011 (Wah et al. 2011) with the ten captions of each picture by Reed et al. 2016."""
 
+from tfvse import reading
 from tfvse.data import verification
 from tfvse.data.kinds import captioned, classification
 from tfvse.data.sets import labelled
@@ -73,7 +74,7 @@ def _pictures(root):
 def _read(path):
     """First word → second word of every line."""
     rows = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(reading.read_lines(path), start=1):
         words = line.split()
         if len(words) != 2 or words[0] in rows:
             raise UserError(

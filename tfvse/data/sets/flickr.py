@@ -1,8 +1,8 @@
 """Flickr8k from its official text files and Flickr30k from Karpathy's split file."""
 
 import collections
-import json
 
+from tfvse import reading
 from tfvse.data import verification
 from tfvse.data.kinds import captioned
 from tfvse.data.kinds.captioned import Captioned
@@ -42,7 +42,7 @@ def prepare_flickr8k(flags, folder):
     for split, name in _LISTS.items():
         path = root / "Flickr8k_text" / f"Flickr_8k.{name}.txt"
         if path.exists():
-            names = path.read_text(encoding="utf-8").split()
+            names = reading.read_text(path).split()
             verification.check_unique(names, path, findings)
             splits[split] = [
                 Captioned(name, root / "Flicker8k_Dataset" / name, tuple(captions.get(name, ())))
@@ -55,7 +55,7 @@ def prepare_flickr8k(flags, folder):
 def _read_tokens(path):
     """name → captions, from "name.jpg#0<TAB>caption" lines."""
     captions = collections.defaultdict(list)
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(reading.read_lines(path), start=1):
         name, tab, caption = line.partition("\t")
         if not tab or "#" not in name:
             raise UserError(f"{path}, line {number}: must be name.jpg#0<TAB>caption")
@@ -93,14 +93,14 @@ def read_karpathy(path, split_names, pictures, findings):
     """
     splits = {split: [] for split in dict.fromkeys(split_names.values())}
     try:
-        for entry in json.loads(path.read_text(encoding="utf-8"))["images"]:
+        for entry in reading.read_json(path)["images"]:
             if entry["split"] in split_names:
                 texts = tuple(sentence["raw"] for sentence in entry["sentences"])
                 file = pictures / entry.get("filepath", "") / entry["filename"]
                 splits[split_names[entry["split"]]].append(
                     Captioned(entry["filename"], file, texts)
                 )
-    except (KeyError, TypeError, ValueError) as error:
+    except (reading.BadFile, AttributeError, KeyError, TypeError) as error:
         raise UserError(
             f"{path}: not a Karpathy split file ({error!r}); take it from caption_datasets.zip"
         ) from None

@@ -5,9 +5,12 @@ Splits (--variant):
   official   1,020 training, 1,020 val and 6,149 test pictures
 """
 
-import scipy.io
+import pathlib
+
+import numpy as np
 
 from tfvse.data import verification
+from tfvse.data.formats import mat
 from tfvse.data.kinds import captioned, classification
 from tfvse.data.sets import labelled
 from tfvse.errors import UserError
@@ -66,29 +69,35 @@ def prepare_pictures(flags, folder):
     return {"licence": LICENCE, "source": f"{SOURCE}, splits: {variant}", **written}
 
 
-def _read(path, name):
-    """The whole numbers that `path` calls `name`, a list."""
+def read_numbers(path: pathlib.Path, name: str) -> list[int]:
+    """The whole numbers, from 1 on, that a .mat file calls `name`.
+
+    Raises:
+      UserError: the file is missing, damaged, or has no such numbers.
+    """
     try:
-        return [int(number) for number in scipy.io.loadmat(path)[name].ravel()]
-    except (
-        KeyError,
-        ValueError,
-        TypeError,
-        OSError,
-        NotImplementedError,
-        scipy.io.matlab.MatReadError,
-    ) as error:
-        raise UserError(
-            f"{path}: does not hold the numbers {name} ({error}); download it again"
-        ) from None
+        found = mat.read(path).get(name)
+    except mat.BadMat as error:
+        raise UserError(f"{path}: {error}; download it again") from None
+
+    numbers = np.asarray(found).ravel()
+    if numbers.dtype.kind not in "iuf" or not ((numbers >= 1) & (numbers % 1 == 0)).all():
+        raise UserError(f"{path}: does not hold the numbers {name}; download it again")
+    return [int(number) for number in numbers]
 
 
 def _pictures(root, variant):
     """(names of the classes, split → `LabelledPicture`s)."""
-    numbers = _read(root / "imagelabels.mat", "labels")
+    path = root / "imagelabels.mat"
+    numbers = read_numbers(path, "labels")
+    if not numbers or max(numbers) > len(numbers):
+        raise UserError(
+            f"{path}: does not number {len(numbers)} images' classes; download it again"
+        )
+
     classes = tuple(f"class_{number:05d}" for number in range(1, max(numbers) + 1))
     splits = {
-        split: _entries(root, numbers, _read(root / "setid.mat", name))
+        split: _entries(root, numbers, read_numbers(root / "setid.mat", name))
         for split, name in _SETS.items()
     }
     if variant == "trainval":

@@ -4,11 +4,13 @@ import collections
 import csv
 import dataclasses
 import hashlib
-import json
+import io
+import os
 import pathlib
 
 import numpy as np
 
+from tfvse import reading
 from tfvse.data import verification
 from tfvse.data.formats import images
 from tfvse.data.kinds import captioned
@@ -60,8 +62,9 @@ def prepare_listing(flags, folder, listing):
         raise UserError(f"--data_dir={root}: has {names[0]} and {names[1]}; keep one of them")
     if not listed:
         verification.require(root, names[:1], listing.layout)
-    rows = (_read_csv if listed[0].suffix == ".csv" else _read_jsonl)(listed[0], listing.columns)
     findings = verification.Findings(flags.skip_bad)
+    read = _read_csv if listed[0].suffix == ".csv" else _read_jsonl
+    rows = read(listed[0], listing.columns, findings)
     texts = _by_picture(root, listed[0], rows, listing.text, findings)
     for path in sorted(
         p for p in root.rglob("*") if p.suffix.lower() in images.EXTENSIONS and p.name[0] != "."
@@ -82,77 +85,111 @@ def prepare_listing(flags, folder, listing):
     return {"licence": "The user's own data.", "source": f"own folder, {listed[0].name}", **written}
 
 
-def _read_csv(path, columns):
-    """Yields (line number, file, text)."""
-    with open(path, encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file)
+def _read_csv(path, columns, findings):
+    """Yields (line number, file, text); a line of too many cells becomes a finding."""
+    with io.StringIO(reading.read_text(path), newline="") as text:
+        reader = csv.reader(text, strict=True)
         try:
-            missing = [name for name in columns if name not in (reader.fieldnames or ())]
-            if missing:
-                found = ", ".join(reader.fieldnames or ()) or "nothing"
-                first = ",".join(columns)
-                raise UserError(
-                    f"{path}: has no column {missing[0]}, only {found}; the first line must have {first}"
-                )
+            header = next(reader, [])
+            _require_columns(path, header, columns)
+            places = [header.index(name) for name in columns]
             for row in reader:
-                yield reader.line_num, *(row[name] for name in columns)
-        except (csv.Error, UnicodeDecodeError) as error:
+                extra = _extra_cell(row, header)
+                if extra:
+                    fault = f"has more cells than the first line, see {extra!r}"
+                    right = 'put a text with commas "in quotes"'
+                    where = f"{path}, line {reader.line_num}"
+                    findings.add("line of too many cells", f"{where}: {fault}; {right}")
+                elif any(cell.strip() for cell in row):
+                    row += [""] * (len(header) - len(row))
+                    yield reader.line_num, *(row[place] for place in places)
+        except csv.Error as error:
             raise UserError(
-                f"{path}, after line {reader.line_num}: not a CSV file in UTF-8 ({error})"
+                f"{path}, line {reader.line_num} or before: not a CSV file ({error}); "
+                'a cell with a comma or a quote in it is written "in quotes", a quote inside as ""'
             ) from None
 
 
-def _read_jsonl(path, columns):
+def _require_columns(path, header, columns):
+    missing = [name for name in columns if name not in header]
+    if missing:
+        found = ", ".join(header) or "nothing"
+        first = ",".join(columns)
+        raise UserError(
+            f"{path}: has no column {missing[0]}, only {found}; the first line must have {first}"
+        )
+    twice = [name for name in header if name and header.count(name) > 1]
+    if twice:
+        raise UserError(f"{path}: has two columns {twice[0]}; take one of them out")
+
+
+def _extra_cell(row, header):
+    """The first cell with content that no name in the header stands for, or None."""
+    names = header + [""] * (len(row) - len(header))
+    return next(
+        (cell for name, cell in zip(names, row, strict=False) if cell.strip() and not name), None
+    )
+
+
+def _read_jsonl(path, columns, findings):
     """Yields (line number, file, text)."""
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: not a text in UTF-8 ({error})") from None
-    for number, line in enumerate(lines, start=1):
+    right = ", ".join(f'"{name}": "..."' for name in columns)
+    for number, line in enumerate(reading.read_lines(path), start=1):
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
+            row = reading.parse_json(line)
         except ValueError as error:
             raise UserError(f"{path}, line {number}: not JSON ({error})") from None
-        missing = [
-            name
-            for name in columns
-            if not isinstance(row, dict) or not isinstance(row.get(name), str)
-        ]
-        if missing:
-            right = ", ".join(f'"{name}": "..."' for name in columns)
-            raise UserError(f'{path}, line {number}: has no text "{missing[0]}"; write {{{right}}}')
-        yield number, *(row[name] for name in columns)
+        values = [row.get(name) if isinstance(row, dict) else None for name in columns]
+        for name, value in zip(columns, values, strict=True):
+            if not isinstance(value, str):
+                raise UserError(f'{path}, line {number}: has no text "{name}"; write {{{right}}}')
+        yield number, *values
 
 
 def _by_picture(root, path, rows, what, findings):
     """File relative to `root` → its texts; what cannot be used becomes a finding. `what` a text is called."""
     texts, first_line = collections.defaultdict(list), {}
     for line, file, text in rows:
-        name, text = (
-            pathlib.PurePosixPath((file or "").strip()).as_posix(),
-            " ".join((text or "").split()),
-        )
-        where = f"{path}, line {line}"
-        if name.startswith("/") or ".." in name.split("/"):
-            findings.add(f"{what} without picture", f"{where}: {file} is not inside {root}")
-        elif not (root / name).is_file():
-            findings.add(
-                f"{what} without picture",
-                f"{where}: there is no picture {file or '(empty)'} in {root}",
-            )
-        elif not text:
-            findings.add(f"empty {what}", f"{where}: the {what} of {name} is empty")
-        elif (name, text) in first_line:
-            findings.add(
-                f"duplicate {what}",
-                f"{where}: says the same of {name} as line {first_line[name, text]}",
-            )
+        name = pathlib.PurePosixPath(file.strip()).as_posix()
+        cleaned = " ".join(text.split())
+        kind, fault = _unusable(root, name, text, what)
+        if not fault and (name, cleaned) in first_line:
+            kind = f"duplicate {what}"
+            fault = f"says the same of {name} as line {first_line[name, cleaned]}"
+        if fault:
+            findings.add(kind, f"{path}, line {line}: {fault}")
         else:
-            first_line[name, text] = line
-            texts[name].append(text)
+            first_line[name, cleaned] = line
+            texts[name].append(cleaned)
     return texts
+
+
+def _unusable(root, name, text, what):
+    """(kind of finding, what is wrong with a line) or two times None."""
+    if name.startswith("/") or ".." in name.split("/"):
+        return f"{what} without picture", f"{name} is not inside {root}"
+    if not os.path.isfile(root / name):
+        shown = "(empty)" if name == "." else name
+        return f"{what} without picture", f"there is no picture {shown} in {root}"
+    if not text.strip():
+        return f"empty {what}", f"the {what} of {name} is empty"
+    if not verification.is_text(text):
+        return f"unreadable {what}", f"the {what} of {name} holds a character that no text has"
+    swallowed = _swallowed(root, text)
+    if swallowed:
+        return f"unclosed {what}", f"the {what} of {name} goes on over {swallowed}; close its quote"
+    return None, None
+
+
+def _swallowed(root, text):
+    """The image whose line a caption of several lines holds, or None: a quote was not closed."""
+    for line in text.splitlines()[1:]:
+        file, comma, _ = line.partition(",")
+        if comma and file and os.path.isfile(root / file.strip('"')):
+            return file
+    return None
 
 
 def _split(pictures, flags):
@@ -174,8 +211,7 @@ def _split(pictures, flags):
 
 
 def _digest(path):
-    with open(path, "rb") as file:
-        digest = hashlib.sha256()
-        while chunk := file.read(2**20):
-            digest.update(chunk)
-    return digest.digest()
+    try:
+        return hashlib.sha256(reading.read_bytes(path, images.MAX_BYTES)).hexdigest()
+    except reading.BadFile:  # a finding when the pictures are verified; until then like no other
+        return str(path)

@@ -4,6 +4,7 @@ import collections
 
 import numpy as np
 
+from tfvse import reading
 from tfvse.data.kinds.captioned import Captioned
 from tfvse.errors import UserError
 
@@ -21,11 +22,7 @@ def read(name, picture, sentences, label, findings):
     Returns:
       A list of one `Captioned`, or an empty one. A byte that is no UTF-8 is replaced.
     """
-    texts = (
-        sentences.read_text(encoding="utf-8", errors="replace").split("\n")
-        if sentences.is_file()
-        else []
-    )
+    texts = reading.read_lines(sentences, errors="replace") if sentences.is_file() else []
     texts = tuple(text.strip() for text in texts if text.strip())
     if not texts:
         findings.add(

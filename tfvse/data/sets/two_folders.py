@@ -1,9 +1,6 @@
 """Two domains of pictures: two folders, the side-by-side pictures of pix2pix, or TensorFlow Datasets' cycle_gan."""
 
-import io
-
 import numpy as np
-from PIL import Image
 
 from tfvse.data import verification
 from tfvse.data.formats import images
@@ -120,7 +117,7 @@ def _halves(path, a_side, findings):
     except images.BadPicture as problem:
         findings.add("bad picture", f"{path}: picture {problem}")
         return None
-    with Image.open(io.BytesIO(data)) as image:
+    with images.opened(data) as image:
         pixels = np.asarray(image.convert("RGB"))
     if pixels.shape[1] != 2 * pixels.shape[0]:
         findings.add(

@@ -1,9 +1,9 @@
 """PASCAL VOC 2012, segmentation: 20 classes of objects and the background, with or without the masks of SBD."""
 
+from tfvse import reading
 from tfvse.data import verification
 from tfvse.data.kinds import segmentation
 from tfvse.data.kinds.segmentation import LabelledPixels
-from tfvse.errors import UserError
 
 LAYOUT = """
 PASCAL VOC 2012 is expected as VOCtrainval_11-May-2012.tar unpacks (http://host.robots.ox.ac.uk/pascal/VOC/voc2012/):
@@ -71,14 +71,7 @@ def prepare(flags, folder):
 
 def _read_list(path, findings):
     """The names in a list file, each once."""
-    try:
-        names = [
-            line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()
-        ]
-    except UnicodeDecodeError:
-        raise UserError(
-            f"{path}: not a text file; it must list one picture's name a line"
-        ) from None
+    names = [line.strip() for line in reading.read_lines(path) if line.strip()]
     verification.check_unique(names, path, findings)
     return list(dict.fromkeys(names))
 
