@@ -90,11 +90,11 @@ def count_sketch(
 
 @keras.saving.register_keras_serializable("tfvse")
 class CompactBilinear(keras.layers.Layer):
-    """Compact bilinear pooling of two vectors (Gao et al., CVPR 2016; thesis, algorithm 2 of ch. 7).
+    """Compact bilinear pooling of two vectors (Gao et al., CVPR 2016).
 
-    The circular convolution of two count sketches is a count sketch of the outer product. It is
-    computed as a product of Fourier transforms. The hash functions are drawn from `seed` and do
-    not learn.
+    This is algorithm 2 in chapter 7 of the thesis. The circular convolution of two count sketches
+    is a count sketch of the outer product. It is computed as a product of Fourier transforms. The
+    hash functions are drawn from `seed` and do not learn.
 
     Args:
       dim: number of elements of the result.

@@ -60,11 +60,11 @@ class VGG16Features(keras.Model):
       w = 1, 2, 4, 8, 8: the output of each block before pooling.
 
     Example:
-      >>> from keras import ops
+      >>> import keras
       >>> from tfvse.layers import VGG16Features
-      >>> blocks = VGG16Features(width=2)(ops.zeros((1, 17, 32, 3)))
+      >>> blocks = VGG16Features(width=2)(keras.Input((321, 481, 3)))
       >>> [tuple(block.shape) for block in blocks][-2:]
-      [(1, 3, 4, 16), (1, 2, 2, 16)]
+      [(None, 41, 61, 16), (None, 21, 31, 16)]
     """
 
     def __init__(

@@ -1,4 +1,6 @@
-"""Losses: pure functions of tensors, unreduced unless they say otherwise; they run on every backend.
+"""Losses: pure functions of tensors, unreduced unless they say otherwise.
+
+They run on every backend of Keras.
 
 Example:
   >>> from keras import ops
