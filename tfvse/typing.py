@@ -11,8 +11,11 @@ Tensor: TypeAlias = Any
 # A NumPy array; the docstring gives its dtype and shape.
 Array: TypeAlias = np.ndarray
 
-# The shape of a tensor; None stands for a size that is not known yet.
-Shape: TypeAlias = tuple[int | None, ...]
+# Rows of a table: a slice if they follow one another, else an integer array.
+Rows: TypeAlias = slice | np.ndarray
+
+# The shape of a tensor: int, or None for a size that is not known yet.
+Shape: TypeAlias = tuple[Any, ...]
 
 # A file or a folder.
 PathLike: TypeAlias = str | os.PathLike[str]

@@ -14,7 +14,7 @@ import pathlib
 import signal
 import threading
 import urllib.parse
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -55,7 +55,7 @@ def count_all(
     ways: Ways,
     workers: int = 1,
     results_dir: PathLike | None = None,
-) -> Iterator[Counted]:
+) -> Generator[Counted, None, None]:
     """Counts images at all thresholds, in processes; few images are held at a time.
 
     Args:
@@ -94,6 +94,7 @@ def _follow_parent() -> None:
     parent = multiprocessing.parent_process()
 
     def wait() -> None:
+        """Ends this process with its parent."""
         if parent is not None:
             parent.join()
         os._exit(1)

@@ -7,7 +7,7 @@ processes nor the order of the images changes a byte.
 
 import contextlib
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Sized
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -132,7 +132,7 @@ def _count(
     results_dir: PathLike | None,
 ) -> dict[str, dict[str, Any]]:
     """The counts of every image, by name; UserError without any image."""
-    total = len(maps) if hasattr(maps, "__len__") else None
+    total = len(maps) if isinstance(maps, Sized) else None
     counting = count_all(_checked(maps), ways, workers, results_dir)
 
     found = {}

@@ -5,7 +5,7 @@ from typing import Any
 
 from tfvse.errors import UserError
 from tfvse.evaluation import report, retrieval
-from tfvse.typing import Array
+from tfvse.typing import Array, Rows
 
 
 def evaluate(
@@ -73,13 +73,14 @@ def _parts(
     return parts
 
 
-def mean_of(scorers: Sequence[retrieval.Scorer]) -> retrieval.Scorer:
+def mean_of(scorers: Sequence[retrieval.ScoreFunction]) -> retrieval.ScoreFunction:
     """A scorer that gives the mean of what other scorers give."""
 
     def mean_score(
-        queries: retrieval.Rows,
-        gallery: retrieval.Rows,
+        queries: Rows,
+        gallery: Rows,
     ) -> Array:
+        """The mean score, float [Q, N]."""
         return sum(scorer(queries, gallery) for scorer in scorers) / len(scorers)
 
     return mean_score

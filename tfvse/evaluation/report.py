@@ -181,8 +181,10 @@ class Report:
         Raises:
           ValueError: a number is not finite.
         """
-        names = [field.name for field in dataclasses.fields(self) if field.name != "examples"]
-        content = {name: getattr(self, name) for name in names}
+        content = {}
+        for field in dataclasses.fields(self):
+            if field.name != "examples":
+                content[field.name] = getattr(self, field.name)
         content["date"] = time.strftime("%Y-%m-%dT%H:%M:%S%z")
         content["versions"] = versions()
         content["hardware"] = hardware()
@@ -204,15 +206,23 @@ class Report:
 
     def _grid(self) -> list[list[str]]:
         """Cells of the table of all "row/column" metrics, without empty lines."""
-        grouped = [name.partition("/") for name in self.metrics if "/" in name]
-        rows = dict.fromkeys(row for row, _, _ in grouped)
-        columns = dict.fromkeys(column for _, _, column in grouped)
+        rows: list[str] = []
+        columns: list[str] = []
+        for name in self.metrics:
+            row, slash, column = name.partition("/")
+            if slash and row not in rows:
+                rows.append(row)
+            if slash and column not in columns:
+                columns.append(column)
 
         lines = [["", *columns]]
         for row in rows:
-            names = [f"{row}/{column}" for column in columns]
-            lines.append([row, *(self._value(name) for name in names)])
-            lines.append(["", *(self._interval(name) for name in names)])
+            values = [row]
+            intervals = [""]
+            for column in columns:
+                values.append(self._value(f"{row}/{column}"))
+                intervals.append(self._interval(f"{row}/{column}"))
+            lines += [values, intervals]
         return [line for line in lines if any(line)]
 
     def _value(self, name: str) -> str:
@@ -240,8 +250,8 @@ def _number(value: float) -> str:
 
 def _align(cells: Sequence[Sequence[str]]) -> list[str]:
     """Lines of text whose columns are aligned: the first at the left, the others at the right."""
-    columns = list(zip(*cells, strict=True))
-    widths = [max(len(cell) for cell in column) for column in columns]
+    columns = zip(*cells, strict=True)
+    widths = [max(map(len, column)) for column in columns]
 
     lines = []
     for first, *others in cells:

@@ -22,16 +22,13 @@ from tfvse.metrics import bootstrap
 from tfvse.metrics.precision import average_precision_at_r
 from tfvse.metrics.ranks import Ranks, chance_ranks, merge_ranks, rank_positives
 from tfvse.metrics.recall import first_rank, median_rank, recall_at_k
-from tfvse.typing import Array, Tensor
+from tfvse.typing import Array, Rows, Tensor
 
 RECALLS = (1, 5, 10)
 BLOCK_SCORES = 2**22  # scores computed at once: 16 MiB of float32
 
-# Rows of a split: a slice if they follow one another, else int [N].
-Rows: TypeAlias = slice | Array
-
 # (rows of the queries, rows of the gallery) → float [Q, N] similarities, larger is closer.
-Scorer: TypeAlias = Callable[[Rows, Rows], Tensor]
+ScoreFunction: TypeAlias = Callable[[Rows, Rows], Tensor]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +45,7 @@ class _Direction:
     """
 
     name: str
-    score: Scorer
+    score: ScoreFunction
     queries: Array
     gallery: Array
     positives: Array
@@ -70,8 +67,8 @@ class _Measured(NamedTuple):
 
 
 def evaluate(
-    score_i2t: Scorer,
-    score_t2i: Scorer,
+    score_i2t: ScoreFunction,
+    score_t2i: ScoreFunction,
     image_of_text: Array,
     *,
     folds: int = 1,
@@ -157,8 +154,8 @@ def _fold_size(
 
 
 def _directions(
-    score_i2t: Scorer,
-    score_t2i: Scorer,
+    score_i2t: ScoreFunction,
+    score_t2i: ScoreFunction,
     image_of_text: Array,
     fold: int,
     size: int,

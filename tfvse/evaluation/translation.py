@@ -49,14 +49,14 @@ class _Direction(NamedTuple):
     Attributes:
       source: "a" or "b".
       target: the other domain.
-      count: number of images of the source.
+      images: number of images of the source.
       there: translates from source to target.
       back: translates from target to source.
     """
 
     source: str
     target: str
-    count: int
+    images: int
     there: Translator
     back: Translator
 
@@ -112,8 +112,8 @@ def _measure(
 ) -> dict[str, Array]:
     """metric → float [N] of all images of a direction."""
     batches: dict[str, list[Array]] = {}
-    for start in range(0, direction.count, BATCH):
-        stop = min(start + BATCH, direction.count)
+    for start in range(0, direction.images, BATCH):
+        stop = min(start + BATCH, direction.images)
         rows = np.arange(start, stop)
         real = split.pictures(direction.source, rows)
         measured, translated = _reconstruction(direction, real)

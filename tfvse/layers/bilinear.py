@@ -180,6 +180,7 @@ def _sketch_initializer(generator: np.random.Generator) -> Callable[..., Tensor]
         shape: tuple[int, int],
         dtype: str | None = None,
     ) -> Tensor:
+        """A sketch matrix of `shape`, [M, D]."""
         return ops.convert_to_tensor(count_sketch(*shape, generator), dtype)
 
     return draw

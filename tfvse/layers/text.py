@@ -13,9 +13,9 @@ class MaskedPooling(keras.layers.Layer):
     """Base of layers that read the mask of an embedding with `mask_zero` and do not pass it on.
 
     Example:
-      >>> from tfvse.layers import MaskedMean
-      >>> MaskedMean().compute_output_shape((None, 5, 8))
-      (None, 8)
+      >>> from tfvse.layers import MaskedPooling
+      >>> MaskedPooling().supports_masking
+      True
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -29,10 +29,6 @@ class MaskedPooling(keras.layers.Layer):
     ) -> None:
         """None: the pooled vector has no words that could be masked."""
         return None
-
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """(B, L, D) → (B, D)."""
-        return (input_shape[0], input_shape[2])
 
 
 @keras.saving.register_keras_serializable("tfvse")
@@ -68,6 +64,11 @@ class MaskedMean(MaskedPooling):
         total = ops.sum(inputs * weights, axis=1)
         count = ops.sum(weights, axis=1)
         return total / ops.maximum(count, 1.0)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """(B, L, D) → (B, D)."""
+        batch, _, width = input_shape
+        return (batch, width)
 
 
 @keras.saving.register_keras_serializable("tfvse")
@@ -107,6 +108,11 @@ class MaskedMax(MaskedPooling):
 
         has_words = ops.any(mask, axis=1, keepdims=True)
         return ops.where(has_words, largest, nothing)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """(B, L, D) → (B, D)."""
+        batch, _, width = input_shape
+        return (batch, width)
 
 
 @keras.saving.register_keras_serializable("tfvse")
@@ -150,4 +156,5 @@ class WeightedSum(MaskedPooling):
 
     def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
         """((B, L, D), (B, L, 1)) → (B, D)."""
-        return super().compute_output_shape(input_shape[0])
+        batch, _, width = input_shape[0]
+        return (batch, width)

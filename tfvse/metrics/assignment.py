@@ -76,8 +76,8 @@ def largest_matching(costs: sparse.sparray) -> tuple[Array, Array]:
         )
 
     # Of the two ends of a pair, rows have the smaller numbers.
-    ends = [np.stack(pair) for pair in pairs]
-    ends = np.concatenate(ends, axis=1)
+    stacked = [np.stack(pair) for pair in pairs]
+    ends = np.concatenate(stacked, axis=1)
     rows = ends.min(axis=0)
     columns = ends.max(axis=0) - height
     return rows, columns

@@ -38,8 +38,8 @@ def replicates(
     _, groups = np.unique(groups, return_inverse=True)
     count = groups.max() + 1
     sizes = np.bincount(groups, minlength=count)
-    sums = [np.bincount(groups, column, count) for column in values.T]
-    sums = np.stack(sums, axis=1)
+    columns = [np.bincount(groups, column, count) for column in values.T]
+    sums = np.stack(columns, axis=1)
 
     generator = np.random.default_rng(seed)
     means = np.empty((samples, values.shape[1]))

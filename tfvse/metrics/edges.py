@@ -62,7 +62,7 @@ def thresholds(count: int) -> Array:
 
 def counts(
     edge_map: Array,
-    annotations: Sequence[Array],
+    annotations: Sequence[Array] | Array,
     count: int = 99,
     max_distance: float = 0.0075,
     thin: bool = True,
@@ -129,7 +129,7 @@ def _matched(
         rows, _ = largest_matching(cost[marked])
         found += len(rows)
         is_right[rows] = True
-    return found, np.count_nonzero(is_right)
+    return found, int(np.count_nonzero(is_right))
 
 
 def _numbered(pixels: Array) -> Array:

@@ -75,11 +75,11 @@ def rank_positives(scores: Array, positives: Array) -> Ranks:
         higher.append(np.count_nonzero(scores > one, axis=1))
         same.append(np.count_nonzero(scores == one, axis=1))
 
-    higher = np.stack(higher, axis=1)
-    same = np.stack(same, axis=1)
+    above = np.stack(higher, axis=1)
+    tied = np.stack(same, axis=1)
     return Ranks(
-        above=np.where(present, higher, gallery),
-        tied=np.where(present, same, 0),
+        above=np.where(present, above, gallery),
+        tied=np.where(present, tied, 0),
         gallery=gallery,
     )
 

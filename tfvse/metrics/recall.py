@@ -118,9 +118,11 @@ def median_rank(ranks: Ranks) -> float:
     """
 
     def reaches_half(recall: float) -> bool:
+        """Whether a mean recall is 1/2 or more, but for rounding."""
         return recall > 0.5 - 1e-9
 
     def exceeds_half(recall: float) -> bool:
+        """Whether a mean recall is more than 1/2, but for rounding."""
         return recall > 0.5 + 1e-9
 
     reaches = _smallest_k(ranks, reaches_half)

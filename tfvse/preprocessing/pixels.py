@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfvse.preprocessing.decode import decode_picture
-from tfvse.typing import Array
+from tfvse.typing import Array, Rows
 
 SMALLEST_CROP = 0.8  # least share of the image that the longer side of a crop has
 WIDEST = 4 / 3  # of a crop, relative to the aspect ratio of the image; the narrowest is 3 / 4
@@ -40,7 +40,7 @@ class Pixels:
         """The number of images N."""
         return self.shape[0]
 
-    def __getitem__(self, rows: Array | slice) -> Array:
+    def __getitem__(self, rows: Rows) -> Array:
         """Reads images as float32 [B, size, size, 3]; `rows` is a slice or int [B]."""
         wanted = np.arange(len(self))[rows]
         wanted = tf.constant(wanted, tf.int64)
@@ -63,6 +63,7 @@ class Pixels:
         """
 
         def crop(entry: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
+            """Bytes of an image and float32 [8] noise → float32 [size, size, 3]."""
             encoded, numbers = entry
             image = decode_picture(encoded)
             cropped = crop_and_mirror(image, numbers)

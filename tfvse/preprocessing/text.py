@@ -71,6 +71,7 @@ def count_words(
         counts.update(words.flat_values.numpy().tolist())
 
     def by_frequency(item: tuple[bytes, int]) -> tuple[int, bytes]:
+        """The key by which words are sorted."""
         word, count = item
         return -count, word
 
