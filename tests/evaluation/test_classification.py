@@ -10,9 +10,9 @@ ROWS = np.arange(1200, dtype=np.float32).reshape(1200, 1, 1, 1)  # more than two
 
 
 class Split:
-    """What evaluation reads of a `ClassificationSplit`; each picture's one pixel is its row."""
+    """What evaluation reads of a `ClassificationSplit`; each image's one pixel is its row."""
 
-    view = types.SimpleNamespace(words="one, whole picture")
+    view = types.SimpleNamespace(description="one, whole image")
 
     def __init__(self, labels):
         self.labels = labels
@@ -40,7 +40,8 @@ def test_by_hand():
 
 
 def test_five_guesses_of_seven_classes():
-    # Scores 6, 5 ... 0: classes 0 to 4 are among the first five guesses, 5 and 6 are not; class 0 alone is the first.
+    # Scores 6, 5 ... 0: classes 0 to 4 are among the first five guesses, 5 and 6 are not; class 0
+    # alone is the first.
     result = evaluate(np.tile(np.arange(6.0, -1, -1), (7, 1)), np.arange(7), classes="abcdefg")
     assert result.metrics["error_rate"] == pytest.approx(100 * 6 / 7)
     assert result.metrics["top5_error_rate"] == pytest.approx(100 * 2 / 7)
@@ -66,5 +67,5 @@ def test_batches_cover_everything_once():
 def test_nan_and_empty_are_refused():
     with pytest.raises(UserError, match="NaN"):
         evaluate(np.full((2, 3), np.nan), np.array([0, 1]))
-    with pytest.raises(UserError, match="no pictures"):
+    with pytest.raises(UserError, match="no images"):
         evaluate(np.zeros((0, 3)), np.zeros(0, int))

@@ -38,15 +38,15 @@ def test_a_perfect_map():
     assert result.details["curve"]["precision"] == [1] * 9
 
 
-def test_sums_over_pictures_and_the_best_of_each():
+def test_sums_over_images_and_the_best_of_each():
     counts = [metrics_lib.counts(edges.to_uint8(m), a, 9, 0.03) for _, m, a in maps()]
     result = edges.evaluate(maps(), nms=False, **FEW)
     recall, _, f = metrics_lib.scores(np.sum(counts, axis=0))
     assert result.details["curve"]["recall"] == recall.tolist()
     assert max(f) <= result.metrics["ODS"] <= max(f) + 0.05
     best = metrics_lib.best(np.array(counts))
-    pictures = result.details["curve"]["pictures"]
-    assert [pictures[name]["threshold"] for name in "0123"] == metrics_lib.thresholds(9)[
+    images = result.details["curve"]["images"]
+    assert [images[name]["threshold"] for name in "0123"] == metrics_lib.thresholds(9)[
         best
     ].tolist()
     low, high = result.intervals["ODS"]
@@ -71,7 +71,8 @@ def test_ceval_is_stricter_with_wide_lines():
     rows = np.arange(30)[:, None] - 15
     wide = np.exp(-((rows / 3) ** 2)) * np.ones((30, 30))
     result = edges.evaluate([("wide", wide, [annotation])], ceval=True, **FEW)
-    # At 0.1 the line is 9 pixels wide, |row| <= 3 sqrt(ln 10) = 4.6; one of them has a partner. Suppressed, it is one.
+    # At 0.1 the line is 9 pixels wide, |row| <= 3 sqrt(ln 10) = 4.6; one of them has a partner.
+    # Suppressed, it is one.
     assert result.details["curve"]["precision"][0] == 1
     assert result.details["CEval/curve"]["precision"][0] == pytest.approx(1 / 9)
     assert result.metrics["crispness"] == pytest.approx(
@@ -152,7 +153,7 @@ def test_no_maps_and_two_of_a_name():
         edges.evaluate([*perfect(1), *perfect(1)], **FEW)
 
 
-def test_report_and_pictures(tmp_path):
+def test_report_and_images(tmp_path):
     result = edges.evaluate(maps(), ceval=True, **FEW)
     Report("some", "bsds500", "val", **result._asdict()).write(tmp_path / "report.json")
     curves = {"some": result.details["curve"], "CEval": result.details["CEval/curve"]}

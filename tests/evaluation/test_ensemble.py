@@ -39,7 +39,7 @@ def test_members_must_know_the_same_texts():
         ensemble.evaluate([member(), member(ids="other")], "val")
 
 
-def test_members_must_match_pictures_and_texts():
+def test_members_must_match_images_and_texts():
     other = types.SimpleNamespace(
         data_kind="translation", config=types.SimpleNamespace(system="cyclegan")
     )

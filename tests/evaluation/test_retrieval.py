@@ -34,8 +34,9 @@ def problem(seed, images=12, captions=(1, 4), dim=6):
 
 
 def test_by_hand():
-    # Texts 0 and 1 are of picture 0, text 2 of picture 1. Image to text: picture 0 ranks texts 2, 0, 1, so its first
-    # hit is second; picture 1 ranks text 2 first. Text to image: texts 0 and 2 find their picture first, text 1 second.
+    # Texts 0 and 1 are of image 0, text 2 of image 1. Image to text: image 0 ranks texts 2, 0, 1,
+    # so its first hit is second; image 1 ranks text 2 first. Text to image: texts 0 and 2 find
+    # their image first, text 1 second.
     i2t, t2i = np.array([[2.0, 1, 3], [0, 1, 2]]), np.array([[1.0, 0], [0, 1], [0, 1]])
     metrics = retrieval.evaluate(
         lambda i, t: i2t[i][:, t], lambda t, i: t2i[t][:, i], [0, 0, 1]
@@ -46,7 +47,7 @@ def test_by_hand():
         1.5,
     )
     assert metrics["t2i/R@1"] == metrics["t2i/mAP@R"] == pytest.approx(200 / 3)
-    # Picture 0 has R = 2: only rank 2 counts, (1/2) / 2 = 1/4. Picture 1: 1. Mean 62.5 %.
+    # Image 0 has R = 2: only rank 2 counts, (1/2) / 2 = 1/4. Image 1: 1. Mean 62.5 %.
     assert metrics["i2t/mAP@R"] == 62.5
     assert metrics["rsum"] == pytest.approx(50 + 100 + 100 + 200 / 3 + 100 + 100)
 
@@ -55,7 +56,7 @@ def test_by_hand():
 @given(st.integers(0, 10**6), st.booleans())
 def test_agrees_with_sorting_the_whole_matrix(seed, shuffled):
     image, text, image_of_text = problem(seed)
-    if shuffled:  # texts of one picture need not follow one another
+    if shuffled:  # texts of one image need not follow one another
         order = np.random.default_rng(seed).permutation(len(text))
         text, image_of_text = text[order], image_of_text[order]
     measured = evaluate(image, text, image_of_text, bootstrap_samples=0).metrics
@@ -158,7 +159,7 @@ def test_protocol_records_the_choices():
 @pytest.mark.parametrize(
     "options, message",
     [
-        ({"folds": 5}, "12 pictures cannot be cut into 5 equal folds"),
+        ({"folds": 5}, "12 images cannot be cut into 5 equal folds"),
         ({"folds": 5, "fold_size": 3}, "need 15, the split has 12"),
     ],
 )
@@ -167,8 +168,8 @@ def test_folds_that_do_not_fit_are_refused(options, message):
         evaluate(*problem(0), **options)
 
 
-def test_a_picture_without_text_is_named():
-    with pytest.raises(UserError, match="picture 1 of the split has no text"):
+def test_an_image_without_text_is_named():
+    with pytest.raises(UserError, match="image 1 of the split has no text"):
         evaluate(np.ones((3, 2)), np.ones((2, 2)), [0, 2])
 
 
@@ -185,7 +186,8 @@ def test_scores_of_another_shape_are_refused():
 
 
 def test_memory_does_not_grow_with_the_matrix(monkeypatch):
-    # 800 × 4,000 scores are 13 MB in float32; blocks of 1 MB, their masks and the counts must stay well below.
+    # 800 × 4,000 scores are 13 MB in float32; blocks of 1 MB, their masks and the counts must stay
+    # well below.
     monkeypatch.setattr(retrieval, "BLOCK_SCORES", 2**18)
     generator = np.random.default_rng(0)
     image, text = (generator.standard_normal((n, 16), np.float32) for n in (800, 4000))

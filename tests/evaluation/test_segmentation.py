@@ -12,8 +12,8 @@ CLASSES, COLOURS = (
 )
 
 
-def picture(predicted):
-    """A picture whose red is what `red` will see."""
+def image(predicted):
+    """An image whose red is what `red` will see."""
     return np.repeat(np.array(predicted, np.uint8)[..., None], 3, axis=-1)
 
 
@@ -22,11 +22,12 @@ def red(pixels):
 
 
 def example(predicted, labels):
-    return picture(predicted), np.array(labels, np.uint8)
+    return image(predicted), np.array(labels, np.uint8)
 
 
-def test_pixels_of_all_pictures_are_pooled_and_void_is_not_counted():
-    # Sky: 2 right of 2 + 1 predicted wrongly = 2/3; sea: 1 right, 1 missed = 1/2. The moon is nowhere.
+def test_pixels_of_all_images_are_pooled_and_void_is_not_counted():
+    # Sky: 2 right of 2 + 1 predicted wrongly = 2/3; sea: 1 right, 1 missed = 1/2.
+    # The moon is nowhere.
     split = [example([[0, 0, 1]], [[0, 0, 255]]), example([[0], [1]], [[1], [1]])]
     result = segmentation.evaluate(red, split, CLASSES)
     assert result.metrics == pytest.approx(
@@ -40,12 +41,12 @@ def test_pixels_of_all_pictures_are_pooled_and_void_is_not_counted():
     )
     assert result.details["confusion"] == [[2, 0, 0], [1, 1, 0], [0, 0, 0]]
     low, high = result.intervals["pixel_accuracy"]
-    assert (low, high) == (50, 100)  # one picture is all right, the other half
+    assert (low, high) == (50, 100)  # one image is all right, the other half
     assert "IoU/sky" in result.intervals and "void" in result.protocol["counts"]
 
 
 def test_an_empty_split_and_one_of_void_are_refused():
-    with pytest.raises(UserError, match="holds no pictures"):
+    with pytest.raises(UserError, match="holds no images"):
         segmentation.evaluate(red, [], CLASSES)
     with pytest.raises(UserError, match="every pixel of the split is void"):
         segmentation.evaluate(red, [example([[0]], [[255]])], CLASSES)
@@ -56,7 +57,7 @@ def test_classes_have_their_colours_and_void_is_white():
     assert found.tolist() == [[[0, 128, 128], [255, 255, 255], [0, 0, 255]]]
 
 
-def test_pictures_of_several_sizes_are_drawn(tmp_path):
+def test_images_of_several_sizes_are_drawn(tmp_path):
     rng = np.random.default_rng(0)
     examples = []
     for height, width in ((20, 30), (40, 25), (1, 1)):

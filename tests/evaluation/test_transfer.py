@@ -11,9 +11,9 @@ CLASSES = ["cat", "dog", "elk"]
 
 
 class Split:
-    """What transfer reads of a `ClassificationSplit`; its pictures are the features."""
+    """What transfer reads of a `ClassificationSplit`; its images are the features."""
 
-    view = types.SimpleNamespace(words="one, whole picture")
+    view = types.SimpleNamespace(description="one, whole image")
 
     def __init__(self, features, labels, names=()):
         self.features, self.labels, self.names = (
@@ -46,7 +46,7 @@ def test_an_svm_tells_clusters_apart():
         result.protocol["C"] in transfer.COSTS
         and "3 stratified folds" in result.protocol["C chosen by"]
     )
-    assert (result.protocol["training pictures"], result.protocol["test pictures"]) == (90, 240)
+    assert (result.protocol["training images"], result.protocol["test images"]) == (90, 240)
 
 
 def test_labels_without_meaning_are_chance_and_two_classes_will_do():
@@ -71,9 +71,9 @@ def test_the_same_seed_gives_the_same():
     assert results[0] == results[1]
 
 
-def test_a_class_with_one_training_picture_is_named():
+def test_a_class_with_one_training_image_is_named():
     pytest.importorskip("sklearn")
-    with pytest.raises(UserError, match="the class elk has one training picture"):
+    with pytest.raises(UserError, match="the class elk has one training image"):
         transfer.by_svm(lambda x: x, Split(np.eye(5), [0, 0, 1, 1, 2]), clusters(3, 0), CLASSES)
 
 
@@ -92,7 +92,8 @@ def test_holidays_by_hand():
         names,
     )
     # Query 0 ranks 10°, 30°, 50°, 90°: right, wrong, right, wrong: (1 + 2/3) / 2 = 5/6.
-    # Query 30° ranks 10° and 50° (both 20° away, wrong), 0°, then 90°, right at place 4: 1/4. Mean 13/24.
+    # Query 30° ranks 10° and 50° (both 20° away, wrong), 0°, then 90°, right at place 4: 1/4.
+    # Mean 13/24.
     result = transfer.of_holidays(lambda x: x, split)
     assert result.metrics["mAP"] == pytest.approx(100 * 13 / 24)
     assert result.protocol["queries"] == 2
@@ -102,11 +103,13 @@ def test_ukb_by_hand():
     features = np.repeat(np.eye(3), 4, axis=0)
     split = Split(features, np.repeat([2, 0, 1], 4))
     assert transfer.of_ukb(lambda x: x, split).metrics["N-S"] == 4
-    # The last of the first group looks like the second: five alike. It finds itself 4/5 of the time, its group never;
-    # each of the other three finds three for sure and one of nothing; each of the four alike finds 4 · 4/5 of its own.
+    # The last of the first group looks like the second: five alike. It finds itself 4/5 of the
+    # time, its group never; each of the other three finds three for sure and one of nothing; each
+    # of the four alike finds 4 · 4/5 of its own.
     features[3] = features[4]
     score = transfer.of_ukb(lambda x: x, Split(features, split.labels)).metrics["N-S"]
-    # The first three: themselves (3), then nine zeros tie for one place, one of them right: 3 + 1/9.
+    # The first three: themselves (3), then nine zeros tie for one place, one of them right:
+    # 3 + 1/9.
     assert score == pytest.approx((3 * (3 + 1 / 9) + 4 / 5 + 4 * 16 / 5 + 4 * 4) / 12)
 
 

@@ -1,7 +1,7 @@
-"""Makes addons.npz: what tensorflow-addons computes where this package has its own layers and losses.
+"""Makes addons.npz: what tensorflow-addons computes for layers and losses of this package.
 
-tensorflow-addons ended in 2024 and does not run on the TensorFlow that this package needs, so its answers were taken
-once, in an environment of their own:
+tensorflow-addons ended in 2024 and does not run on the TensorFlow that this package needs. So its
+answers were taken once, in an environment of their own:
 
     python3.11 -m venv /tmp/addons
     /tmp/addons/bin/pip install tensorflow==2.15.1 tensorflow-addons==0.23.0 "numpy<2"
@@ -20,23 +20,27 @@ METRICS = {"L2": "l2", "squared-L2": "squared_l2", "angular": "angular"}
 
 
 def instance_normalization():
-    """Inputs and outputs without and with a scale and an offset; epsilon as in `tfvse.layers.normalization`."""
+    """Inputs and outputs without and with a scale and an offset.
+
+    Epsilon is that of `tfvse.layers.normalization`. "norm/pictures" is the stored name of the
+    images.
+    """
     rng = np.random.default_rng(1)
-    pictures = rng.normal(3.0, 2.0, (2, 7, 5, 4)).astype(np.float32)
+    images = rng.normal(3.0, 2.0, (2, 7, 5, 4)).astype(np.float32)
     scale, offset = rng.normal(size=(2, 4)).astype(np.float32)
     plain = tfa.layers.InstanceNormalization(epsilon=1e-5, center=False, scale=False)
     affine = tfa.layers.InstanceNormalization(epsilon=1e-5)
-    affine.build(pictures.shape)
+    affine.build(images.shape)
     affine.set_weights([scale, offset])
-    yield from {"norm/pictures": pictures, "norm/scale": scale, "norm/offset": offset}.items()
+    yield from {"norm/pictures": images, "norm/scale": scale, "norm/offset": offset}.items()
     yield from {
-        "norm/plain": plain(pictures).numpy(),
-        "norm/affine": affine(pictures).numpy(),
+        "norm/plain": plain(images).numpy(),
+        "norm/affine": affine(images).numpy(),
     }.items()
 
 
 def triplets():
-    """Losses and their gradients with respect to the embeddings, for every distance, margin and form."""
+    """Losses and their gradients by the embeddings, for every distance, margin and form."""
     rng = np.random.default_rng(2)
     embeddings = rng.normal(size=(24, 8)).astype(np.float32)
     labels = rng.integers(0, 5, 24)
@@ -60,6 +64,5 @@ def triplets():
 
 if __name__ == "__main__":
     np.savez_compressed(OUTPUT, **dict([*instance_normalization(), *triplets()]))
-    print(
-        f"{OUTPUT}: {OUTPUT.stat().st_size:,} bytes; TensorFlow {tf.__version__}, addons {tfa.__version__}"
-    )
+    versions = f"TensorFlow {tf.__version__}, addons {tfa.__version__}"
+    print(f"{OUTPUT}: {OUTPUT.stat().st_size:,} bytes; {versions}")

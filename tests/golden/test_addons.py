@@ -1,4 +1,4 @@
-"""Our instance normalisation and triplet losses against the answers of tensorflow-addons (make_addons_golden.py)."""
+"""Instance normalisation and triplet losses against tensorflow-addons (make_addons_golden.py)."""
 
 import pathlib
 
@@ -7,23 +7,23 @@ import pytest
 import tensorflow as tf
 
 from tfvse.layers.normalization import instance_normalization
-from tfvse.losses import ranking
+from tfvse.losses import triplet
 
 GOLDEN = dict(np.load(pathlib.Path(__file__).with_name("addons.npz"), allow_pickle=False))
 CASES = sorted(key for key in GOLDEN if key.startswith("triplet/") and key.count("/") == 3)
 DISTANCES = {
-    "l2": ranking.euclidean_distances,
-    "squared_l2": lambda embeddings: ranking.euclidean_distances(embeddings, squared=True),
-    "angular": ranking.cosine_distances,
+    "l2": triplet.euclidean_distances,
+    "squared_l2": lambda embeddings: triplet.euclidean_distances(embeddings, squared=True),
+    "angular": triplet.cosine_distances,
 }
 
 
 def triplet_loss(name, distances, labels, margin):
     """The reduction that the addons apply to our unreduced losses."""
     if name == "semi_hard":
-        pairs = tf.reduce_sum(tf.cast(ranking.positive_pairs(labels), tf.float32))
-        return tf.reduce_sum(ranking.triplet_semi_hard_loss(distances, labels, margin)) / pairs
-    return tf.reduce_mean(ranking.triplet_hard_loss(distances, labels, margin, soft=name == "soft"))
+        pairs = tf.reduce_sum(tf.cast(triplet.positive_pairs(labels), tf.float32))
+        return tf.reduce_sum(triplet.triplet_semi_hard_loss(distances, labels, margin)) / pairs
+    return tf.reduce_mean(triplet.triplet_hard_loss(distances, labels, margin, soft=name == "soft"))
 
 
 def test_every_loss_distance_and_margin_is_there():

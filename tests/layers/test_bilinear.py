@@ -2,16 +2,16 @@ import keras
 import numpy as np
 import pytest
 
-from tfvse.layers.bilinear import CompactBilinear, bilinear, count_sketch, signed_root
+from tfvse.layers.bilinear import CompactBilinear, bilinear_pooling, count_sketch, signed_root
 
 
 def vectors(rows, width, seed=0):
     return np.random.default_rng(seed).normal(size=(rows, width)).astype(np.float32)
 
 
-def test_bilinear_is_all_products():
+def test_bilinear_pooling_is_all_products():
     np.testing.assert_allclose(
-        bilinear(np.array([[2.0, 3.0]]), np.array([[5.0, 7.0]])), [[10, 14, 15, 21]]
+        bilinear_pooling(np.array([[2.0, 3.0]]), np.array([[5.0, 7.0]])), [[10, 14, 15, 21]]
     )
 
 
@@ -20,7 +20,8 @@ def test_signed_root_by_hand_and_at_zero():
 
 
 def test_a_sketch_keeps_inner_products_on_average():
-    # Eqs 7.6, 7.7: the mean over hash functions is the inner product, the variance at most ((f·g)² + |f|² |g|²) / D.
+    # Eqs 7.6, 7.7: the mean over hash functions is the inner product, the variance at most
+    # ((f·g)² + |f|² |g|²) / D.
     (f, g), dim, draws = vectors(2, 20), 32, 4000
     products = []
     for seed in range(draws):

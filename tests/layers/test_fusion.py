@@ -41,7 +41,8 @@ def test_a_kernel_of_two_also_sees_the_next_channel():
     layer.set_weights(
         [np.array([[1.0, 2.0, 3.0, 4.0], [1.0, 1.0, 9.0, 9.0]]), np.array([0.5, 0.0])]
     )
-    # element 0: 1·10 + 2·20, its neighbour 3·1 + 4·2, + 0.5 = 61.5; element 1: 1 + 2, beyond the end zeros = 3
+    # element 0: 1·10 + 2·20, its neighbour 3·1 + 4·2, + 0.5 = 61.5;
+    # element 1: 1 + 2, beyond the end zeros = 3
     np.testing.assert_allclose(layer([np.float32([[10, 1]]), np.float32([[20, 2]])]), [[61.5, 3.0]])
 
 
@@ -70,7 +71,8 @@ def test_conditioned_weights_by_hand():
         [np.array([[1.0, 2.0], [3.0, 4.0]]), np.zeros(2), dense, np.array([0.0, 1.0])]
     )
     # side outputs (3, 0) and (0, 4), of length 5: changes 10·3/5 = 6 and −5·4/5 + 1 = −3
-    # element 0: (1 + 6)·3 + (2 − 3)·0 = 21; element 1: (3 + 6)·0 + (4 − 3)·4 = 4. Twice as long: the same weights.
+    # element 0: (1 + 6)·3 + (2 − 3)·0 = 21; element 1: (3 + 6)·0 + (4 − 3)·4 = 4.
+    # Twice as long: the same weights.
     sides = [np.float32([[3, 0], [6, 0]]), np.float32([[0, 4], [0, 8]])]
     np.testing.assert_allclose(layer(sides), [[21, 4], [42, 8]], rtol=1e-6)
 
@@ -145,11 +147,12 @@ def test_fusion_made_from_its_config_is_the_same(cls):
     assert again.activation is keras.activations.tanh
 
 
-def test_weights_of_a_grid_follow_the_picture_to_another_size():
+def test_weights_of_a_grid_follow_the_image_to_another_size():
     grid = GridFusion(activation=None)
     grid([np.zeros((1, 2, 2, 1), "float32")] * 2)
     grid.kernel.assign(np.arange(8.0).reshape(2, 2, 1, 2))
     sides = [np.full((1, 4, 4, 1), value, "float32") for value in (1.0, 10.0)]
-    # Corners keep their weights: 0 · 1 + 1 · 10 and 6 · 1 + 7 · 10; between the left ones lies ¾ · 10 + ¼ · 54.
+    # Corners keep their weights: 0 · 1 + 1 · 10 and 6 · 1 + 7 · 10; between the left ones lies
+    # ¾ · 10 + ¼ · 54.
     fused = np.array(grid(sides))[0, :, :, 0]
     np.testing.assert_allclose([fused[0, 0], fused[3, 3], fused[1, 0]], [10, 76, 21], rtol=1e-6)

@@ -5,27 +5,27 @@ import pytest
 from tfvse.layers.normalization import batch_normalization, instance_normalization
 
 
-def _pictures(seed=0, shape=(2, 5, 4, 3)):
+def _images(seed=0, shape=(2, 5, 4, 3)):
     return np.random.default_rng(seed).normal(3.0, 2.0, size=shape).astype("float32")
 
 
-def test_each_channel_of_each_picture_is_normalised_alone():
-    pictures = _pictures()
-    mean = pictures.mean(axis=(1, 2), keepdims=True)
-    expected = (pictures - mean) / np.sqrt(pictures.var(axis=(1, 2), keepdims=True) + 1e-5)
-    np.testing.assert_allclose(instance_normalization()(pictures), expected, atol=1e-5)
+def test_each_channel_of_each_image_is_normalised_alone():
+    images = _images()
+    mean = images.mean(axis=(1, 2), keepdims=True)
+    expected = (images - mean) / np.sqrt(images.var(axis=(1, 2), keepdims=True) + 1e-5)
+    np.testing.assert_allclose(instance_normalization()(images), expected, atol=1e-5)
 
 
 def test_a_neighbour_in_the_batch_changes_nothing():
-    pictures = _pictures()
+    images = _images()
     layer = instance_normalization()
-    np.testing.assert_allclose(layer(pictures)[:1], layer(pictures[:1]), atol=1e-6)
+    np.testing.assert_allclose(layer(images)[:1], layer(images[:1]), atol=1e-6)
 
 
 def test_contrast_and_brightness_do_not_matter():
-    pictures = _pictures()
+    images = _images()
     layer = instance_normalization()
-    np.testing.assert_allclose(layer(5 * pictures - 7), layer(pictures), atol=1e-4)
+    np.testing.assert_allclose(layer(5 * images - 7), layer(images), atol=1e-4)
 
 
 @pytest.mark.parametrize("affine, weights", [(False, 0), (True, 2)])
@@ -41,13 +41,13 @@ def test_a_channel_of_one_value_becomes_zero():
     )
 
 
-def test_float16_pictures_are_normalised_in_float32():
+def test_float16_images_are_normalised_in_float32():
     # 2000² overflows float16 (largest number 65504), so a variance in float16 would be infinite.
-    pictures = 1000 * _pictures()
+    images = 1000 * _images()
     layer = instance_normalization(dtype=keras.DTypePolicy("mixed_float16"))
-    normalised = np.asarray(layer(pictures.astype("float16")))
+    normalised = np.asarray(layer(images.astype("float16")))
     assert normalised.dtype == np.float16
-    np.testing.assert_allclose(normalised, instance_normalization()(pictures), atol=5e-3)
+    np.testing.assert_allclose(normalised, instance_normalization()(images), atol=5e-3)
 
 
 def test_batch_normalisation_uses_the_batch_in_training_and_its_running_mean_afterwards():

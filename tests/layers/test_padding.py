@@ -10,22 +10,23 @@ from tfvse.layers.padding import ReflectionPadding2D, mirrored_indices, pad_to_m
 
 @pytest.mark.parametrize("padding, height, width", [(0, 3, 4), (1, 2, 5), (3, 4, 7)])
 def test_reflection_padding_is_numpys_reflect(padding, height, width):
-    pictures = np.random.default_rng(0).normal(size=(2, height, width, 3)).astype("float32")
+    images = np.random.default_rng(0).normal(size=(2, height, width, 3)).astype("float32")
     both = (padding, padding)
-    expected = np.pad(pictures, ((0, 0), both, both, (0, 0)), mode="reflect")
+    expected = np.pad(images, ((0, 0), both, both, (0, 0)), mode="reflect")
     layer = ReflectionPadding2D(padding)
-    np.testing.assert_array_equal(layer(pictures), expected)
-    assert layer.compute_output_shape(pictures.shape) == expected.shape
+    np.testing.assert_array_equal(layer(images), expected)
+    assert layer.compute_output_shape(images.shape) == expected.shape
 
 
 def test_gradient_counts_how_often_a_pixel_is_shown():
-    # One row a b c becomes b a b c b: a and c are shown once, b three times; the mirrored rows repeat that.
-    pictures = tf.ones((1, 3, 3, 1))
+    # One row a b c becomes b a b c b: a and c are shown once, b three times; the mirrored rows
+    # repeat that.
+    images = tf.ones((1, 3, 3, 1))
     with tf.GradientTape() as tape:
-        tape.watch(pictures)
-        total = tf.reduce_sum(ReflectionPadding2D(1)(pictures))
+        tape.watch(images)
+        total = tf.reduce_sum(ReflectionPadding2D(1)(images))
     np.testing.assert_array_equal(
-        tape.gradient(total, pictures)[0, :, :, 0], [[1, 3, 1], [3, 9, 3], [1, 3, 1]]
+        tape.gradient(total, images)[0, :, :, 0], [[1, 3, 1], [3, 9, 3], [1, 3, 1]]
     )
 
 
@@ -60,12 +61,12 @@ def test_mirrored_indices(size, expected):
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(1, 9), st.integers(1, 9), st.integers(0, 2**16))
-def test_pad_to_multiple_keeps_the_picture_and_mirrors_the_rest(height, width, seed):
-    pictures = np.random.default_rng(seed).normal(size=(1, height, width, 2)).astype("float32")
-    padded = pad_to_multiple(pictures, 4, 8).numpy()
+def test_pad_to_multiple_keeps_the_image_and_mirrors_the_rest(height, width, seed):
+    images = np.random.default_rng(seed).normal(size=(1, height, width, 2)).astype("float32")
+    padded = pad_to_multiple(images, 4, 8).numpy()
     assert padded.shape[1] % 4 == padded.shape[2] % 4 == 0 and min(padded.shape[1:3]) >= 8
     after = [(0, 0), (0, padded.shape[1] - height), (0, padded.shape[2] - width), (0, 0)]
-    np.testing.assert_array_equal(padded, np.pad(pictures, after, mode="reflect"))
+    np.testing.assert_array_equal(padded, np.pad(images, after, mode="reflect"))
 
 
 def test_pad_to_multiple_in_a_graph_with_open_sizes():

@@ -14,7 +14,8 @@ def test_it_is_tensorflows_resize(size):
 
 
 def test_two_pixels_become_four():
-    # Centres of the new pixels lie at -¼, ¼, ¾ and 1¼ of the old ones; beyond the ends the end goes on.
+    # Centres of the new pixels lie at -¼, ¼, ¾ and 1¼ of the old ones; beyond the ends the end goes
+    # on.
     np.testing.assert_allclose(
         resize(np.array([0.0, 4.0]).reshape(1, 1, 2, 1), (1, 4)).numpy().ravel(), [0, 1, 3, 4]
     )

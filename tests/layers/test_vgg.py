@@ -6,7 +6,7 @@ import pytest
 from tfvse.layers.vgg import VGG16Features
 
 
-def test_the_blocks_have_the_sizes_of_the_paper_at_any_picture_size():
+def test_the_blocks_have_the_sizes_of_the_paper_at_any_image_size():
     blocks = VGG16Features(width=4)(np.zeros((1, 35, 50, 3), "float32"))
     assert [block.shape[1:] for block in blocks] == [
         (35, 50, 4),
@@ -28,7 +28,7 @@ def test_it_has_the_parameters_of_vgg_16():
 @pytest.mark.parametrize(
     "normalisation, expected", [("torch", [0, 0, 0]), ("caffe", [-0.409, -0.499, -0.005])]
 )
-def test_pictures_are_normalised_as_the_weights_were_trained(normalisation, expected):
+def test_images_are_normalised_as_the_weights_were_trained(normalisation, expected):
     features = VGG16Features(4, normalisation)
     seen = []
     features.blocks[0][0].call = lambda x, call=features.blocks[0][0].call: (

@@ -24,7 +24,8 @@ def test_float16_scores_are_squared_in_float32():
 
 
 def test_cross_entropy_by_hand():
-    # D = sigmoid(log 3) = ¾: -log ¾ for the right label, -log ¼ for the wrong one; a score of 0 costs log 2 either way.
+    # D = sigmoid(log 3) = ¾: -log ¾ for the right label, -log ¼ for the wrong one; a score of 0
+    # costs log 2 either way.
     scores = np.array([np.log(3), 0.0], "float32")
     np.testing.assert_allclose(cross_entropy(scores, REAL), [np.log(4 / 3), np.log(2)], rtol=1e-6)
     np.testing.assert_allclose(cross_entropy(scores, FAKE), [np.log(4), np.log(2)], rtol=1e-6)

@@ -9,7 +9,8 @@ def _loss(logits, labels):
 
 
 def test_values_by_hand():
-    # equal logits of 4 classes: ln 4 = 1.386294; logits (ln 3, 0): softmax (3/4, 1/4), −ln(1/4) = 1.386294
+    # equal logits of 4 classes: ln 4 = 1.386294
+    # logits (ln 3, 0): softmax (3/4, 1/4), −ln(1/4) = 1.386294
     np.testing.assert_allclose(_loss(np.zeros((1, 4), "float32"), [2]), [1.386294], rtol=1e-6)
     np.testing.assert_allclose(_loss(np.float32([[np.log(3), 0]]), [1]), [1.386294], rtol=1e-6)
 

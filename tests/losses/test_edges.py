@@ -1,4 +1,4 @@
-"""Losses of edge detection, against numbers by hand and against the gradient that the chapter gives."""
+"""Losses of edge detection, against numbers by hand and the gradient that the chapter gives."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,8 @@ def test_what_the_detector_finds_beyond_the_truth_is_ignored():
 
 
 def test_edges_weigh_alpha_and_ignored_pixels_nothing():
-    # All logits are 0, so that each pixel costs log 2: 9 · 1 edge + 1 · 2 others, in either of two pictures.
+    # All logits are 0, so that each pixel costs log 2: 9 · 1 edge + 1 · 2 others, in either of two
+    # images.
     labels = np.array([[[1, 0, 0, 2]]] * 2)
     assert float(weighted_cross_entropy(tf.zeros([2, 1, 4]), labels, 9.0, 1.0)) == pytest.approx(
         11 * LOG2
@@ -36,8 +37,9 @@ def test_the_gradient_is_equation_3_5(label):
     np.testing.assert_allclose(tape.gradient(loss, logits), expected, rtol=1e-5)
 
 
-def test_balanced_weights_are_counted_in_each_picture():
-    # First picture: 1 edge, 3 others, β = 3/4: 1 · 3/4 + 3 · 1/4 = 3/2. Second: 2, 2 and 2 · 1/2 + 2 · 1/2 = 2.
+def test_balanced_weights_are_counted_in_each_image():
+    # First image: 1 edge, 3 others, β = 3/4: 1 · 3/4 + 3 · 1/4 = 3/2.
+    # Second: 2, 2 and 2 · 1/2 + 2 · 1/2 = 2.
     labels = np.array([[[1, 0, 0, 0, 2]], [[1, 1, 0, 0, 2]]])
     assert float(balanced_cross_entropy(tf.zeros([2, 1, 5]), labels)) == pytest.approx(
         (1.5 + 2) / 2 * LOG2
@@ -45,7 +47,7 @@ def test_balanced_weights_are_counted_in_each_picture():
 
 
 @pytest.mark.parametrize("label", [0, 1, 2])
-def test_a_picture_of_one_label_costs_nothing(label):
+def test_an_image_of_one_label_costs_nothing(label):
     assert float(balanced_cross_entropy(tf.ones([1, 2, 2]), np.full([1, 2, 2], label))) == 0.0
 
 

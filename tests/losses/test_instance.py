@@ -25,20 +25,22 @@ def sampled(embeddings, classifier, labels, drawn):
 
 
 def test_by_hand():
-    # Logits (1, 0, -1) and (0, 2, 2): log(e + 1 + 1/e) - 1 = 0.40761 and log(1 + 2e²) - 2 = 0.75862.
+    # Logits (1, 0, -1) and (0, 2, 2):
+    # log(e + 1 + 1/e) - 1 = 0.40761 and log(1 + 2e²) - 2 = 0.75862.
     found = instance_loss(ops.array(EMBEDDINGS), ops.array(CLASSIFIER), ops.array([0, 2]))
     np.testing.assert_allclose(ops.convert_to_numpy(found), [0.40761, 0.75862], atol=1e-5)
 
 
 def test_sampled_by_hand():
-    # The batch has the classes 0 and 2. Of the drawn 0 and 1 only 1 is new and stands for 3 / 2 of its kind:
-    # log(e + 1.5 + 1/e) - 1 = 0.52304 and log(1 + 1.5 e² + e²) - 2 = 0.96901.
+    # The batch has the classes 0 and 2. Of the drawn 0 and 1 only 1 is new and stands for 3 / 2 of
+    # its kind: log(e + 1.5 + 1/e) - 1 = 0.52304 and log(1 + 1.5 e² + e²) - 2 = 0.96901.
     found = sampled(EMBEDDINGS, CLASSIFIER, np.array([0, 2]), [0, 1])
     np.testing.assert_allclose(found, [0.52304, 0.96901], atol=1e-5)
 
 
 def test_a_class_that_the_batch_holds_twice_counts_once():
-    # The batch has the class 0 twice, drawn is 2 alone, for 3 of its kind: log(e + 3/e) - 1 = 0.34075.
+    # The batch has the class 0 twice, drawn is 2 alone, for 3 of its kind:
+    # log(e + 3/e) - 1 = 0.34075.
     found = sampled(EMBEDDINGS[[0, 0]], CLASSIFIER, np.array([0, 0]), [2])
     np.testing.assert_allclose(found, [0.34075, 0.34075], atol=1e-5)
 

@@ -42,7 +42,7 @@ def test_mean_cosine_by_hand():
     np.testing.assert_allclose(ops.convert_to_numpy(collapsed), 1.0, rtol=1e-6)
 
 
-def test_same_label_marks_captions_of_one_picture():
+def test_same_label_marks_captions_of_one_image():
     found = ops.convert_to_numpy(ranking.same_label(ops.array([7, 3, 7])))
     np.testing.assert_array_equal(found, [[1, 0, 1], [0, 1, 0], [1, 0, 1]])
 
@@ -56,14 +56,16 @@ def test_top_k_hinge_by_hand():
 
 
 def test_top_k_ranking_loss_by_hand():
-    # columns, one negative each: 0.1 - 0.9 + 0.6 < 0 → 0;  0.1 - 0.5 + 0.85 = 0.45;  0.1 - 0.4 + 0.45 = 0.15
+    # columns, one negative each:
+    # 0.1 - 0.9 + 0.6 < 0 → 0;  0.1 - 0.5 + 0.85 = 0.45;  0.1 - 0.4 + 0.45 = 0.15
     # loss = rows + 2 · columns = [0.05 + 0, 0.05 + 0.9, 0.3 + 0.3]
     found = ranking.top_k_ranking_loss(ops.array(SIMILARITIES), ops.array(DIAGONAL), 0.1, 1, 2.0)
     np.testing.assert_allclose(ops.convert_to_numpy(found), [0.05, 0.95, 0.6], atol=1e-6)
 
 
-def test_captions_of_one_picture_are_no_negatives():
-    # Pairs 0 and 1 share a picture: row 0 keeps 0.3 (satisfied), row 1 0.45 (costs 0.05), row 2 0.6 (0.3).
+def test_captions_of_one_image_are_no_negatives():
+    # Pairs 0 and 1 share an image: row 0 keeps 0.3 (satisfied), row 1 0.45 (costs 0.05), row 2 0.6
+    # (0.3).
     positives = np.array([[1, 1, 0], [1, 1, 0], [0, 0, 1]], bool)
     found = ranking.top_k_hinge(ops.array(SIMILARITIES), ops.array(positives), 0.1, 1)
     np.testing.assert_allclose(ops.convert_to_numpy(found), [0.0, 0.05, 0.3], atol=1e-6)
@@ -85,7 +87,8 @@ def test_top_k_hinge_equals_a_sorted_loop(seed, k, margin):
 
 
 def test_collapsed_embedding_costs_exactly_the_margins():
-    # Every similarity is 1, so each of K negatives costs the margin both ways: (1 + 2) · 3 · 0.1 = 0.9.
+    # Every similarity is 1, so each of K negatives costs the margin both ways:
+    # (1 + 2) · 3 · 0.1 = 0.9.
     points = ops.ones((8, 5))
     similarities = ranking.cosine_similarities(points, points)
     found = ranking.top_k_ranking_loss(similarities, ops.eye(8, dtype="bool"), 0.1, 3, 2.0)
@@ -122,56 +125,10 @@ def test_gradient_equals_finite_differences(name):
         np.testing.assert_allclose(gradient[i, j], slope, atol=2e-2)
 
 
-LINE = np.array([[0.0], [1.0], [3.0], [7.0]], "float32")  # distances 1, 3, 7, 2, 6, 4
-LABELS = np.array([0, 0, 1, 1])
-
-
-def test_distances_by_hand():
-    found = ops.convert_to_numpy(ranking.euclidean_distances(ops.array(LINE)))
-    np.testing.assert_allclose(found, np.abs(LINE - LINE.T), atol=1e-5)
-    squared = ops.convert_to_numpy(ranking.euclidean_distances(ops.array(LINE), squared=True))
-    np.testing.assert_allclose(squared, np.abs(LINE - LINE.T) ** 2, atol=1e-4)
-    angles = ops.convert_to_numpy(
-        ranking.cosine_distances(ops.array([[2.0, 0.0], [0.0, 3.0], [-1.0, 0.0]]))
-    )
-    np.testing.assert_allclose(angles, [[0, 1, 2], [1, 0, 1], [2, 1, 0]], atol=1e-6)
-
-
-def test_triplet_hard_loss_by_hand():
-    # anchors at 0, 1, 3, 7: positive 1, 1, 4, 4; nearest negative 3, 2, 2, 6; + margin 1 → 0, 0, 3, 0
-    distances = ranking.euclidean_distances(ops.array(LINE))
-    found = ranking.triplet_hard_loss(distances, ops.array(LABELS), margin=1.0)
-    np.testing.assert_allclose(ops.convert_to_numpy(found), [0, 0, 3, 0], atol=1e-5)
-    soft = ranking.triplet_hard_loss(distances, ops.array(LABELS), soft=True)
-    expected = np.log1p(np.exp([-2.0, -1.0, 2.0, -2.0]))
-    np.testing.assert_allclose(ops.convert_to_numpy(soft), expected, atol=1e-5)
-
-
-def test_triplet_semi_hard_loss_by_hand():
-    # margin 3.  0→1 (1): nearest farther negative 3 → 1.   1→0 (1): 2 → 2.
-    # 3→7 (4): negatives 3, 2, none farther: the farthest, 3 → 4.   7→3 (4): negatives 7, 6 → 6 → 1.
-    distances = ranking.euclidean_distances(ops.array(LINE))
-    found = ranking.triplet_semi_hard_loss(distances, ops.array(LABELS), margin=3.0)
-    expected = np.zeros((4, 4))
-    expected[0, 1], expected[1, 0], expected[2, 3], expected[3, 2] = 1, 2, 4, 1
-    np.testing.assert_allclose(ops.convert_to_numpy(found), expected, atol=1e-5)
-
-
-def test_triplet_losses_have_finite_gradients_on_equal_points():
-    tf = pytest.importorskip("tensorflow")
-    points = tf.ones((4, 3))
-    with tf.GradientTape() as tape:
-        tape.watch(points)
-        distances = ranking.euclidean_distances(points)
-        loss = ops.sum(ranking.triplet_hard_loss(distances, ops.array(LABELS))) + ops.sum(
-            ranking.triplet_semi_hard_loss(distances, ops.array(LABELS))
-        )
-    assert np.isfinite(tape.gradient(loss, points).numpy()).all()
-
-
 def test_bi_rank_loss_by_hand():
-    # Row 0: pair .9, hardest negative .5 in column 2, margin .6: .6 - .9 + .5 = .2; within the modality s(0, 2) = .7
-    # gives .4. Row 1: pair .4, hardest .3 in column 0: .5; within .1: .3. Row 2 has no negative: 0.
+    # Row 0: pair .9, hardest negative .5 in column 2, margin .6: .6 - .9 + .5 = .2; within the
+    # modality s(0, 2) = .7 gives .4. Row 1: pair .4, hardest .3 in column 0: .5; within .1: .3.
+    # Row 2 has no negative: 0.
     cross = np.array([[0.9, 0.2, 0.5], [0.3, 0.4, 0.1], [0.0, 0.0, 0.8]], np.float32)
     within = np.array([[1.0, 0.1, 0.7], [0.1, 1.0, 0.0], [0.7, 0.0, 1.0]], np.float32)
     positives = np.array([[1, 0, 0], [0, 1, 0], [1, 1, 1]], bool)

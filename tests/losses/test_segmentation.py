@@ -6,7 +6,8 @@ from tfvse.losses.segmentation import pixel_cross_entropy
 
 
 def test_by_hand():
-    # softmax(0, ln 3) = (1/4, 3/4): a pixel of class 0 costs ln 4, one of class 1 costs ln 4/3, a void one nothing.
+    # softmax(0, ln 3) = (1/4, 3/4): a pixel of class 0 costs ln 4, one of class 1 costs ln 4/3, a
+    # void one nothing.
     logits = np.broadcast_to(np.array([0, np.log(3)], "float32"), (1, 1, 3, 2))
     losses = pixel_cross_entropy(logits, np.array([[[0, 1, 255]]], "uint8"))
     np.testing.assert_allclose(losses, [[[np.log(4), np.log(4 / 3), 0]]], rtol=1e-6)

@@ -1,4 +1,4 @@
-"""Slow, obvious versions of the retrieval metrics: every order that the ties allow, one after the other."""
+"""Slow, obvious versions of the retrieval metrics: every order that the ties allow."""
 
 import itertools
 
@@ -6,7 +6,10 @@ import numpy as np
 
 
 def orders(scores):
-    """Every ranking (list of columns, best first) that agrees with the scores of one query; all are equally likely."""
+    """Every ranking (list of columns, best first) that agrees with the scores of one query.
+
+    All are equally likely.
+    """
     groups = [
         np.flatnonzero(scores == value).tolist() for value in sorted(set(scores), reverse=True)
     ]
@@ -29,9 +32,10 @@ def average_precision_at_r(order, positives):
 
 
 def full_matrix(scores, positives, ks=(1, 5, 10)):
-    """What everyone computes: sort the whole matrix, look the positives up; ties fall as the sort leaves them.
+    """What everyone computes: sorts the whole matrix; ties fall as the sort leaves them.
 
-    `scores` float [Q, N], `positives` a list of columns for every query. Returns recalls, median and mean rank, mAP@R.
+    `scores` is float [Q, N], `positives` a list of columns for every query. Returns recalls, median
+    and mean rank, and mAP@R.
     """
     rank = np.empty(scores.shape, int)
     np.put_along_axis(

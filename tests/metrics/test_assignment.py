@@ -10,7 +10,7 @@ NO_EDGE = 10**6
 
 
 def found(costs):
-    """(pairs, their sum), after a look that no row and no column is taken twice and every pair is an edge."""
+    """(pairs, their sum); no row and no column is taken twice, and every pair is an edge."""
     rows, columns = largest_matching(sparse.csr_array(costs))
     assert len(set(rows)) == len(set(columns)) == len(rows)
     assert (costs[rows, columns] > 0).all()

@@ -17,7 +17,7 @@ def test_width_of_independent_queries_is_that_of_the_mean():
     assert (high - low) / 2 == pytest.approx(1.96 * values.std() / 20, rel=0.05)
 
 
-def test_captions_of_one_picture_are_drawn_together():
+def test_captions_of_one_image_are_drawn_together():
     # Five copies of every result say no more than one does.
     values = np.random.default_rng(0).standard_normal((100, 1))
     alone = bootstrap.replicates(values, np.arange(100), 50, seed=2)

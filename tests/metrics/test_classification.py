@@ -19,7 +19,8 @@ def test_by_hand():
 
 
 def test_equal_scores_are_chance_even_when_one_class_rules():
-    # Eight of ten examples are of class 0; the class that an argmax would pick must not earn 20 % error. 1 - 1/4.
+    # Eight of ten examples are of class 0; the class that an argmax would pick must not earn 20 %
+    # error. 1 - 1/4.
     confusion = classification.confusion_matrix(
         classification.predictions(np.zeros((10, 4))), [0] * 8 + [1, 2]
     )
@@ -37,7 +38,8 @@ def test_nan_is_refused():
 
 
 def test_among_the_first_guesses_by_hand():
-    # One class above the true one, which ties with two others: three places, of which k - 1 are within the first k.
+    # One class above the true one, which ties with two others: three places, of which k - 1 are
+    # within the first k.
     scores = [[3.0, 1, 1, 1, 0]]
     found = [classification.within_top(scores, [2], k)[0] for k in (1, 2, 3, 4, 5)]
     np.testing.assert_allclose(found, [0, 1 / 3, 2 / 3, 1, 1])

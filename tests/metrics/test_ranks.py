@@ -5,7 +5,8 @@ from tfvse.metrics import ranks as ranks_lib
 
 
 def test_counts_by_hand():
-    # Positives of the first query: column 0 (0.9; one item above, itself alone) and 2 (0.5; two above, tied with 3).
+    # Positives of the first query: column 0 (0.9; one item above, itself alone) and 2 (0.5; two
+    # above, tied with 3).
     scores = np.array([[0.9, 1.0, 0.5, 0.5, 0.1], [3.0, 2.0, 2.0, 2.0, 5.0]], np.float32)
     ranks = ranks_lib.rank_positives(scores, np.array([[0, 2], [1, -1]]))
     np.testing.assert_array_equal(ranks.above, [[1, 2], [2, 5]])
@@ -17,7 +18,7 @@ def test_merged_blocks_equal_one_block():
     scores = np.random.default_rng(0).integers(0, 4, (7, 9)).astype(float)
     positives = np.arange(7)[:, None]
     whole = ranks_lib.rank_positives(scores, positives)
-    parts = ranks_lib.merge(
+    parts = ranks_lib.merge_ranks(
         ranks_lib.rank_positives(scores[rows], positives[rows])
         for rows in (slice(0, 3), slice(3, 7))
     )
@@ -28,7 +29,7 @@ def test_merged_blocks_equal_one_block():
 def test_chance_equals_equal_scores():
     positives = np.array([[0, 3], [2, -1]])
     guess, equal = (
-        ranks_lib.chance(positives, 5),
+        ranks_lib.chance_ranks(positives, 5),
         ranks_lib.rank_positives(np.ones((2, 5)), positives),
     )
     np.testing.assert_array_equal(guess.above, equal.above)

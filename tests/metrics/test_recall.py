@@ -23,8 +23,9 @@ def test_by_hand_without_ties():
 
 
 def test_by_hand_with_ties():
-    # One item above, then four equal ones of which two are positives. Of the group's places K - 1 lie inside
-    # the first K: P(hit in 1 place) = 2/4; in 2 places 1 - C(2,2)/C(4,2) = 5/6; in 3 places 1. First rank: 1 + 5/3.
+    # One item above, then four equal ones of which two are positives. Of the group's places K - 1
+    # lie inside the first K: P(hit in 1 place) = 2/4; in 2 places 1 - C(2,2)/C(4,2) = 5/6;
+    # in 3 places 1. First rank: 1 + 5/3.
     ranks = ranks_of([1, 0, 0, 0, 0], [1, 2])
     np.testing.assert_allclose(
         [recall_at_k(ranks, k)[0] for k in (1, 2, 3, 4, 5)], [0, 1 / 2, 5 / 6, 1, 1]
@@ -86,7 +87,8 @@ def test_median_rank_of_equal_scores():
 
 
 def test_hits_by_hand():
-    # Positives 0.9 (first) and 0.5, which ties with one negative for places 3 and 4; two places of four are certain.
+    # Positives 0.9 (first) and 0.5, which ties with one negative for places 3 and 4; two places of
+    # four are certain.
     ranks = ranks_of([0.9, 0.7, 0.5, 0.5, 0.1], [0, 2])
     np.testing.assert_allclose([hits_at_k(ranks, k)[0] for k in (1, 2, 3, 4)], [1, 1, 1.5, 2])
 

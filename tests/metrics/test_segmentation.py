@@ -9,9 +9,10 @@ from tfvse.metrics import segmentation as metrics
 # Truth and prediction of six pixels, the last of them void:
 #   truth       0 0 0 1 1 -        row 0: two right, one taken for 1
 #   prediction  0 0 1 1 2 2        row 1: one right, one taken for 2
-# Class 0: 2 / (3 + 2 - 2) = 2/3; class 1: 1 / (2 + 2 - 1) = 1/3; class 2: 0 / (0 + 1) = 0; class 3 is nowhere.
+# Class 0: 2 / (3 + 2 - 2) = 2/3; class 1: 1 / (2 + 2 - 1) = 1/3; class 2: 0 / (0 + 1) = 0;
+# class 3 is nowhere.
 TRUTH, PREDICTED = np.array([[0, 0, 0], [1, 1, 255]]), np.array([[0, 0, 1], [1, 2, 2]])
-CONFUSION = metrics.confusion_matrix(PREDICTED, TRUTH, 4)
+CONFUSION = metrics.pixel_confusion_matrix(PREDICTED, TRUTH, 4)
 
 shapes = st.tuples(st.just(2), st.integers(1, 9), st.integers(1, 9))
 label_maps = arrays.arrays(np.uint8, shapes, elements=st.integers(0, 4))
@@ -39,7 +40,7 @@ def test_iou_is_that_of_sets_of_pixels(maps):
     truth, predicted = maps
     truth[truth == 4], predicted[predicted == 4] = 255, 0
     counted = truth != 255
-    found = metrics.intersection_over_union(metrics.confusion_matrix(predicted, truth, 4))
+    found = metrics.intersection_over_union(metrics.pixel_confusion_matrix(predicted, truth, 4))
     for label in range(4):
         true, guess = (truth == label) & counted, (predicted == label) & counted
         union = (true | guess).sum()
@@ -52,7 +53,8 @@ def test_what_is_predicted_at_void_changes_nothing(maps, other):
     truth[::2] = 255
     changed = np.where(truth == 255, other, predicted)
     assert (
-        metrics.confusion_matrix(predicted, truth, 4) == metrics.confusion_matrix(changed, truth, 4)
+        metrics.pixel_confusion_matrix(predicted, truth, 4)
+        == metrics.pixel_confusion_matrix(changed, truth, 4)
     ).all()
 
 
@@ -63,7 +65,7 @@ def test_many_matrices_at_once():
 
 
 def test_nothing_but_void_has_no_number():
-    empty = metrics.confusion_matrix([[0]], [[255]], 2)
+    empty = metrics.pixel_confusion_matrix([[0]], [[255]], 2)
     assert np.isnan(
         [metrics.mean_iou(empty), metrics.pixel_accuracy(empty), metrics.class_accuracy(empty)]
     ).all()
@@ -79,4 +81,4 @@ def test_nothing_but_void_has_no_number():
 )
 def test_numbers_outside_the_classes_are_refused(predicted, labels, words):
     with pytest.raises(ValueError, match=words):
-        metrics.confusion_matrix(predicted, labels, 2)
+        metrics.pixel_confusion_matrix(predicted, labels, 2)

@@ -1,4 +1,4 @@
-"""Pictures as pixels: what a crop is, and that nothing is read before it is asked for."""
+"""Images as pixels: what a crop is, and that nothing is read before it is asked for."""
 
 import numpy as np
 import pytest
@@ -7,21 +7,21 @@ import tensorflow as tf
 from tfvse.encoders.image import create
 from tfvse.preprocessing import pixels
 
-# Every pixel of this picture tells its place: red the row, green the column.
-PICTURE = np.stack(
+# Every pixel of this image tells its place: red the row, green the column.
+IMAGE = np.stack(
     [*np.meshgrid(np.arange(60), np.arange(80), indexing="ij"), np.zeros((60, 80))], -1
 ).astype(np.uint8)
 
 
 def crop(*noise):
     found = pixels.crop_and_mirror(
-        tf.constant(PICTURE), tf.constant([*noise, *[0.0] * (8 - len(noise))], tf.float32)
+        tf.constant(IMAGE), tf.constant([*noise, *[0.0] * (8 - len(noise))], tf.float32)
     )
     return found.numpy()
 
 
 class Part:
-    """Eight pictures of one colour each."""
+    """Eight images of one colour each."""
 
     def __len__(self):
         return 8
@@ -40,7 +40,8 @@ def eight():
 
 @pytest.mark.parametrize(
     ("noise", "shape"),
-    # 0.8 of either side; the whole; 0.8 of the height and, 3 / 4 as wide, 0.6 of the width; the same the other way.
+    # 0.8 of either side; the whole; 0.8 of the height and, 3 / 4 as wide, 0.6 of the width; the
+    # same the other way.
     [
         ((0.0, 0.5), (48, 64)),
         ((1.0, 0.5), (60, 80)),
@@ -52,7 +53,7 @@ def test_size_of_a_crop(noise, shape):
     assert crop(*noise).shape == (*shape, 3)
 
 
-def test_a_crop_lies_anywhere_in_the_picture():
+def test_a_crop_lies_anywhere_in_the_image():
     first, last = crop(0.0, 0.5, 0.0, 0.0), crop(0.0, 0.5, 0.999, 0.999)
     assert first[0, 0].tolist() == [0, 0, 0] and last[-1, -1].tolist() == [59, 79, 0]
 

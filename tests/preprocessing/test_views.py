@@ -15,20 +15,22 @@ def padded(size):
     return View((size, size), (size, size), padding=4)
 
 
-def test_a_random_part_of_a_padded_picture_by_hand():
+def test_a_random_part_of_a_padded_image_by_hand():
     image = np.arange(5 * 5 * 3, dtype=np.float32).reshape(1, 5, 5, 3)
-    # 0.5 · 9 = 4.5 → start 4, the picture's own corner; 0.4: not mirrored.
+    # 0.5 · 9 = 4.5 → start 4, the image's own corner; 0.4: not mirrored.
     np.testing.assert_allclose(cut(padded(5), image, 0.5, 0.5, 0.4), image, atol=1e-4)
     np.testing.assert_allclose(cut(padded(5), image, 0.5, 0.5, 0.6), image[:, :, ::-1], atol=1e-4)
-    # 0.99 · 9 = 8.91 → start 8: four rows further down in the padded picture; the mean, 37, comes in below.
+    # 0.99 · 9 = 8.91 → start 8: four rows further down in the padded image; the mean, 37, comes in
+    # below.
     moved = cut(padded(5), image, 0.99, 0.5, 0.4)
     np.testing.assert_allclose(moved[0, 0], image[0, 4], atol=1e-4)
     np.testing.assert_allclose(moved[0, 1:], 37, atol=1e-4)
 
 
-def test_a_random_part_of_a_larger_picture_by_hand():
+def test_a_random_part_of_a_larger_image_by_hand():
     image = np.arange(4 * 5 * 3, dtype=np.float32).reshape(1, 4, 5, 3)
-    # Three by two of four by five: 2 starts of rows, 4 of columns. 0.6 · 2 = 1.2 → 1; 0.6 · 4 = 2.4 → 2.
+    # Three by two of four by five: 2 starts of rows, 4 of columns.
+    # 0.6 · 2 = 1.2 → 1; 0.6 · 4 = 2.4 → 2.
     np.testing.assert_array_equal(
         cut(View((4, 5), (3, 2)), image, 0.6, 0.6, 0.0), image[:, 1:4, 2:4]
     )
@@ -70,7 +72,7 @@ def test_files_and_pixels_look_the_same():
 
 @pytest.mark.parametrize(
     ("view", "words"),
-    [(padded(8), "one, whole picture"), (View((8, 8), (6, 6)), "one, central 6 x 6 of 8 x 8")],
+    [(padded(8), "one, whole image"), (View((8, 8), (6, 6)), "one, central 6 x 6 of 8 x 8")],
 )
-def test_words(view, words):
-    assert view.words == words
+def test_description(view, words):
+    assert view.description == words

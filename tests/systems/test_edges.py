@@ -167,7 +167,7 @@ def test_a_run_starts_from_another(folder, tmp_path):
 def test_evaluation_and_pictures(folder, tmp_path):
     system, data = make(folder)
     report = system.evaluate(data, "val")
-    assert {"ODS", "OIS", "AP", "R50"} <= report.metrics.keys() and report.protocol["pictures"] == 6
+    assert {"ODS", "OIS", "AP", "R50"} <= report.metrics.keys() and report.protocol["images"] == 6
     assert all(path.stat().st_size > 1000 for path in system.plots(report, data, tmp_path))
     assert system.samples(data)["edges"].shape == (3 * 64, 3 * 64, 3)
 

@@ -1,1 +1,1 @@
-"""Protocols: everything that makes two papers' numbers incomparable is fixed here and written into the report."""
+"""Protocols: they fix what makes two papers' numbers incomparable, and write it into the report."""

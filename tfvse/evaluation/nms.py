@@ -1,71 +1,108 @@
-"""Non-maximum suppression of edge maps, as the edge detection toolbox of Dollar and Zitnick (PAMI 2015) does it.
+"""Non-maximum suppression of edge maps, as in the toolbox of Dollar and Zitnick (PAMI 2015).
 
-The direction across an edge comes from the second derivatives of the smoothed map; a pixel stays where neither
-neighbour in that direction is larger. Networks are commonly scored after it, their map lightly smoothed before.
+The direction across an edge comes from the second derivatives of the smoothed map. A pixel stays if
+neither neighbour in that direction is larger. Networks are commonly scored after suppression, with
+their map lightly smoothed before it.
 """
 
 import numpy as np
 from scipy import ndimage
 
+from tfvse.typing import Array
+
 ORIENTATION_RADIUS = 4  # of the triangle that smooths the map before its derivatives
 
 
-def suppress(edge_map, *, smoothing=1, radius=1, border=5, multiplier=1.01):
+def suppress(
+    edge_map: Array,
+    *,
+    smoothing: int = 1,
+    radius: int = 1,
+    border: int = 5,
+    multiplier: float = 1.01,
+) -> Array:
     """Keeps the ridges of an edge map.
 
     Args:
-      edge_map: float [H, W], not negative.
-      smoothing: radius of the triangle filter that the map goes through first; 0 leaves its values as they are.
+      edge_map: float [H, W], at least 0.
+      smoothing: radius of the triangle filter that is applied first; 0 keeps the values.
       radius: how many pixels on either side are compared.
-      border: width, in pixels, along which edges fade linearly to 0 towards the picture's rim; 0 for none.
-      multiplier: how much a pixel is raised before it is compared; above 1, equal neighbours both stay.
+      border: width in pixels of the rim along which edges fade linearly to 0; 0 for none.
+      multiplier: factor on a pixel before it is compared. Above 1, equal neighbours both stay.
 
     Returns:
       float32 [H, W].
     """
-    smooth = _triangle(np.asarray(edge_map, np.float32), smoothing)
-    angle = orientation(smooth)
+    edge_map = np.asarray(edge_map, np.float32)
+    smooth = _triangle(edge_map, smoothing)
     y, x = np.nonzero(smooth)
-    down, right = np.sin(angle[y, x]), np.cos(angle[y, x])
     value = smooth[y, x]
+
+    angle = orientation(smooth)[y, x]
+    down = np.sin(angle)
+    right = np.cos(angle)
+
     stays = np.ones(len(y), bool)
-    for step in (*range(-radius, 0), *range(1, radius + 1)):
-        stays &= multiplier * value >= _interpolated(smooth, y + step * down, x + step * right)
+    for step in range(-radius, radius + 1):
+        if step:
+            neighbour = _interpolated(smooth, y + step * down, x + step * right)
+            stays &= multiplier * value >= neighbour
+
     kept = np.zeros_like(smooth)
     kept[y[stays], x[stays]] = value[stays]
-    return kept * _fading(kept.shape[0], border)[:, None] * _fading(kept.shape[1], border)
+    height, width = kept.shape
+    return kept * _fading(height, border)[:, None] * _fading(width, border)
 
 
-def orientation(edge_map):
-    """float32 [H, W], the angle across edges of float [H, W] in 0 ... pi: 0 is along a row, pi / 2 down a column."""
-    by_y, by_x = np.gradient(_triangle(edge_map, ORIENTATION_RADIUS))
+def orientation(edge_map: Array) -> Array:
+    """The angle across edges.
+
+    Args:
+      edge_map: float [H, W].
+
+    Returns:
+      float32 [H, W] in 0 … π: 0 is along a row, π / 2 down a column.
+    """
+    smooth = _triangle(edge_map, ORIENTATION_RADIUS)
+    by_y, by_x = np.gradient(smooth)
     by_xx = np.gradient(by_x, axis=1)
     by_yy, by_yx = np.gradient(by_y)
-    # The toolbox takes the sign of -by_yx, which is 0 on a level line: an angle along it instead of across.
-    return np.mod(np.arctan2(np.where(by_yx > 0, -by_yy, by_yy), by_xx + 1e-5), np.pi)
+
+    # The toolbox multiplies by the sign of -by_yx.  On a level line that is 0, and the angle would
+    # be along the line instead of across.
+    signed = np.where(by_yx > 0, -by_yy, by_yy)
+    angle = np.arctan2(signed, by_xx + 1e-5)
+    return np.mod(angle, np.pi)
 
 
-def _triangle(picture, radius):
-    """Filtered with a triangle that reaches 0 at radius + 1, mirrored at the rim; radius 0 changes nothing."""
-    kernel = (
-        np.concatenate([np.arange(1, radius + 2), np.arange(radius, 0, -1)]) / (radius + 1) ** 2
-    )
+def _triangle(image: Array, radius: int) -> Array:
+    """Filters with a triangle that reaches 0 at radius + 1, mirrored at the rim.
+
+    A radius of 0 changes nothing.
+    """
+    rising = np.arange(1, radius + 2)
+    falling = np.arange(radius, 0, -1)
+    kernel = np.concatenate([rising, falling]) / (radius + 1) ** 2
+    kernel = kernel.astype(np.float32)
     for axis in (0, 1):
-        picture = ndimage.correlate1d(picture, kernel.astype(np.float32), axis, mode="reflect")
-    return picture
+        image = ndimage.correlate1d(image, kernel, axis, mode="reflect")
+    return image
 
 
-def _interpolated(picture, y, x):
-    """Bilinear values at places float [N], which beyond the rim count as on it."""
-    return ndimage.map_coordinates(picture, [y, x], order=1, mode="nearest")
+def _interpolated(
+    image: Array,
+    y: Array,
+    x: Array,
+) -> Array:
+    """Bilinear values at places float [N]; places beyond the rim count as on it."""
+    return ndimage.map_coordinates(image, [y, x], order=1, mode="nearest")
 
 
-def _fading(length, border):
+def _fading(length: int, border: int) -> Array:
     """float32 [length]: 0 at either end, 1 from `border` on."""
-    place = np.arange(length, dtype=np.float32)
     border = min(border, length // 2)
-    return (
-        np.minimum(1, np.minimum(place, place[::-1]) / border)
-        if border
-        else np.ones(length, np.float32)
-    )
+    if not border:
+        return np.ones(length, np.float32)
+    place = np.arange(length, dtype=np.float32)
+    to_rim = np.minimum(place, place[::-1])
+    return np.minimum(1, to_rim / border)

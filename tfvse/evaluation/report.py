@@ -1,4 +1,7 @@
-"""The report of one evaluation: the numbers and everything needed to read them, as strict JSON and as a table."""
+"""The report of one evaluation: the numbers and all that is needed to read them.
+
+It is written as strict JSON and shown as a table.
+"""
 
 import dataclasses
 import importlib.metadata
@@ -10,61 +13,99 @@ import pathlib
 import platform
 import sys
 import time
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import tfvse
 from tfvse.errors import UserError
 from tfvse.files import read_regular, write_json
+from tfvse.typing import PathLike
 
 MAX_BYTES = 2**30  # of a report that is read
 _KINDS = {  # field → type
-    "system": str, "data_set": str, "split": str, "data_checksum": str, "seed": int, "step": int,
-    "protocol": dict, "metrics": dict, "intervals": dict, "versions": dict, "hardware": dict,
-}  # fmt: skip
+    "system": str,
+    "data_set": str,
+    "split": str,
+    "data_checksum": str,
+    "seed": int,
+    "step": int,
+    "protocol": dict,
+    "metrics": dict,
+    "intervals": dict,
+    "versions": dict,
+    "hardware": dict,
+}
 
 
 class Result(NamedTuple):
-    """What a protocol measured; `Report(system=…, data_set=…, split=…, **result._asdict())` takes it in."""
+    """What a protocol measured; `Report.of` adds who was measured on what.
 
-    metrics: dict
-    protocol: dict
-    intervals: dict
-    details: dict = {}
-    examples: dict = {}
+    Attributes:
+      metrics: name → finite number.
+      protocol: every choice that makes two papers' numbers differ; JSON types only.
+      intervals: name → (low, high), for some of the metrics.
+      details: further results that are not single numbers; JSON types only.
+      examples: what `System.plots` draws.
+    """
+
+    metrics: dict[str, float]
+    protocol: dict[str, Any]
+    intervals: dict[str, tuple[float, float]]
+    details: dict[str, Any] = {}
+    examples: dict[str, Any] = {}
 
 
-def versions():
-    """{package: version} of what decides the numbers."""
-    packages = ("tensorflow", "keras", "numpy")
+def versions() -> dict[str, str]:
+    """Versions, by name, of the software that influences the numbers."""
+    found = {"python": platform.python_version(), "tfvse": tfvse.__version__}
+    for package in ("tensorflow", "keras", "numpy"):
+        found[package] = importlib.metadata.version(package)
+    return found
+
+
+def hardware() -> dict[str, Any]:
+    """What an evaluation runs on.
+
+    Returns:
+      "cpu": model of the processor. "cores": number of those that this process may use.
+      "accelerators": names of TensorFlow's, empty where TensorFlow is not loaded.
+    """
     return {
-        "python": platform.python_version(),
-        "tfvse": tfvse.__version__,
-        **{package: importlib.metadata.version(package) for package in packages},
+        "cpu": _cpu_model(),
+        "cores": _usable_cores(),
+        "accelerators": _accelerators(),
     }
 
 
-def hardware():
-    """The processor's model, the cores this process may use, the accelerators of TensorFlow (where it is loaded)."""
-    usable = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count())
-    return {"cpu": _cpu_model(), "cores": len(usable), "accelerators": _accelerators()}
-
-
-def _cpu_model():
+def _cpu_model() -> str:
+    """The model of the processor, or at least its architecture."""
     listing = pathlib.Path("/proc/cpuinfo")
-    for line in listing.read_text().splitlines() if listing.exists() else ():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
+    if listing.exists():
+        for line in listing.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
 
 
-def _accelerators():
+def _usable_cores() -> int:
+    """The number of cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _accelerators() -> list[str]:
+    """Names of the accelerators that TensorFlow sees; it is not loaded for this."""
     if "tensorflow" not in sys.modules:
         return []
     config = sys.modules["tensorflow"].config
-    devices = [device for device in config.list_physical_devices() if device.device_type != "CPU"]
-    return [
-        config.experimental.get_device_details(d).get("device_name", d.device_type) for d in devices
-    ]
+
+    names = []
+    for device in config.list_physical_devices():
+        if device.device_type != "CPU":
+            details = config.experimental.get_device_details(device)
+            names.append(details.get("device_name", device.device_type))
+    return names
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,19 +113,22 @@ class Report:
     """What one evaluation found.
 
     Attributes:
-      system, data_set, split: what was evaluated on what.
+      system: what was evaluated.
+      data_set: on what.
+      split: on which split of it.
       protocol: every choice that makes two papers' numbers differ; JSON types only.
-      metrics: name → finite number, in percent where name and protocol say nothing else; "row/column" names make a
-        table.
+      metrics: name → finite number, in percent where name and protocol say nothing else. Names
+        "row/column" form a table.
       intervals: name → (low, high), for some of the metrics.
-      details: further results that are no single number (a confusion matrix); JSON types only.
+      details: further results that are not single numbers, such as a confusion matrix; JSON types
+        only.
       examples: what `System.plots` draws, such as the images found for a few texts; not written.
       seed: of the run.
       step: training step of the evaluated weights.
       data_checksum: of the prepared data.
       vocabulary: which texts it was built from; empty where there is none.
       command: what was typed.
-      wall_seconds: how long the evaluation took, or None where nobody measured it.
+      wall_seconds: how long the evaluation took; None where nobody measured it.
 
     Raises:
       UserError: a metric is not finite.
@@ -93,11 +137,11 @@ class Report:
     system: str
     data_set: str
     split: str
-    protocol: dict
-    metrics: dict
-    intervals: dict = dataclasses.field(default_factory=dict)
-    details: dict = dataclasses.field(default_factory=dict)
-    examples: dict = dataclasses.field(default_factory=dict, compare=False)
+    protocol: dict[str, Any]
+    metrics: dict[str, float]
+    intervals: dict[str, tuple[float, float]] = dataclasses.field(default_factory=dict)
+    details: dict[str, Any] = dataclasses.field(default_factory=dict)
+    examples: dict[str, Any] = dataclasses.field(default_factory=dict, compare=False)
     seed: int = 0
     step: int = 0
     data_checksum: str = ""
@@ -105,7 +149,8 @@ class Report:
     command: str = ""
     wall_seconds: float | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
+        """Refuses metrics that are not finite."""
         for name, value in self.metrics.items():
             if not math.isfinite(value):
                 raise UserError(
@@ -113,8 +158,26 @@ class Report:
                 )
 
     @classmethod
-    def of(cls, system, data, split, result, vocabulary=""):
-        """The report of a `Result` that `system` got on a split of the loaded `data`."""
+    def of(
+        cls,
+        system: Any,
+        data: Any,
+        split: str,
+        result: Result,
+        vocabulary: str = "",
+    ) -> "Report":
+        """Makes the report of a result.
+
+        Args:
+          system: `tfvse.systems.base.System` that was measured.
+          data: the loaded data set that it was measured on.
+          split: name of the split.
+          result: what was measured.
+          vocabulary: which texts it was built from.
+
+        Returns:
+          The report, without step, command and time.
+        """
         config = system.config
         return cls(
             system=config.system,
@@ -126,47 +189,74 @@ class Report:
             **result._asdict(),
         )
 
-    def write(self, path):
-        """Writes the report with versions, hardware and the date as strict JSON, atomically."""
-        about = {
-            "date": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-            "versions": versions(),
-            "hardware": hardware(),
-        }
-        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        del fields["examples"]
-        write_json(path, {**fields, **about})
+    def write(self, path: PathLike) -> None:
+        """Writes the report with versions, hardware and date as strict JSON, atomically.
 
-    def table(self):
-        """The metrics as text for a terminal: one row for each "row/…", intervals below their values, then the rest."""
-        lines = [f"{self.system} on {self.data_set}, {self.split} split (step {self.step})"]
-        grouped = [name for name in self.metrics if "/" in name]
-        columns = list(dict.fromkeys(name.partition("/")[2] for name in grouped))
-        rows = list(dict.fromkeys(name.partition("/")[0] for name in grouped))
-        cells = [["", *columns]]
+        Args:
+          path: of the JSON file.
+
+        Raises:
+          ValueError: a number is not finite.
+        """
+        content = {}
+        for field in dataclasses.fields(self):
+            if field.name != "examples":
+                content[field.name] = getattr(self, field.name)
+        content["date"] = time.strftime("%Y-%m-%dT%H:%M:%S%z")
+        content["versions"] = versions()
+        content["hardware"] = hardware()
+        write_json(path, content)
+
+    def table(self) -> str:
+        """The metrics as text for a terminal.
+
+        Returns:
+          Lines: a title; a table of all "row/column" metrics, with the interval of each below it;
+          then one line for every other metric.
+        """
+        title = f"{self.system} on {self.data_set}, {self.split} split (step {self.step})"
+        others = []
+        for name in self.metrics:
+            if "/" not in name:
+                others.append([name, self._value(name), self._interval(name)])
+        return "\n".join([title, *_align(self._grid()), *_align(others)])
+
+    def _grid(self) -> list[list[str]]:
+        """Cells of the table of all "row/column" metrics, without empty lines."""
+        rows: list[str] = []
+        columns: list[str] = []
+        for name in self.metrics:
+            row, slash, column = name.partition("/")
+            if slash and row not in rows:
+                rows.append(row)
+            if slash and column not in columns:
+                columns.append(column)
+
+        lines = [["", *columns]]
         for row in rows:
-            cells.append([row, *(self._value(f"{row}/{column}") for column in columns)])
-            cells.append(["", *(self._interval(f"{row}/{column}") for column in columns)])
-        lines += _align([line for line in cells if any(line)])
-        lines += _align(
-            [
-                [name, self._value(name), self._interval(name)]
-                for name in self.metrics
-                if "/" not in name
-            ]
-        )
-        return "\n".join(lines)
+            values = [row]
+            intervals = [""]
+            for column in columns:
+                values.append(self._value(f"{row}/{column}"))
+                intervals.append(self._interval(f"{row}/{column}"))
+            lines += [values, intervals]
+        return [line for line in lines if any(line)]
 
-    def _value(self, name):
-        return _number(self.metrics[name]) if name in self.metrics else ""
+    def _value(self, name: str) -> str:
+        """A metric for people; empty where there is none."""
+        if name not in self.metrics:
+            return ""
+        return _number(self.metrics[name])
 
-    def _interval(self, name):
-        return (
-            "[{}, {}]".format(*map(_number, self.intervals[name])) if name in self.intervals else ""
-        )
+    def _interval(self, name: str) -> str:
+        """The interval of a metric for people; empty where there is none."""
+        if name not in self.intervals:
+            return ""
+        low, high = self.intervals[name]
+        return f"[{_number(low)}, {_number(high)}]"
 
 
-def read(path: pathlib.Path, *needed: str) -> dict:
+def read(path: pathlib.Path, *needed: str) -> dict[str, Any]:
     """A report that was written before.
 
     Args:
@@ -189,7 +279,7 @@ def read(path: pathlib.Path, *needed: str) -> dict:
     return found
 
 
-def _is_report(found, needed):
+def _is_report(found: Any, needed: Sequence[str]) -> bool:
     if not isinstance(found, dict) or not all(name in found for name in needed):
         return False
     if not all(isinstance(found.get(name, kind()), kind) for name, kind in _KINDS.items()):
@@ -206,27 +296,29 @@ def _is_report(found, needed):
     return all(_is_finite(number) for number in numbers)
 
 
-def _is_finite(value):
+def _is_finite(value: Any) -> bool:
     # Not math.isfinite, which cannot take an int of 400 digits.
     return type(value) in (int, float) and abs(value) <= sys.float_info.max
 
 
-def _number(value):
-    return (
-        f"{value:.1f}"
-        if abs(value) >= 10
-        else f"{value:.2f}"
-        if abs(value) >= 1
-        else f"{value:.3f}"
-    )
+def _number(value: float) -> str:
+    """A number with about three digits."""
+    if abs(value) >= 10:
+        return f"{value:.1f}"
+    if abs(value) >= 1:
+        return f"{value:.2f}"
+    return f"{value:.3f}"
 
 
-def _align(cells):
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+def _align(cells: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of text whose columns are aligned: the first at the left, the others at the right."""
+    columns = zip(*cells, strict=True)
+    widths = [max(map(len, column)) for column in columns]
 
-    def pad(cell, column):
-        return cell.rjust(widths[column]) if column else cell.ljust(widths[0])
-
-    return [
-        "  ".join(pad(cell, column) for column, cell in enumerate(line)).rstrip() for line in cells
-    ]
+    lines = []
+    for first, *others in cells:
+        padded = [first.ljust(widths[0])]
+        for cell, width in zip(others, widths[1:], strict=True):
+            padded.append(cell.rjust(width))
+        lines.append("  ".join(padded).rstrip())
+    return lines

@@ -1,9 +1,11 @@
 """The cheapest of the largest matchings in a sparse bipartite graph, exactly and fast.
 
-SciPy's solver takes quadratic time, and longest where nodes must stay alone. So the graph is cut up first: edges that
-no largest matching holds are left out (Régin, AAAI 1994). In each piece that remains, all nodes of the smaller side
-get a partner.
+SciPy's solver takes quadratic time, and longest where nodes must stay alone. So the graph is cut
+up first: edges that no largest matching holds are left out (Régin, AAAI 1994). In each piece that
+remains, all nodes of the smaller side get a partner.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
@@ -13,101 +15,246 @@ from scipy.sparse.csgraph import (
     min_weight_full_bipartite_matching,
 )
 
+from tfvse.typing import Array
+
 TOGETHER = 1500  # edges of the pieces that are solved in one call
 
 
-def largest_matching(costs):
+class _Part(NamedTuple):
+    """One side's nodes, ordered by the part of the graph that they belong to.
+
+    Attributes:
+      nodes: int64 [N], different node numbers.
+      starts: int64 [P + 1], where each part begins in `nodes`; the last is N.
+      places: int64, by node number: its place within its part.
+    """
+
+    nodes: Array
+    starts: Array
+    places: Array
+
+
+def largest_matching(costs: sparse.sparray) -> tuple[Array, Array]:
     """Pairs rows with columns one to one: as many as possible and, among those, for the least sum.
 
     Args:
-      costs: sparse [R, C] of positive whole numbers; what is not stored is no edge.
+      costs: sparse [R, C] of positive whole numbers. What is not stored is no edge.
 
     Returns:
-      (rows, columns), int [K] each; the pairs are in no particular order.
+      Rows and columns of the K pairs, int64 [K] each, in no particular order.
+
+    Example:
+      Both rows get a column only by the two edges that cost 50:
+
+      >>> from scipy import sparse
+      >>> from tfvse.metrics.assignment import largest_matching
+      >>> rows, columns = largest_matching(sparse.csr_array([[1, 50], [50, 0]]))
+      >>> sorted(zip(rows.tolist(), columns.tolist()))
+      [(0, 1), (1, 0)]
     """
     costs = sparse.coo_array(costs)
     rows, columns = (axis.astype(np.int64) for axis in costs.coords)
     if not len(rows):
         return rows, columns
-    flow, component = _maximum_flow(rows, columns, *costs.shape)
-    columns = columns + costs.shape[0]  # rows and columns are nodes of one numbering from here on
+
+    height, width = costs.shape
+    flow, component = _maximum_flow(rows, columns, height, width)
+
+    # From here on rows and columns are nodes of one numbering.
+    columns = columns + height
+
+    # An edge between two components is in every largest matching or in none.
     kept = component[rows] == component[columns]
-    sure = (
-        flow > 0
-    ) & ~kept  # an edge between two components is in every largest matching or in none
+    sure = (flow > 0) & ~kept
     pairs = [(rows[sure], columns[sure])]
     if kept.any():
-        pairs += _solve(rows[kept], columns[kept], costs.data[kept], sum(costs.shape))
-    ends = np.concatenate([np.stack(pair) for pair in pairs], axis=1)
-    return ends.min(axis=0), ends.max(axis=0) - costs.shape[0]
+        pairs += _solve(
+            rows[kept],
+            columns[kept],
+            costs.data[kept],
+            nodes=height + width,
+        )
+
+    # Of the two ends of a pair, rows have the smaller numbers.
+    stacked = [np.stack(pair) for pair in pairs]
+    ends = np.concatenate(stacked, axis=1)
+    rows = ends.min(axis=0)
+    columns = ends.max(axis=0) - height
+    return rows, columns
 
 
-def _maximum_flow(rows, columns, height, width):
-    """(which edges a largest matching holds, int [E]; strong components of what is left of the network, [R + C])."""
+def _maximum_flow(
+    rows: Array,
+    columns: Array,
+    height: int,
+    width: int,
+) -> tuple[Array, Array]:
+    """A largest matching, as a flow from a source through rows and columns to a sink.
+
+    Returns:
+      int [E], 1 where the matching holds an edge; and int [R + C], the strong component of every
+      node in the residual network.
+    """
     nodes = height + width
-    source, sink = nodes, nodes + 1
-    tails = np.concatenate([rows, np.full(height, source), height + np.arange(width)])
-    heads = np.concatenate([height + columns, np.arange(height), np.full(width, sink)])
-    network = sparse.csr_array(
-        (np.ones(len(tails), np.int32), (tails, heads)), (nodes + 2, nodes + 2)
-    )
+    source = nodes
+    sink = nodes + 1
+    all_rows = np.arange(height)
+    all_columns = height + np.arange(width)
+    tails = np.concatenate([rows, np.full(height, source), all_columns])
+    heads = np.concatenate([height + columns, all_rows, np.full(width, sink)])
+
+    capacities = np.ones(len(tails), np.int32)
+    shape = (nodes + 2, nodes + 2)
+    network = sparse.csr_array((capacities, (tails, heads)), shape)
     flow = maximum_flow(network, source, sink).flow
+
     residual = sparse.csr_array(network - flow)
     residual.eliminate_zeros()
     _, component = connected_components(residual, connection="strong")
     return flow[rows, height + columns], component[:nodes]
 
 
-def _solve(rows, columns, costs, nodes):
-    """[(nodes, nodes)] of each call of the solver, for edges of which each piece's smaller side gets partners, all."""
-    graph = sparse.coo_array((np.ones(len(rows), np.int8), (rows, columns)), (nodes, nodes))
-    count, piece = connected_components(graph, directed=False)
-    height, width = (
-        np.bincount(piece[_different(side, nodes)], minlength=count) for side in (rows, columns)
-    )
-    turned = (width < height)[piece[rows]]
-    few, many = np.where(turned, columns, rows), np.where(turned, rows, columns)
-    part = (np.cumsum(np.bincount(piece[rows], minlength=count)) // TOGETHER)[piece]
-    few_nodes, few_starts, few_places = _by_part(few, part)
-    many_nodes, many_starts, many_places = _by_part(many, part)
-    # Each of the few also has a column of its own, too dear to be taken: with it the solver sees at once that a full
-    # matching exists, which otherwise takes it longer to prove than to find the cheapest.
-    own = np.diff(many_starts)[part[few_nodes]] + few_places[few_nodes]
-    numbers = np.concatenate([few_starts[part[few]] + few_places[few], np.arange(len(few_nodes))])
-    weights = np.concatenate([costs, np.full(len(few_nodes), 1 + costs.sum())])
-    table = sparse.csr_array((weights, (numbers, np.concatenate([many_places[many], own]))))
+def _solve(
+    rows: Array,
+    columns: Array,
+    costs: Array,
+    nodes: int,
+) -> list[tuple[Array, Array]]:
+    """Matches edges of a graph in whose pieces all nodes of the smaller side get a partner.
+
+    Args:
+      rows: int64 [E], node at one end of each edge.
+      columns: int64 [E], node at the other end.
+      costs: [E] of each edge.
+      nodes: number of all nodes.
+
+    Returns:
+      The matched nodes of each call of the solver, int64 [K] and int64 [K].
+    """
+    count, piece = _pieces(rows, columns, nodes)
+    few, many = _smaller_side_first(rows, columns, piece, count)
+
+    # Pieces are put together until they have enough edges for a call.
+    edges_of_piece = np.bincount(piece[rows], minlength=count)
+    part = (np.cumsum(edges_of_piece) // TOGETHER)[piece]
+    small = _by_part(few, part)
+    large = _by_part(many, part)
+    table = _table(few, many, costs, part, small, large)
+
     found = []
-    for a, b, c, d in zip(few_starts, few_starts[1:], many_starts, many_starts[1:], strict=False):
-        if a < b:
-            left, right = _cheapest(table, a, b, b - a + d - c)
-            found.append((few_nodes[a + left], many_nodes[c + right]))
+    for number in range(len(small.starts) - 1):
+        begin, end = small.starts[number : number + 2]
+        first, stop = large.starts[number : number + 2]
+        if begin < end:
+            width = end - begin + stop - first
+            left, right = _cheapest(table, begin, end, width)
+            left = small.nodes[begin + left]
+            right = large.nodes[first + right]
+            found.append((left, right))
     return found
 
 
-def _by_part(nodes, part):
-    """(different `nodes` ordered by part; where each part begins, and the end; the place of each node in its part)."""
+def _pieces(
+    rows: Array,
+    columns: Array,
+    nodes: int,
+) -> tuple[int, Array]:
+    """The number of connected pieces of a graph, and the piece of every node, int [nodes]."""
+    edges = np.ones(len(rows), np.int8)
+    shape = (nodes, nodes)
+    graph = sparse.coo_array((edges, (rows, columns)), shape)
+    return connected_components(graph, directed=False)
+
+
+def _smaller_side_first(
+    rows: Array,
+    columns: Array,
+    piece: Array,
+    count: int,
+) -> tuple[Array, Array]:
+    """The ends of each edge: first that on the side with fewer nodes in its piece; int64 [E]."""
+    different_rows = _different(rows, len(piece))
+    different_columns = _different(columns, len(piece))
+    height = np.bincount(piece[different_rows], minlength=count)
+    width = np.bincount(piece[different_columns], minlength=count)
+
+    is_wide = width < height
+    turned = is_wide[piece[rows]]
+    few = np.where(turned, columns, rows)
+    many = np.where(turned, rows, columns)
+    return few, many
+
+
+def _table(
+    few: Array,
+    many: Array,
+    costs: Array,
+    part: Array,
+    small: _Part,
+    large: _Part,
+) -> sparse.csr_array:
+    """The costs of all parts, one below the other; the columns of each part begin at 0.
+
+    Each node of the smaller side also gets a column of its own, too dear to be taken. It lets the
+    solver see at once that a full matching exists. To prove this otherwise takes it longer than to
+    find the cheapest.
+    """
+    edge_rows = small.starts[part[few]] + small.places[few]
+    edge_columns = large.places[many]
+
+    count = len(small.nodes)
+    part_sizes = np.diff(large.starts)
+    own_rows = np.arange(count)
+    own_columns = part_sizes[part[small.nodes]] + small.places[small.nodes]
+    own_costs = np.full(count, 1 + costs.sum())
+
+    weights = np.concatenate([costs, own_costs])
+    rows = np.concatenate([edge_rows, own_rows])
+    columns = np.concatenate([edge_columns, own_columns])
+    return sparse.csr_array((weights, (rows, columns)))
+
+
+def _by_part(nodes: Array, part: Array) -> _Part:
+    """Orders the different ones of int64 `nodes` by `part`, int64 by node number."""
     nodes = _different(nodes, len(part))
-    nodes = nodes[np.argsort(part[nodes], kind="stable")]
-    starts = np.concatenate(
-        [[0], np.cumsum(np.bincount(part[nodes], minlength=np.max(part, initial=0) + 1))]
-    )
+    order = np.argsort(part[nodes], kind="stable")
+    nodes = nodes[order]
+
+    parts = np.max(part, initial=0) + 1
+    sizes = np.bincount(part[nodes], minlength=parts)
+    ends = np.cumsum(sizes)
+    starts = np.concatenate([[0], ends])
+
     places = np.zeros(len(part), np.int64)
-    places[nodes] = np.arange(len(nodes)) - starts[part[nodes]]
-    return nodes, starts, places
+    start = starts[part[nodes]]
+    places[nodes] = np.arange(len(nodes)) - start
+    return _Part(nodes, starts, places)
 
 
-def _different(nodes, count):
-    """`np.unique` of nodes below `count`, without sorting."""
+def _different(nodes: Array, count: int) -> Array:
+    """`np.unique` of node numbers below `count`, without sorting."""
     present = np.zeros(count, bool)
     present[nodes] = True
     return np.flatnonzero(present)
 
 
-def _cheapest(table, begin, end, width):
-    """(rows, columns) of a full matching of rows `begin` to `end` of a sparse table with columns 0 ... width - 1."""
-    edges = slice(table.indptr[begin], table.indptr[end])
-    pointers = table.indptr[begin : end + 1] - table.indptr[begin]
-    block = sparse.csr_array(
-        (table.data[edges], table.indices[edges], pointers), (end - begin, width)
+def _cheapest(
+    table: sparse.csr_array,
+    begin: int,
+    end: int,
+    width: int,
+) -> tuple[Array, Array]:
+    """The cheapest full matching of rows `begin` to `end` with columns 0 … width - 1.
+
+    Returns:
+      Rows, counted from `begin`, and their columns; int [end - begin] each.
+    """
+    pointers = table.indptr[begin : end + 1]
+    edges = slice(pointers[0], pointers[-1])
+    contents = (
+        table.data[edges],
+        table.indices[edges],
+        pointers - pointers[0],
     )
+    block = sparse.csr_array(contents, (end - begin, width))
     return min_weight_full_bipartite_matching(block)

@@ -1,1 +1,1 @@
-"""Graph operations that data, encoders and exports share: decoding, tokens, augmentation, patches."""
+"""Graph operations that data, encoders and exports share: decoding, tokens, crops, patches."""

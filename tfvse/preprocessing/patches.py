@@ -1,50 +1,86 @@
-"""Pictures with label maps of the same height and width, brought to one size for training: squeezed, cut, mirrored."""
+"""Images with label maps of the same height and width, brought to one size for training."""
 
 import tensorflow as tf
 
-MEAN_COLOUR = (
-    123.675,
-    116.28,
-    103.53,
-)  # of ImageNet's pictures; what is padded with it says nothing to VGG-16
+# Of ImageNet's images.  Padding of this colour is the neutral input of VGG-16.
+MEAN_COLOUR = (123.675, 116.28, 103.53)
 
 
-def squeeze(picture, maps, size):
-    """Resizes a picture with antialiasing and its maps to the nearest label, to size x size whatever their aspect.
+def squeeze(
+    image: tf.Tensor,
+    maps: tf.Tensor,
+    size: int,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Resizes an image and its label maps to a square, whatever their aspect ratio.
 
     Args:
-      picture: float32 [h, w, 3].
-      maps: [h, w, K] of whole numbers.
-      size: int.
+      image: float32 [h, w, 3]; resized with antialiasing.
+      maps: [h, w, K] of whole numbers; each pixel takes the nearest label.
+      size: side of the square.
 
     Returns:
-      (float32 [size, size, 3], maps [size, size, K] of their dtype).
+      Image float32 [size, size, 3] and maps [size, size, K] of their dtype.
     """
-    picture = tf.image.resize(picture, [size, size], antialias=True)
-    return picture, tf.image.resize(maps, [size, size], "nearest")
+    square = [size, size]
+    image = tf.image.resize(image, square, antialias=True)
+    maps = tf.image.resize(maps, square, "nearest")
+    return image, maps
 
 
-def random_patch(picture, maps, size, fill, noise, mirror=True):
-    """A random part; where the picture is smaller than the part it is padded, right and below.
+def random_patch(
+    image: tf.Tensor,
+    maps: tf.Tensor,
+    size: int,
+    fill: int,
+    noise: tf.Tensor,
+    mirror: bool = True,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Cuts a random square; an image smaller than the square is padded at the right and below.
 
     Args:
-      picture: float32 [h, w, 3] in 0 … 255.
+      image: float32 [h, w, 3] in 0 … 255.
       maps: [h, w, K] of whole numbers.
-      size: side of the part.
+      size: side of the square.
       fill: label of padded pixels, which training ignores.
-      noise: float32 [3 or more] in [0, 1).
-      mirror: whether half of the parts are mirrored.
+      noise: float32 [3 or more] in [0, 1): row, column and mirroring.
+      mirror: whether half of the squares are mirrored.
 
     Returns:
-      (float32 [size, size, 3], maps [size, size, K] of their dtype).
+      Image float32 [size, size, 3] and maps [size, size, K] of their dtype.
     """
+    image, maps = _padded(image, maps, size, fill)
+
+    # How many rows and columns the square may start at.
+    room = tf.shape(maps)[:2] - size + 1
+    start = noise[:2] * tf.cast(room, tf.float32)
+    start = tf.cast(start, tf.int32)
+    top, left = tf.unstack(start)
+
+    patches = []
+    for whole in (image, maps):
+        patch = whole[top : top + size, left : left + size]
+        if mirror:
+            mirrored = patch[:, ::-1]
+            patch = tf.where(noise[2] < 0.5, patch, mirrored)
+        channels = patch.shape[-1]
+        patches.append(tf.ensure_shape(patch, [size, size, channels]))
+    image_patch, map_patch = patches
+    return image_patch, map_patch
+
+
+def _padded(
+    image: tf.Tensor,
+    maps: tf.Tensor,
+    size: int,
+    fill: int,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Pads to at least `size` x `size`: the image with the mean colour, the maps with `fill`."""
     shape = tf.shape(maps)
-    border = [[0, tf.maximum(size - shape[0], 0)], [0, tf.maximum(size - shape[1], 0)], [0, 0]]
-    picture = tf.pad(picture - MEAN_COLOUR, border) + MEAN_COLOUR
-    maps = tf.pad(maps, border, constant_values=tf.cast(fill, maps.dtype))
-    room = tf.cast(tf.shape(maps)[:2] - size + 1, tf.float32)
-    top, left = tf.unstack(tf.cast(noise[:2] * room, tf.int32))
-    parts = [whole[top : top + size, left : left + size] for whole in (picture, maps)]
-    if mirror:
-        parts = [tf.where(noise[2] < 0.5, part, part[:, ::-1]) for part in parts]
-    return tuple(tf.ensure_shape(part, [size, size, part.shape[-1]]) for part in parts)
+    below = tf.maximum(size - shape[0], 0)
+    beside = tf.maximum(size - shape[1], 0)
+    border = [[0, below], [0, beside], [0, 0]]
+
+    image = tf.pad(image - MEAN_COLOUR, border) + MEAN_COLOUR
+    fill = tf.cast(fill, maps.dtype)
+    maps = tf.pad(maps, border, constant_values=fill)
+    return image, maps

@@ -309,7 +309,7 @@ class FCFN(DensePredictor):
 
         def mean_iou(run):
             predicted = np.argmax(run(images), axis=-1)
-            confusion = metrics.confusion_matrix(predicted, labels, len(data.classes))
+            confusion = metrics.pixel_confusion_matrix(predicted, labels, len(data.classes))
             return "mean IoU (%)", 100 * float(metrics.mean_iou(confusion))
 
         return {

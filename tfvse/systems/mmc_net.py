@@ -54,7 +54,7 @@ from keras import ops
 from tfvse.config import setting
 from tfvse.errors import UserError
 from tfvse.export.signature import Signature
-from tfvse.layers.bilinear import CompactBilinear, bilinear, signed_root
+from tfvse.layers.bilinear import CompactBilinear, bilinear_pooling, signed_root
 from tfvse.layers.fusion import ConvolutionFusion
 from tfvse.layers.normalization import batch_normalization
 from tfvse.losses import classification, ranking
@@ -177,7 +177,7 @@ def classifier(width, classes, config):
     if config.pooling == "compact_bilinear":
         pooled = CompactBilinear(config.pooled_dim, seed=config.seed, name="pooling")([image, text])
     elif config.pooling == "bilinear":
-        pooled = bilinear(image, text)
+        pooled = bilinear_pooling(image, text)
     else:
         pooled = (
             image

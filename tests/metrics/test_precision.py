@@ -4,7 +4,7 @@ from hypothesis import given, settings
 
 from tests.metrics import oracles
 from tests.metrics.strategies import tied_queries
-from tfvse.metrics.average_precision import average_precision, average_precision_at_r
+from tfvse.metrics.precision import average_precision, average_precision_at_r
 from tfvse.metrics.ranks import rank_positives
 from tfvse.metrics.recall import recall_at_k
 
