@@ -8,14 +8,15 @@ from tfvse.reading import BadFile, digest, read_json
 
 FILE = pathlib.PurePath("assets.extra", "checksums.json")
 _MOST_BYTES = 2**20  # of the list
-_EDITED = "MODEL_CARD.md"  # people add to it
+_EDITED = pathlib.PurePath("MODEL_CARD.md")  # people add to it
 
 
 def write(folder: pathlib.Path) -> None:
     """Writes `FILE` for all files in `folder` but the model card, which people may edit."""
     folder = pathlib.Path(folder)
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != _EDITED)
-    write_json(folder / FILE, {path.relative_to(folder).as_posix(): digest(path) for path in files})
+    paths = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
+    kept = sorted(path.as_posix() for path in paths if path not in (FILE, _EDITED))
+    write_json(folder / FILE, {name: digest(folder / name) for name in kept})
 
 
 def verify(folder: pathlib.Path) -> None:
