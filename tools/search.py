@@ -13,13 +13,16 @@ from tfvse.errors import UserError
 
 @dataclasses.dataclass(frozen=True)
 class Flags(Settings):
-    """Finds pictures for a text, or texts for a picture."""
+    """Finds images for a text, or texts for an image."""
 
     model: str = setting("", "folder of an exported model; its newest version is used")
     text: str = setting("", "what to look for; may be given bare")
-    image: str = setting("", "JPEG or PNG file to find texts for")
-    k: int = setting(10, "how many answers, best first", low=1)
+    image: str = setting("", "image file to find texts for")
+    k: int = setting(10, "how many answers, best first", low=1, high=1000)
     output: str = setting("search.png", "contact sheet to write")
+    trust: bool = setting(
+        False, "load the model whatever its ops may do; a SavedModel is a program"
+    )
 
     def check(self):
         if not self.model:
@@ -28,85 +31,117 @@ class Flags(Settings):
             )
         if bool(self.text.strip()) == bool(self.image):
             raise UserError('give either a text, such as "a dog in the snow", or --image=<file>')
+        if not _is_unicode(self.text):
+            raise UserError("--text: is not UTF-8; type it again")
+
+
+def _is_unicode(text):
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def main(argv):
     flags = parse_flags(Flags, argv, positional="text")
 
-    import numpy as np
-
     from tfvse.figures import contact_sheets
     from tfvse.serving import models
 
-    folder, k = pathlib.Path(flags.model), np.array(flags.k, np.int32)
-    model = models.Model(folder.resolve().name, folder)
-    if flags.text:
-        found = _run(
-            model, "search", {"text": np.array([flags.text.encode()], object), "k": k}, flags.model
-        )
-        ids = [i.decode() for i in found["ids"][0]]
-        _table(("picture",), zip(found["scores"][0], ids, strict=True))
-        thumbnails = _thumbnails(model.path, ids)
-        query = contact_sheets.TextQuery(flags.text, thumbnails, [False] * len(ids))
-        path = contact_sheets.contact_sheet(flags.output, [query], [], title=model.name)
-    else:
-        picture = _read(flags.image)
-        found = _run(
-            model,
-            "search_by_image",
-            {"image": np.array([picture], object), "k": k},
-            f"--image={flags.image}",
-        )
-        texts, ids = ([value.decode() for value in found[key][0]] for key in ("texts", "ids"))
-        _table(("text", "picture"), zip(found["scores"][0], texts, ids, strict=True))
-        query = contact_sheets.ImageQuery(_small(picture), texts, [False] * len(texts))
-        path = contact_sheets.contact_sheet(flags.output, [], [query], title=model.name)
+    folder = pathlib.Path(flags.model)
+    model = models.Model(folder.resolve().name, folder, trusted=flags.trust)
+    queries = _by_text(model, flags) if flags.text else _by_image(model, flags)
+    path = contact_sheets.contact_sheet(flags.output, *queries, title=model.name)
     print(f"written: {path}")
 
 
-def _run(model, signature, inputs, what):
+def _by_text(model, flags):
+    """Prints the images for a text; returns ([its query], []), see `contact_sheets.contact_sheet`."""
+    import numpy as np
+
+    from tfvse.export import known_words
+    from tfvse.figures import contact_sheets
+
+    unknown = known_words.unknown(model.path, flags.text)
+    if unknown:
+        words = ", ".join(unknown)
+        print(errors.escaped(f"note: the model does not know these words: {words}"))
+
+    text = np.array([flags.text.encode()], object)
+    ids, scores = _run(model, "search", {"text": text}, flags, ("ids", "scores"))
+    _table(("image",), zip(scores, ids, strict=True))
+    thumbnails = _thumbnails(model.path, ids)
+    return [contact_sheets.TextQuery(flags.text, thumbnails, [False] * len(ids))], []
+
+
+def _by_image(model, flags):
+    """Prints the texts for an image; returns ([], [its query]), see `contact_sheets.contact_sheet`."""
+    import numpy as np
+
+    from tfvse.figures import contact_sheets
+
+    image = _read(flags.image)
+    inputs = {"image": np.array([image], object)}
+    outputs = ("texts", "ids", "scores")
+    texts, ids, scores = _run(model, "search_by_image", inputs, flags, outputs)
+    _table(("text", "image"), zip(scores, texts, ids, strict=True))
+    return [], [contact_sheets.ImageQuery(_small(image), texts, [False] * len(texts))]
+
+
+def _run(model, signature, inputs, flags, outputs):
+    """The named outputs of a signature for one query: a list each, texts as str."""
+    import numpy as np
+
     from tfvse.serving.models import RequestError
 
+    what = f"--image={flags.image}" if flags.image else flags.model
     try:
-        return model.run(signature, inputs)
+        found = model.run(signature, inputs | {"k": np.array(flags.k, np.int32)})
     except RequestError as error:
         raise UserError(f"{what}: {error}") from None
 
+    answers = [found.get(name, np.zeros(0)) for name in outputs]
+    if any(answer.ndim != 2 or answer.shape != answers[0].shape for answer in answers):
+        raise UserError(f"{flags.model}: answers no searches; give a model of tools/export.py")
+    return [[_plain(value) for value in answer[0]] for answer in answers]
+
+
+def _plain(value):
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+
 
 def _read(path):
+    from tfvse.data.formats import images
+
     try:
-        return pathlib.Path(path).read_bytes()
-    except OSError as error:
-        raise UserError(
-            f"--image={path}: cannot be read ({error.strerror}); give a JPEG or PNG file"
-        ) from None
+        return images.read(pathlib.Path(path))
+    except images.BadPicture as problem:
+        raise UserError(f"--image={path}: {problem}; give an image file such as a JPEG") from None
 
 
 def _thumbnails(folder, ids):
     """uint8 [H, W, 3] for each id; grey where the export holds no thumbnail."""
     import numpy as np
-    import tensorflow as tf
 
     from tfvse.export import thumbnails
 
     grey = np.full((thumbnails.SIDE, thumbnails.SIDE, 3), 200, np.uint8)
-    stored = thumbnails.read(folder, ids)
-    return [
-        grey if jpeg is None else tf.io.decode_jpeg(jpeg, channels=3).numpy() for jpeg in stored
-    ]
+    return [grey if found is None else found for found in thumbnails.read(folder, ids)]
 
 
-def _small(picture):
+def _small(image):
     import tensorflow as tf
 
     from tfvse.export import thumbnails
 
-    return tf.io.decode_jpeg(thumbnails.shrink(picture), channels=3).numpy()
+    return tf.io.decode_jpeg(thumbnails.shrink(image), channels=3).numpy()
 
 
 def _table(names, rows):
     cells = [("rank", " score", *names)]
-    cells += [(f"{rank:4}", f"{score:6.3f}", *rest) for rank, (score, *rest) in enumerate(rows, 1)]
+    for rank, (score, *rest) in enumerate(rows, 1):
+        cells.append((f"{rank:4}", f"{score:6.3f}", *map(errors.escaped, rest)))
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for line in cells:
         print(

@@ -35,6 +35,7 @@ class Flags(Settings):
     grace: float = setting(
         10.0, "seconds that requests under way have when the server stops", low=0.0, high=3600.0
     )
+    trust: bool = setting(False, "load models whatever their ops may do; a SavedModel is a program")
 
     def check(self):
         if bool(self.model_dir) == bool(self.models_config):
@@ -50,7 +51,7 @@ def main(argv):
     server = _server(flags).start()
     for model in server.models:
         signatures = ", ".join(sorted(model.signature_defs))
-        print(f"serving {model.name}, version {model.version}: {signatures}")
+        print(errors.escaped(f"serving {model.name}, version {model.version}: {signatures}"))
     host = f"[{flags.host}]" if ":" in flags.host else flags.host
     print(f"gRPC {host}:{server.grpc_port}, REST http://{host}:{server.rest_port}", flush=True)
 
@@ -70,7 +71,9 @@ def _server(flags):
     limits = Limits(
         request_bytes=flags.max_request_mb * 10**6, batch=flags.max_batch, timeout=flags.timeout
     )
-    return Server(entries, flags.host, flags.port, flags.rest_port, limits, flags.grace)
+    return Server(
+        entries, flags.host, flags.port, flags.rest_port, limits, flags.grace, flags.trust
+    )
 
 
 def _end(all_answered):

@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from tests.conformance import experiments
+from tfvse import trust
 from tfvse.evaluation.report import Report
 from tfvse.export import litert, saved_model
 
@@ -58,6 +59,7 @@ def test_the_exported_model_agrees_at_two_picture_sizes(whole, tmp_path, monkeyp
     path = saved_model.export(
         whole.system, whole.data, None, tmp_path, "model"
     )  # raises where they differ too much
+    trust.check(path)  # raises where it holds an op that people would have to trust
     card = (path / "MODEL_CARD.md").read_text()
     assert all(f"| `{name}` |" in card for name in signatures) and "## Limits\n\n- " in card
 

@@ -38,3 +38,13 @@ def two_inputs(folder):
     """A signature that fits no encoder."""
     spec = [tf.TensorSpec([None], tf.string, name=name) for name in ("a", "b")]
     return _save(folder, lambda scale, a, b: {"out": a + b}, *spec)
+
+
+def reads_files(folder):
+    """A text encoder whose feature is the length of a file."""
+
+    def encode(scale, texts):
+        length = tf.cast(tf.strings.length(tf.io.read_file("/dev/null")), tf.float32)
+        return {"out": scale * tf.fill([tf.shape(texts)[0], 1], length)}
+
+    return _save(folder, encode, tf.TensorSpec([None], tf.string, name="texts"))

@@ -65,6 +65,14 @@ def test_a_folder_of_something_else(tmp_path, make, sentence):
         encoders.text_features(make(tmp_path), None)
 
 
+def test_an_encoder_that_reads_files_needs_trust(tmp_path, monkeypatch):
+    name = saved_models.reads_files(tmp_path)
+    with pytest.raises(UserError, match="holds the op ReadFile.* set TFVSE_TRUST_HUB=1"):
+        encoders.text_features(name, None)
+    monkeypatch.setenv("TFVSE_TRUST_HUB", "1")
+    assert encoders.text_features(name, None).dim == 1
+
+
 def test_encoders_of_word_numbers_need_no_features():
     with pytest.raises(UserError, match="needs no features beforehand"):
         encoders.text_features("glove_mean", None)

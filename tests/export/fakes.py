@@ -168,7 +168,8 @@ def exported():
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     (folder / "source").mkdir()
     made = system(folder / "source")
-    saved_model.export(made, DATA, REPORT, folder / "models", "fake", formats=("float32", "int8"))
+    data = types.SimpleNamespace(manifest=DATA.manifest, vocabulary=made.vocabulary)
+    saved_model.export(made, data, REPORT, folder / "models", "fake", formats=("float32", "int8"))
     shutil.rmtree(
         folder / "source"
     )  # an export must not need the file its vocabulary was read from

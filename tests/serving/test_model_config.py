@@ -4,6 +4,7 @@ import pytest
 import tensorflow as tf
 
 from tests.export import fakes
+from tfvse import checksums
 from tfvse.errors import UserError
 from tfvse.serving import model_config, models, warmup
 from tfvse.serving.protocol import prediction_log_pb2
@@ -117,6 +118,7 @@ def damaged_warm_up(folder, change):
     log.predict_log.request.CopyFrom(request)
     with tf.io.TFRecordWriter(str(model / "1" / warmup.FILE)) as writer:
         writer.write(log.SerializeToString())
+    checksums.write(model / "1")  # as whoever made the file on purpose would
     return models.Model("fake", model)
 
 

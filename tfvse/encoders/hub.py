@@ -1,13 +1,16 @@
 """Encoders saved as TensorFlow SavedModels: from TF Hub by handle, or from a folder."""
 
 import dataclasses
+import os
 from typing import Any
 
 import tensorflow as tf
 
+from tfvse import trust
 from tfvse.encoders import require
 from tfvse.errors import UserError
 
+TRUST = "TFVSE_TRUST_HUB"  # environment variable; set it to 1 to load encoders whatever their ops may do
 _SIGNATURES = ("serving_default", "default")
 
 
@@ -43,7 +46,12 @@ def load(name: str, what: str) -> HubFunction:
     handle, flag = name.removeprefix("hub:"), f"--{what}_encoder={name}"
     package = require("tensorflow_hub", flag, "hub")
     try:
+        folder = package.resolve(handle)
+        if not os.environ.get(TRUST):
+            trust.check(folder)
         module = package.load(handle)
+    except trust.Untrusted as error:
+        raise UserError(f"{flag}: {error}; if you trust its author, set {TRUST}=1") from None
     except Exception as error:  # tensorflow_hub and TensorFlow raise many kinds for one cause
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(

@@ -7,6 +7,56 @@ import tensorflow as tf
 from tfvse.preprocessing.decode import decode_picture
 
 MAX_NETWORK_PIXELS = 2048 * 2048  # a generator's first feature map is then 1 GB
+CHUNK = 32  # rows of a batch that networks see at once
+
+
+def in_chunks(function, specs):
+    """Runs a signature's function on `CHUNK` rows at a time, so that only its outputs grow with the batch.
+
+    Args:
+      function: keyword tensors → dict of tensors with one row for each row of the inputs.
+      specs: input name → `tf.TensorSpec`; inputs whose first axis is open are cut, the others are given to every chunk.
+
+    Returns:
+      A function of the same inputs and outputs, for use in a graph.
+    """
+    cut = [name for name, spec in specs.items() if spec.shape.rank and spec.shape[0] is None]
+    if not cut:
+        return function
+
+    concrete = tf.function(lambda **tensors: dict(function(**tensors)), autograph=False)
+    chunk = concrete.get_concrete_function(**specs)
+
+    def whole(**tensors):
+        count = _common_length([tensors[name] for name in cut])
+
+        def outputs(start):
+            rows = {name: tensors[name][start : start + CHUNK] for name in cut}
+            return chunk(**tensors | rows)
+
+        def grown(start, found):
+            more = outputs(start)
+            return start + CHUNK, {key: tf.concat([found[key], more[key]], 0) for key in found}
+
+        first = outputs(0)
+        shapes = {key: tf.TensorShape([None, *value.shape[1:]]) for key, value in first.items()}
+        return tf.while_loop(
+            lambda start, found: start < count, grown, (CHUNK, first),
+            shape_invariants=(tf.TensorShape([]), shapes), parallel_iterations=1,
+        )[1]  # fmt: skip
+
+    return whole
+
+
+def _common_length(tensors):
+    """Rows of all `tensors`, int32 scalar; InvalidArgumentError where they differ."""
+    lengths = tf.stack([tf.shape(tensor)[0] for tensor in tensors])
+    check = tf.debugging.Assert(
+        tf.reduce_all(lengths == lengths[0]),
+        ["The inputs hold different numbers of items:", lengths],
+    )
+    with tf.control_dependencies([check]):
+        return tf.identity(lengths[0])
 
 
 def map_pictures(function, pictures, dtype=tf.float32):

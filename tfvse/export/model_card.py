@@ -4,6 +4,13 @@ import datetime
 
 from tfvse.export.signature import FLOATS, LEVELS
 
+_IMAGES = (
+    "The graph decodes JPEG and PNG as training saw them: upright by their EXIF orientation, white beneath"
+    " transparency, CMYK, grey and palettes as RGB. Stock ops cannot do this for GIF, WebP, BMP and TIFF: they are"
+    " refused by the graph. `tfvse.serving.client`, `tools/serve.py` and `tools/search.py --image` convert them to PNG"
+    " first (a GIF's first frame), as preparation does; other callers must do the same."
+)
+
 
 def render(name, version, system, data, report, functions, differences, conversions):
     """The card as Markdown text.
@@ -36,6 +43,8 @@ def render(name, version, system, data, report, functions, differences, conversi
         "## Signatures",
         _signatures(functions),
         'Over REST, bytes are `{"b64": …}`.',
+        "## Images",
+        _IMAGES,
         "## Agreement with the Keras networks",
         f"Measured in a fresh process without the training package; the bound is {FLOATS.bound:g},"
         " relative to the largest magnitude where that is above 1, and"

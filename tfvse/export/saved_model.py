@@ -1,16 +1,18 @@
 """From a system's signatures to `saved_models/<name>/<version>/`, as TensorFlow Serving reads it.
 
-The folder holds the SavedModel (weights and indexes as variables, vocabularies as assets, no custom operations),
-`assets.extra/tf_serving_warmup_requests`, thumbnails where there is an index to search, LiteRT files where they were
-asked for, and `MODEL_CARD.md`. It appears when it is whole and has been checked in a fresh process.
+The folder holds the SavedModel: weights and indexes as variables, vocabularies as assets, no custom
+operations. Beside it are `assets.extra/tf_serving_warmup_requests`, thumbnails and known words where
+there is an index to search, LiteRT files where they were asked for, `MODEL_CARD.md`, and checksums of
+all other files. It appears when it is whole and has been checked in a fresh process.
 """
 
 import pathlib
 
 import tensorflow as tf
 
+from tfvse import checksums
 from tfvse.errors import UserError
-from tfvse.export import litert, model_card, parity, thumbnails
+from tfvse.export import graph, known_words, litert, model_card, parity, thumbnails
 from tfvse.files import atomic_folder
 from tfvse.serving import model_config, warmup
 
@@ -32,7 +34,7 @@ def trace(signature):
         key: tf.TensorSpec(shape, dtype, name=key)
         for key, (dtype, shape) in signature.inputs.items()
     }
-    function = tf.function(lambda **tensors: dict(signature.function(**tensors)), autograph=False)
+    function = tf.function(graph.in_chunks(signature.function, specs), autograph=False)
     return function.get_concrete_function(**specs)
 
 
@@ -99,6 +101,8 @@ def export(system, data, report, directory, name, version=None, formats=()):
         gallery = system.gallery(data)
         if gallery is not None:
             thumbnails.write(folder, gallery)
+        if getattr(data, "vocabulary", None):
+            known_words.write(folder, data.vocabulary)
         differences = parity.verify(signatures, folder)
         conversions = (
             litert.convert_all(_litert_models(system, data), formats, folder / "litert")
@@ -109,6 +113,7 @@ def export(system, data, report, directory, name, version=None, formats=()):
             name, version, system, data, report, functions, differences, conversions
         )
         (folder / "MODEL_CARD.md").write_text(card, encoding="utf-8")
+        checksums.write(folder)
     model_config.write(directory)
     return directory / name / str(version)
 

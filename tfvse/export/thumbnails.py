@@ -9,10 +9,12 @@ import zipfile
 import tensorflow as tf
 from tqdm import tqdm
 
+from tfvse.errors import UserError
 from tfvse.preprocessing.decode import decode_picture
 
 SIDE = 128  # pixels of the longer side
 MOST = 20_000  # pictures, about 80 MB; later ones have no thumbnail
+_MOST_BYTES = 64 * 2**10  # of one; uncompressed it would be 48 KB
 _FILE = pathlib.PurePath("assets.extra", "thumbnails.zip")
 
 
@@ -37,14 +39,35 @@ def shrink(picture):
     ).numpy()
 
 
-def read(folder, image_ids):
-    """The thumbnails of `image_ids` (list of str) in a SavedModel: a JPEG's bytes each, None where there is none."""
+def read(folder, image_ids: list[str]) -> list:
+    """The thumbnails of `image_ids` in a SavedModel: uint8 [h, w, 3] each, None where there is none.
+
+    Raises:
+      UserError: the file is damaged, or holds other things than thumbnails.
+    """
     path = pathlib.Path(folder) / _FILE
     if not path.is_file():
         return [None] * len(image_ids)
-    with zipfile.ZipFile(path) as archive:
-        stored = set(archive.namelist())
-        return [archive.read(f"{i}.jpg") if f"{i}.jpg" in stored else None for i in image_ids]
+    try:
+        if path.stat().st_size > MOST * _MOST_BYTES:
+            raise ValueError("too large")
+        with zipfile.ZipFile(path) as archive:
+            stored = set(archive.namelist())
+            names = [f"{image_id}.jpg" for image_id in image_ids]
+            return [_pixels(archive, name) if name in stored else None for name in names]
+    except Exception as error:  # a damaged zip or JPEG fails in as many ways as there are bytes
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(f"{path}: damaged ({reason}); export the model again") from None
+
+
+def _pixels(archive, name):
+    if archive.getinfo(name).file_size > _MOST_BYTES:
+        raise ValueError(f"{name} is too large")
+    jpeg = archive.read(name)
+    size = tf.io.extract_jpeg_shape(jpeg)[:2]
+    if max(size) > SIDE:
+        raise ValueError(f"{name} has more than {SIDE} pixels a side")
+    return decode_picture(jpeg).numpy()
 
 
 def _text(image_id):

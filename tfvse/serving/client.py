@@ -7,6 +7,7 @@ ids, scores = client.search("a dog in the snow", k=5)
 
 import numpy as np
 
+from tfvse.serving import image_inputs
 from tfvse.serving.answers import ServingError, prepared, taken_apart
 
 __all__ = ["Client", "ServingError"]
@@ -30,10 +31,14 @@ class Client:
         self._transport = _transport(address)(address, model, version, timeout)
 
     def predict(self, signature: str, inputs: dict) -> dict:
-        """Runs any signature: name → bytes, str or numbers in, name → np.ndarray out."""
+        """Runs any signature: name → bytes, str or numbers in, name → np.ndarray out.
+
+        Of an "image", formats that a model does not decode (GIF, WebP, BMP, TIFF) are converted
+        here, as in preparation.
+        """
         with prepared():
             arrays = {name: _array(value) for name, value in inputs.items()}
-        return self._transport.predict(signature, arrays)
+        return self._transport.predict(signature, image_inputs.converted(arrays))
 
     def encode_image(self, images):
         """Embeds images (list of bytes): part name → float32 [B, d], each row of length 1."""

@@ -4,6 +4,8 @@ import struct
 
 import tensorflow as tf
 
+from tfvse.data.formats import images
+
 
 def pixels(data: bytes) -> int:
     """Pixels that the bytes of a file declare; 0 when they are no image whose header can be read.
@@ -57,10 +59,20 @@ def _webp(data):
     return height, width
 
 
+def _tiff(data):
+    try:
+        with images.opened(data, most_pixels=2**62) as image:
+            return image.height, image.width
+    except images.BadPicture:
+        return 0, 0
+
+
 _SIZES = {
     b"\xff\xd8\xff": _jpeg,
     b"\x89PNG\r\n\x1a\n": _png,
     b"GIF8": _gif,
     b"BM": _bmp,
     b"RIFF": _webp,
+    b"II*\0": _tiff,
+    b"MM\0*": _tiff,
 }

@@ -6,15 +6,14 @@ import re
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.core.protobuf import saved_model_pb2
 
+from tfvse import trust
 from tfvse.errors import UserError
-from tfvse.serving import image_headers, model_config, tensors, warmup
+from tfvse.serving import image_headers, image_inputs, model_config, tensors, warmup
 from tfvse.serving.limits import DEFAULT_LIMITS, Limits, RequestError, invalid, is_heavy
 from tfvse.serving.queues import Queues
 
 log = logging.getLogger(__name__)
-_IMAGES = "image"  # the input of every signature that takes images
 
 
 class Model:
@@ -26,25 +25,17 @@ class Model:
       signature_defs: signature name → SignatureDef.
     """
 
-    def __init__(self, name: str, folder, version: int | None = None):
-        """Loads a version in `folder`; None: the newest.
+    def __init__(self, name: str, folder, version: int | None = None, trusted: bool = False):
+        """Loads a version in `folder`; None: the newest; `trusted`: whatever its ops may do.
 
         Raises:
-          UserError: no version there, or one that does not load.
+          UserError: no version there, or one that does not load, see `trust.load`.
         """
         newest = version is None
         self.path = model_config.newest(folder) if newest else pathlib.Path(folder) / str(version)
         self.name = name
         self.version = int(self.path.name)
-        try:
-            data = (self.path / "saved_model.pb").read_bytes()
-            graph = saved_model_pb2.SavedModel.FromString(data).meta_graphs[0]
-            self._loaded = tf.saved_model.load(str(self.path))
-        except Exception as error:  # a damaged model fails in as many ways as there are bytes
-            log.debug("loading failed", exc_info=True)
-            raise UserError(
-                f"{self.path}: cannot be loaded ({type(error).__name__}); export the model again"
-            ) from None
+        self._loaded, graph = trust.load(self.path, trusted)
         self._functions = self._loaded.signatures
         self.signature_defs = {key: graph.signature_def[key] for key in self._functions}
 
@@ -94,6 +85,7 @@ class Model:
         tensors.check_names("input", inputs, specs)
         for name, value in inputs.items():
             _check(name, value, specs[name])
+        inputs = image_inputs.converted(inputs)
         try:
             given = {name: tf.constant(value, specs[name].dtype) for name, value in inputs.items()}
             outputs = self._functions[signature_name](**given)
@@ -139,7 +131,7 @@ def weigh(inputs: dict, size: int, limits: Limits) -> bool:
             most = limits.batch
             raise invalid(f"input {name!r} holds {len(value)} items, at most {most} are taken")
 
-    images = inputs.get(_IMAGES, np.zeros(0, object))
+    images = inputs.get(image_inputs.INPUT, np.zeros(0, object))
     total = sum(image_headers.pixels(image) for image in images.flat)
     if total > limits.pixels and images.size > 1:  # of one alone the graph says how large it is
         raise RequestError(
@@ -165,7 +157,7 @@ class Models:
       queues: where requests wait.
     """
 
-    def __init__(self, entries: dict, limits: Limits = DEFAULT_LIMITS):
+    def __init__(self, entries: dict, limits: Limits = DEFAULT_LIMITS, trusted: bool = False):
         """Loads and warms up models; `entries`: model name → `model_config.Entry`.
 
         Raises:
@@ -174,7 +166,7 @@ class Models:
         self.limits = limits
         self.queues = Queues(limits)
         self._labels = {name: entry.labels for name, entry in entries.items()}
-        self._models = {name: _load(name, entry) for name, entry in entries.items()}
+        self._models = {name: _load(name, entry, trusted) for name, entry in entries.items()}
         for model in self:
             model.warm_up()
 
@@ -217,9 +209,9 @@ class Models:
         return labels[label]
 
 
-def _load(name, entry):
-    paths = model_config.chosen(entry)
-    return {int(path.name): Model(name, entry.folder, int(path.name)) for path in paths}
+def _load(name, entry, trusted):
+    versions = [int(path.name) for path in model_config.chosen(entry)]
+    return {version: Model(name, entry.folder, version, trusted) for version in versions}
 
 
 def _loaded(versions):

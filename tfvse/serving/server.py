@@ -37,6 +37,7 @@ class Server:
         rest_port: int = 8501,
         limits: Limits = DEFAULT_LIMITS,
         grace: float = 10.0,
+        trusted: bool = False,
     ):
         """Loads and warms up every model.
 
@@ -46,6 +47,7 @@ class Server:
           port, rest_port: of gRPC and REST; 0: any free one.
           limits: what a request may cost.
           grace: seconds that requests under way have to finish when the server stops.
+          trusted: whether models are loaded whatever their ops may do, see `tfvse.trust`.
 
         Raises:
           UserError: a model that does not load, a host that is none, or a port that is taken.
@@ -53,7 +55,8 @@ class Server:
         self._grace = grace
         listener = _listen(host, rest_port)
         try:
-            self.models = Models({name: _entry(entry) for name, entry in entries.items()}, limits)
+            found = {name: _entry(entry) for name, entry in entries.items()}
+            self.models = Models(found, limits, trusted)
             address = f"{_bracketed(host)}:{port}"
             self._grpc, self.grpc_port = grpc_service.create(self.models, address)
         except RuntimeError:

@@ -1,8 +1,9 @@
-"""Pictures at the edge: read with bounds, told plainly when bad, and brought into a form that TensorFlow decodes right.
+"""Images at the edge: read with bounds, told plainly when bad, in a form that TensorFlow decodes right.
 
-What is kept is the original file when it is an upright RGB or grey JPEG or PNG. Everything else that Pillow reads
-(CMYK, palettes, transparency, a turned camera, WebP, BMP, GIF ...) becomes RGB: transparency on white, orientation
-applied; as JPEG of quality 95 when it was a JPEG, as PNG otherwise.
+What is kept is the original file of a JPEG or PNG: `decode_picture` turns it upright and puts white
+beneath its transparency, in training as in an exported model. Everything else that is read (WebP,
+BMP, TIFF, the first frame of a GIF) becomes a PNG of the same pixels: upright, on white, RGB.
+Preparation, client, server and search all call `read`.
 """
 
 import contextlib
@@ -11,18 +12,15 @@ import pathlib
 import warnings
 
 import numpy as np
-import tensorflow as tf
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from tfvse.errors import UserError
-from tfvse.preprocessing.decode import MAX_PIXELS, decode_picture
+from tfvse.preprocessing.image_formats import MAX_PIXELS, is_decoded
 from tfvse.reading import BadFile, read_bytes
 
 MAX_BYTES = 64 * 2**20
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")  # of Pillow's many; others start programs
-_ORIENTATION = 0x0112
-_PLAIN_MODES = {"JPEG": ("RGB", "L"), "PNG": ("RGB", "L")}
 
 
 class BadPicture(ValueError):
@@ -43,20 +41,31 @@ def read(picture):
     """
     data = _bytes(picture)
     with opened(data) as image:
-        plain = (
-            image.mode in _PLAIN_MODES.get(image.format, ()) and "transparency" not in image.info
-        )
-        # Asked for what it has not met yet, Pillow decodes a whole PNG.
-        turned = (image.format == "JPEG" or "exif" in image.info) and image.getexif().get(
-            _ORIENTATION, 1
-        ) != 1
-        if plain and not turned:
-            return data
-        return _converted(image)
+        return data if is_decoded(data) else _png(_as_seen(image))
+
+
+def pixels(picture):
+    """The pixels of an image as a person sees them, decoded by Pillow.
+
+    Args:
+      picture: pathlib.Path of a file, or the bytes of one.
+
+    Returns:
+      uint8 [H, W, 3]: upright, on white.
+
+    Raises:
+      BadPicture: as `read`, or cut off.
+    """
+    with opened(picture) as image:
+        return np.array(_as_seen(image))
 
 
 def verify(picture):
     """Like `read`, but decodes the result as training will, so that a cut-off file is noticed; returns the bytes."""
+    import tensorflow as tf
+
+    from tfvse.preprocessing.decode import decode_picture
+
     data = read(picture)
     try:
         decode_picture(tf.constant(data))
@@ -87,7 +96,7 @@ def read_labels(picture):
 
 def encode_png(pixels):
     """PNG bytes of uint8 [H, W, 3] or [H, W]."""
-    return _encoded(Image.fromarray(pixels), "PNG")
+    return _png(Image.fromarray(pixels))
 
 
 def files(folder):
@@ -153,7 +162,8 @@ def _bytes(picture):
         raise BadPicture(error.reason) from None
 
 
-def _converted(image):
+def _as_seen(image):
+    """A Pillow image upright by its EXIF orientation, white beneath its transparency, in RGB."""
     if image.mode in ("F", "I"):  # no one knows which of its numbers is white
         raise BadPicture(
             f"unreadable: 32 bits a pixel (mode {image.mode}), save it with 8 bits a channel"
@@ -165,10 +175,10 @@ def _converted(image):
         upright = Image.alpha_composite(white, layered)
     elif upright.mode.startswith("I;16"):
         upright = Image.fromarray((np.asarray(upright) // 256).astype(np.uint8))
-    return _encoded(upright.convert("RGB"), "JPEG" if image.format == "JPEG" else "PNG")
+    return upright.convert("RGB")
 
 
-def _encoded(image, kind):
+def _png(image):
     buffer = io.BytesIO()
-    image.save(buffer, kind, **({"quality": 95} if kind == "JPEG" else {}))
+    image.save(buffer, "PNG")
     return buffer.getvalue()

@@ -77,11 +77,10 @@ def _problem(entry, count, void):
         labels = images.read_labels(entry.labels)
     except images.BadPicture as problem:
         return f"{where} {problem}"
-    with images.opened(images.read(entry.picture)) as picture:
-        size = picture.size
-    if labels.shape[::-1] != size:
+    size = tuple(decode_picture(images.read(entry.picture)).shape[:2])
+    if labels.shape != size:
         return "{} is {} x {} pixels, must be {} x {} as its picture is".format(
-            where, *labels.shape[::-1], *size
+            where, *labels.shape[::-1], *size[::-1]
         )
     odd = labels[(labels >= count) & (labels != void)]
     if odd.size:

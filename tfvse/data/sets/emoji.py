@@ -87,7 +87,7 @@ def draw(emoji):
         background="white",
         skip_system_fonts=True,
     )
-    return images.read(bytes(drawn))
+    return images.encode_png(images.pixels(bytes(drawn)))
 
 
 def _picture_path(emoji):

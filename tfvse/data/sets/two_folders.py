@@ -117,8 +117,7 @@ def _halves(path, a_side, findings):
     except images.BadPicture as problem:
         findings.add("bad picture", f"{path}: picture {problem}")
         return None
-    with images.opened(data) as image:
-        pixels = np.asarray(image.convert("RGB"))
+    pixels = images.pixels(data)
     if pixels.shape[1] != 2 * pixels.shape[0]:
         findings.add(
             "bad picture",
