@@ -14,8 +14,10 @@ import tensorflow as tf
 from tfvse.export import graph, saved_model
 from tfvse.export.litert import LiteRTModel
 from tfvse.export.signature import Signature
+from tfvse.index.gallery import top_k
 from tfvse.preprocessing.decode import decode_picture
 from tfvse.preprocessing.text import Vocabulary
+from tfvse.systems.base import System
 
 WORDS = ("dog", "cat", "snow", "red", "house")
 SIDE = 8
@@ -47,13 +49,14 @@ class Gallery:
         return picture(row)
 
 
-class FakeSystem:
+class FakeSystem(System):
     """Networks of a few numbers and a signature of every name."""
 
     data_kind = "matching"
-    config = types.SimpleNamespace(system="fake")
+    limits = ("Its numbers mean nothing.",)
 
     def __init__(self, vocabulary):
+        super().__init__(types.SimpleNamespace(system="fake"))
         keras.utils.set_random_seed(0)
         self.vocabulary = vocabulary
         self.image = keras.Sequential(
@@ -90,20 +93,18 @@ class FakeSystem:
         classes = tf.constant(["dog", "cat", "bird"])
 
         def search(text, k):
-            scores, rows = graph.top_k(
-                tf.matmul(self.embed_text(text), image_index, transpose_b=True), k
-            )
+            scores, rows = top_k(tf.matmul(self.embed_text(text), image_index, transpose_b=True), k)
             return {"ids": tf.gather(ids, rows), "scores": scores}
 
         def search_by_image(image, k):
-            scores, rows = graph.top_k(
+            scores, rows = top_k(
                 tf.matmul(self.embed_image(image), text_index, transpose_b=True), k
             )
             found = tf.gather(ids, tf.gather(gallery.image_of_text, rows))
             return {"texts": tf.gather(texts, rows), "ids": found, "scores": scores}
 
         def classify(image):
-            probabilities, order = graph.top_k(self.classifier(self.embed_image(image)), 3)
+            probabilities, order = top_k(self.classifier(self.embed_image(image)), 3)
             return {"classes": tf.gather(classes, order), "probabilities": probabilities}
 
         def translate(image):

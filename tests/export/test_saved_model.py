@@ -1,3 +1,5 @@
+import types
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -84,6 +86,10 @@ def test_thumbnails_are_small_jpegs_by_id(version):
 class Simple(fakes.FakeSystem):
     def __init__(self, function):
         self.function = function
+        self.config = types.SimpleNamespace(system="simple")
+
+    def gallery(self, data):
+        return None
 
     def signatures(self, data):
         return {

@@ -114,19 +114,6 @@ def translate(network, pictures):
     return map_pictures(one, pictures, tf.string)
 
 
-def top_k(scores, k):
-    """The best columns of every row.
-
-    Args:
-      scores: float32 [B, N], larger is better.
-      k: int32 scalar, clipped to 1 … N.
-
-    Returns:
-      (scores float32 [B, k], columns int32 [B, k]), best first.
-    """
-    return tf.math.top_k(scores, tf.clip_by_value(k, 1, tf.shape(scores)[1]))
-
-
 def using(function, *resources):
     """Marks what a signature's `function` needs besides variables (a vocabulary's table), so that it is saved too.
 
