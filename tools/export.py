@@ -17,7 +17,7 @@ class Flags(RunFolder):
     """Exports a trained run."""
 
     name: str = setting("", "name of the model; empty: the run folder's")
-    version: int = setting(0, "version; 0: one more than the newest", low=0)
+    version: int = setting(0, "version; 0: one more than the newest", low=0, high=2**63 - 1)
     checkpoint: str = setting("last", "which checkpoint", choices=("last", "best"))
     report: str = setting(
         "report.json", "report in the run folder whose numbers go into the model card"
