@@ -17,7 +17,9 @@ import sys
 import time
 
 from tfvse import errors
-from tfvse.config import RunFolder, Settings, from_run_dir, parse_flags, parse_run_tool, setting
+from tfvse.config import RunFolder, Settings, setting
+from tfvse.experiment import from_run_dir, parse_run_tool
+from tfvse.parsing import parse_flags
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,6 +33,12 @@ class Flags(RunFolder):
         "", "folders of further runs, separated by commas, whose similarities are averaged with it"
     )
     plots: bool = setting(True, "write the system's pictures as well")
+
+    def check(self):
+        if not self.report or pathlib.PurePath(self.report).name != self.report:
+            raise errors.UserError(
+                f"--report={self.report}: must be a file name, such as report.json; it is written into --run_dir"
+            )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,8 +8,9 @@ import dataclasses
 import pathlib
 
 from tfvse import errors
-from tfvse.config import RunFolder, parse_run_tool, setting
+from tfvse.config import RunFolder, setting
 from tfvse.evaluation import report as reports
+from tfvse.experiment import parse_run_tool
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,8 +7,9 @@ import dataclasses
 import pathlib
 
 from tfvse import errors
-from tfvse.config import Settings, parse_flags, setting
+from tfvse.config import Settings, setting
 from tfvse.errors import UserError
+from tfvse.parsing import parse_flags
 
 
 @dataclasses.dataclass(frozen=True)

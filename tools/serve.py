@@ -12,8 +12,9 @@ import signal
 import threading
 
 from tfvse import errors
-from tfvse.config import Settings, parse_flags, setting
+from tfvse.config import Settings, setting
 from tfvse.errors import UserError
+from tfvse.parsing import parse_flags
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,8 +6,8 @@ import tensorflow as tf
 
 from tests.conformance import experiments
 from tests.systems.test_cyclematch import cosines, naive_loss, scores
-from tfvse import config as configs
 from tfvse import data as data_sets
+from tfvse import experiment as tfvse_experiment
 from tfvse.errors import UserError
 from tfvse.evaluation import retrieval
 from tfvse.index.similarity import Scorer
@@ -151,7 +151,7 @@ def test_raw_texts_and_pixels_are_learnt_end_to_end(tmp_path):
     """On synthetic shapes a text finds its picture among the first ten of 160; chance is 6 %."""
     experiment = experiments.prepare("cnn_lstm", tmp_path)
     flags = experiment.flags(tmp_path / "run", "--steps=80", "--dropout=0")
-    config, run_dir = configs.parse_experiment(flags)
+    config, run_dir = tfvse_experiment.parse_experiment(flags)
     trainer = Trainer(config, data_sets.load(config), run_dir, base.create)
     before = experiments.networks(trainer.system)
     found = trainer.run()

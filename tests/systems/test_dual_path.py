@@ -6,8 +6,8 @@ import tensorflow as tf
 
 from tests.conformance import experiments
 from tests.systems.test_cyclematch import naive_loss
-from tfvse import config as configs
 from tfvse import data as data_sets
+from tfvse import experiment as tfvse_experiment
 from tfvse.errors import UserError
 from tfvse.export import parity, saved_model
 from tfvse.systems import base
@@ -191,7 +191,7 @@ def from_pixels(tmp_path_factory):
         *experiments.SHORT,
     ]
     experiment = experiments.Experiment("dual_path", folder / "data")
-    config, run_dir = configs.parse_experiment(experiment.flags(folder / "run", *flags))
+    config, run_dir = tfvse_experiment.parse_experiment(experiment.flags(folder / "run", *flags))
     trainer = experiments.Watched(config, data_sets.load(config), run_dir, base.create)
     trainer.run()
     return trainer
@@ -246,7 +246,7 @@ def test_an_encoder_of_pictures_of_any_size_cannot_be_trained(from_pixels, monke
 
     varied = types.SimpleNamespace(name="varied", size=None, resources=())
     monkeypatch.setitem(image.ENCODERS, "varied", lambda: varied)
-    settings = configs.parse_experiment(
+    settings = tfvse_experiment.parse_experiment(
         [
             f"--flagfile={from_pixels.run_dir}/flags.cfg",
             "--image_encoder=varied",

@@ -197,7 +197,7 @@ class ClassificationSystem(System):
         title = "Strongest feature maps"
         written.append(branches.feature_maps(path, shown.astype("uint8"), strongest, title))
 
-        weights = branches.logged_branch_weights(run_dir / "log.jsonl")
+        weights = branches.logged_branch_weights(run_dir)
         if weights:
             path = run_dir / "branch_weights.png"
             written.append(branches.branch_weights(path, weights, "Weights of side outputs"))
