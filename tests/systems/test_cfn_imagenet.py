@@ -9,7 +9,7 @@ from tfvse.export import litert
 from tfvse.layers.disout import Disout
 from tfvse.layers.fusion import make_fusion
 from tfvse.systems import base
-from tfvse.systems.cfn_imagenet import Config, Network, mean_picture
+from tfvse.systems.cfn_imagenet import Config, Network, mean_image
 
 MODELS = ("cnn", "cfn", "dsn", "resnet")
 RNG = np.random.default_rng(0)
@@ -164,7 +164,7 @@ def test_litert_takes_wide_conditioned_fusion_and_disout(tmp_path):
 # System
 
 
-def test_the_mean_picture_is_a_weight_that_training_leaves_alone(data):
+def test_the_mean_image_is_a_weight_that_training_leaves_alone(data):
     system = _system(data)
     layer = system.networks["classifier"].pixel_mean
     expected = tf.image.resize(PICTURES, (36, 36), antialias=True).numpy()[:, 2:34, 2:34].mean(0)
@@ -175,9 +175,9 @@ def test_the_mean_picture_is_a_weight_that_training_leaves_alone(data):
 
 
 def test_the_mean_of_many_pictures_is_that_of_evenly_spaced_ones(monkeypatch, data):
-    monkeypatch.setattr("tfvse.systems.cfn_imagenet.MEAN_PICTURES", 2)
+    monkeypatch.setattr("tfvse.systems.cfn_imagenet.MEAN_IMAGES", 2)
     train = data.split("train")
-    np.testing.assert_allclose(mean_picture(train), train.read([0, 11])[0].mean(0), rtol=1e-5)
+    np.testing.assert_allclose(mean_image(train), train.read([0, 11])[0].mean(0), rtol=1e-5)
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -1,11 +1,14 @@
-"""The family of single-label classifiers: one network from pictures to logits, cross-entropy, SGD, error rate."""
+"""The family of single-label classifiers: one network from images to logits.
+
+It learns by cross-entropy and SGD, and is measured by its error rate.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import pathlib
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 import keras
 import numpy as np
@@ -51,13 +54,13 @@ class ClassificationConfig(RunConfig):
 
     augment: bool = setting(
         False,
-        "train on random crops, half of them mirrored; small pictures are padded by 4 pixels before",
+        "train on random crops, half of them mirrored; small images are padded by 4 pixels before",
     )
     resize_to: int = setting(
-        0, "height and width that pictures are scaled to; 0: they are small and of one size", low=0
+        0, "height and width that images are scaled to; 0: they are small and of one size", low=0
     )
     crop: int = setting(
-        0, "height and width of the part that the network sees; 0: the whole picture", low=0
+        0, "height and width of the part that the network sees; 0: the whole image", low=0
     )
     fusion: str = setting(
         "locally_connected",
@@ -68,28 +71,37 @@ class ClassificationConfig(RunConfig):
         1, "neighbouring channels that fusion weighs together", choices=(1, 2, 3)
     )
     regularizer: str = setting(
-        "dropout", "what disturbs features in training", choices=tuple(REGULARIZERS)
+        "dropout", "how features are disturbed in training", choices=tuple(REGULARIZERS)
     )
-    dropout: float = setting(0.5, "fraction of the features that it disturbs", low=0.0, high=0.99)
+    dropout: float = setting(
+        0.5, "fraction of the features that --regularizer disturbs", low=0.0, high=0.99
+    )
     learning_rate: float = setting(0.1, "of SGD, at the start", low=0.0)
     momentum: float = setting(0.9, "of SGD", low=0.0, high=0.999)
-    weight_decay: float = setting(1e-4, "L2 penalty on weights, not on biases", low=0.0)
+    weight_decay: float = setting(1e-4, "L2 penalty of the weights, not of the biases", low=0.0)
     clip_norm: float = setting(0.0, "bound of the gradient's norm; 0: none", low=0.0)
 
-    def check(self):
+    def check(self) -> None:
+        """Raises `UserError` where sizes or the fusion's kernel contradict each other."""
         super().check()
         if not bool(self.crop) == bool(self.resize_to) or self.crop > self.resize_to:
             raise UserError(
-                f"--resize_to={self.resize_to} --crop={self.crop}: both above 0 and the crop no larger, or both 0"
+                f"--resize_to={self.resize_to} --crop={self.crop}: set both above 0, with a crop "
+                "no larger than --resize_to, or set both to 0"
             )
 
         if self.fusion_kernel > 1 and self.fusion in ("none", "sum"):
             raise UserError(
-                f"--fusion_kernel={self.fusion_kernel}: --fusion={self.fusion} has no kernel; leave it at 1"
+                f"--fusion_kernel={self.fusion_kernel}: --fusion={self.fusion} has no kernel; "
+                "leave it at 1"
             )
 
-    def sgd(self, **schedule):
-        """`Optimizer` of these settings; `schedule` as there."""
+    def sgd(self, **schedule: Any) -> Optimizer:
+        """SGD with these settings.
+
+        Args:
+          **schedule: fields of `Optimizer` that say how the learning rate falls.
+        """
         return Optimizer(
             "sgd",
             self.learning_rate,
@@ -140,7 +152,7 @@ class ClassificationSystem(System):
         return {**super().train_step(batch), **self.branch_weights()}
 
     def branch_weights(self) -> Logs:
-        """Mean and deviation of the weights that fusion gives to each side output; {} without them."""
+        """Mean and deviation of the weights of each side output in the fusion; {} without them."""
         fusion = self.networks["classifier"].fusion
         if not isinstance(fusion, LocallyConnectedFusion):
             return {}
@@ -213,17 +225,18 @@ class ClassificationSystem(System):
         view = data.view
         names = tf.constant(data.classes)
 
-        def seen(image):
+        def seen(image: Tensor) -> Tensor:
+            """Image files, string [B] → what the network sees, float32 [B, H, W, 3]."""
             pixels = map_pictures(lambda encoded: view.central(view.decode(encoded)), image)
             return tf.ensure_shape(pixels, [None, *view.seen, 3])
 
-        def classify(image):
+        def classify(image: Tensor) -> dict[str, Tensor]:
             """Image files, string [B] → every class by falling probability."""
             probabilities = tf.nn.softmax(classifier(seen(image), training=False))
             best = tf.math.top_k(probabilities, len(data.classes))
             return {"classes": tf.gather(names, best.indices), "probabilities": best.values}
 
-        def embed(image):
+        def embed(image: Tensor) -> dict[str, Tensor]:
             """Image files, string [B] → float32 [B, d] features under the classifier."""
             return {"embedding": tf.cast(classifier.embed(seen(image)), tf.float32)}
 
@@ -243,7 +256,8 @@ class ClassificationSystem(System):
         held_out = data.split(data.last_split)
         images, labels = held_out.read(np.arange(min(LITERT_IMAGES, len(held_out))))
 
-        def error_rate(run):
+        def error_rate(run: Callable[[np.ndarray], np.ndarray]) -> tuple[str, float]:
+            """The metric of `LiteRTModel`."""
             predictions = metrics.predictions(run(images))
             confusion = metrics.confusion_matrix(predictions, labels)
             return "error rate (%)", 100 * float(metrics.error_rate(confusion))
@@ -260,7 +274,7 @@ class ClassificationSystem(System):
         }
 
 
-def _example_files(data):
+def _example_files(data: ClassificationData) -> np.ndarray:
     """PNG bytes of two images, one of them at twice its size: object array [2]."""
     import tensorflow as tf
 

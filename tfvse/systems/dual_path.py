@@ -77,7 +77,7 @@ class Config(MatchingConfig):
         2048, "width of the text network; word_cnn scales all its widths with it", low=0
     )
     scores: str = setting(
-        "embedding", "scores that are fused: the one there is", choices=("embedding",)
+        "embedding", "scores that are fused; this system has one", choices=("embedding",)
     )
     embedding_dim: int = setting(2048, "units of every fully connected layer", low=1)
     input_dropout: float = setting(

@@ -76,7 +76,7 @@ class Config(RankingConfig):
 
     text_encoder: str = setting("glove_mean", "encoder of the texts")
     scores: str = setting(
-        "embedding", "scores that are fused: the one there is", choices=("embedding",)
+        "embedding", "scores that are fused; this system has one", choices=("embedding",)
     )
     variant: str = setting(
         "mmc", "MMC-Net, or matching or classification alone", choices=("mmc", "mm", "mc")
