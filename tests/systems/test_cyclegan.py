@@ -10,7 +10,8 @@ from keras import ops
 from tfvse import systems
 from tfvse.errors import UserError
 from tfvse.systems import base
-from tfvse.systems.cyclegan import Config, CycleGAN, discriminator, generator
+from tfvse.systems.cyclegan import Config, CycleGAN
+from tfvse.systems.cyclegan_networks import discriminator, generator
 
 SIDE = 24
 SMALL = {

@@ -1,32 +1,33 @@
-"""The family of edge detectors: VGG-16 with five side outputs and their fusion; evaluation, pictures and export."""
+"""The family of edge detectors: VGG-16 with five side outputs and their fusion.
+
+Evaluation, figures and export are here. The networks above VGG-16 are in `edge_networks.py`.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
 from keras import ops
 
 from tfvse.config import setting
 from tfvse.errors import UserError
 from tfvse.export.signature import Signature
-from tfvse.layers.fusion import ConvolutionFusion, GridFusion
-from tfvse.layers.upsampling import resize, upsample
+from tfvse.layers.upsampling import resize
 from tfvse.systems.base import Tensor
 from tfvse.systems.dense import DenseConfig, DensePredictor, spread
+from tfvse.systems.edge_networks import SideFusion, SideOutputs
 
 if TYPE_CHECKING:
-    from tfvse.data.kinds.edges import EdgeData
+    from tfvse.data.kinds.edges import EdgeData, EdgeSplit
     from tfvse.evaluation.report import Report
     from tfvse.export.litert import LiteRTModel
     from tfvse.layers.vgg import VGG16Features
 
-SIDES = 5
 SHOWN = 6  # images of a contact sheet
 SAMPLES = 3  # images that show how training goes
 LITERT_IMAGES = 10  # that a LiteRT file is measured on
@@ -37,11 +38,13 @@ CALIBRATION_IMAGES = 50  # of the training split, from which int8 ranges are tak
 class EdgeConfig(DenseConfig):
     """Settings of every edge detector."""
 
-    weight_decay: float = setting(2e-4, "L2 penalty on weights, not on biases", low=0.0)
+    weight_decay: float = setting(2e-4, "L2 penalty of the weights, not of the biases", low=0.0)
     side_rate: float = setting(
-        0.01, "learning rate of the side outputs, of --learning_rate", low=0.0
+        0.01, "learning rate of the side outputs, a factor of --learning_rate", low=0.0
     )
-    fusion_rate: float = setting(0.001, "learning rate of the fusion, of --learning_rate", low=0.0)
+    fusion_rate: float = setting(
+        0.001, "learning rate of the fusion, a factor of --learning_rate", low=0.0
+    )
     consensus: int = setting(
         3, "annotators who must have drawn an edge that training learns", low=1
     )
@@ -50,21 +53,27 @@ class EdgeConfig(DenseConfig):
     )
     relaxed: str = setting(
         "none",
-        "detector of relaxed labels; edge_map: what --edge_maps gave",
+        "detector of relaxed labels; edge_map: those that --edge_maps gave",
         choices=("none", "canny", "edge_map"),
     )
     scales: str = setting(
-        "1", "sizes of a picture, separated by commas, whose edge maps are averaged in testing"
+        "1", "sizes of an image, separated by commas, whose edge maps are averaged in testing"
     )
     max_distance: float = setting(
-        0.0075, "between partners, of the diagonal; 0.011 for NYUD", low=0.0, high=0.1
+        0.0075,
+        "largest distance of matched pixels, a fraction of the diagonal; 0.011 for NYUD",
+        low=0.0,
+        high=0.1,
     )
-    thresholds: int = setting(99, "of the benchmark", low=1, high=254)
+    thresholds: int = setting(99, "thresholds of the benchmark", low=1, high=254)
     nms: bool = setting(True, "non-maximum suppression before the benchmark")
-    ceval: bool = setting(False, "crispness too, and the scores without suppression and thinning")
+    ceval: bool = setting(
+        False, "measure crispness too, and the scores without suppression and thinning"
+    )
     workers: int = setting(1, "processes of the benchmark", low=1)
 
-    def check(self):
+    def check(self) -> None:
+        """Raises `UserError` where --scales is not a list of numbers from 0.1 to 4."""
         super().check()
         if not all(0.1 <= scale <= 4 for scale in self.scale_factors):
             raise UserError(
@@ -72,56 +81,21 @@ class EdgeConfig(DenseConfig):
             )
 
     @property
-    def scale_factors(self):
-        """Tuple of float."""
+    def scale_factors(self) -> tuple[float, ...]:
+        """The numbers of `scales`; (0.0,) where they are no numbers."""
         try:
             return tuple(float(word) for word in self.scales.split(","))
         except ValueError:
             return (0.0,)
 
 
-class SideOutputs(keras.Model):
-    """One 1x1 convolution for each block of VGG-16, brought to the picture's size.
-
-    Its weights start at 0 (sections 2.4.5 and 3.4.1). Input: list of five [B, h, w, c], the first of the picture's
-    size. Output: list of five float32 [B, H, W, 1], logits.
-    """
-
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
-        self.scores = [
-            keras.layers.Conv2D(
-                1, 1, kernel_initializer="zeros", dtype="float32", name=f"side{k + 1}"
-            )
-            for k in range(SIDES)
-        ]
-
-    def call(self, blocks):
-        sides = [score(block) for score, block in zip(self.scores, blocks, strict=True)]
-        return [sides[0], *(upsample(side, sides[0]) for side in sides[1:])]
-
-
-class SideFusion(keras.Model):
-    """The fused logits, float32 [B, H, W, 1], of five side outputs; every weight starts at 0.2, the mean of the sides.
-
-    Args:
-      fusion: "convolution" (HED: five weights) or "locally_connected" (eq. 2.10: five weights for each pixel of the
-        size that it is built with; at other sizes they are resized, see `GridFusion`).
-    """
-
-    def __init__(self, fusion, **kwargs):
-        super().__init__(**kwargs)
-        module = {"convolution": ConvolutionFusion, "locally_connected": GridFusion}[fusion]
-        self.fusion = module(activation=None, dtype="float32")
-
-    def call(self, sides):
-        return self.fusion(sides)
-
-
 class EdgeDetector(DensePredictor):
     """Owns the networks "features" (VGG-16), "sides" and "fusion".
 
-    Members say how these are supervised, in `losses`.
+    Members implement `losses`: how these are supervised.
+
+    Class attributes:
+      fusion: how side outputs are fused, as `SideFusion` takes it.
     """
 
     Config = EdgeConfig
@@ -232,12 +206,14 @@ class EdgeDetector(DensePredictor):
             precision_recall(run_dir / f"precision_recall-{split}.png", curves, title),
         ]
 
-    def _columns(self, split, most, edge_maps):
+    def _columns(
+        self, split: EdgeSplit, most: int, edge_maps: Mapping[int, np.ndarray]
+    ) -> dict[str, list[np.ndarray]]:
         """Heading → uint8 [H, W, 3] images; edges are dark on white.
 
         Args:
           split: of the data.
-          most: examples, evenly spread.
+          most: number of examples, evenly spread.
           edge_maps: row → float32 [H, W], those that are known already.
         """
         from tfvse.figures.boundaries import dark
@@ -254,17 +230,19 @@ class EdgeDetector(DensePredictor):
         return columns
 
     def signatures(self, data: EdgeData) -> dict[str, Signature]:
-        """`predict`: image files of any size → grey PNGs of that size, white where there is an edge."""
+        """`predict`: image files of any size → grey PNGs of that size, white at edges."""
         import tensorflow as tf
 
         from tfvse.export.graph import decode_bounded, map_pictures
 
-        def one(encoded):
+        def one(encoded: Tensor) -> Tensor:
+            """An image file, string scalar → a PNG file, string scalar."""
             image = tf.cast(decode_bounded(encoded), tf.float32)
             edges = self.probabilities(image[tf.newaxis])[0]
             return tf.io.encode_png(tf.cast(tf.round(255.0 * edges), tf.uint8)[..., tf.newaxis])
 
-        def predict(image):
+        def predict(image: Tensor) -> dict[str, Tensor]:
+            """Image files, string [B] → PNG files, string [B]."""
             return {"edges_bytes": map_pictures(one, image, tf.string)}
 
         split = data.split(data.last_split)
@@ -273,7 +251,7 @@ class EdgeDetector(DensePredictor):
         return {"predict": Signature(predict, {"image": ("string", (None,))}, example)}
 
     def litert_models(self, data: EdgeData) -> dict[str, LiteRTModel]:
-        """The detector at --crop or --resize_to pixels, measured by ODS on middles of ten images."""
+        """The detector at the training size, measured by ODS on the middles of ten images."""
         from tfvse.evaluation import edges
         from tfvse.export.litert import LiteRTModel
 
@@ -285,11 +263,12 @@ class EdgeDetector(DensePredictor):
             name, image, drawings = _middle(*last.read(row), side)
             if any(drawing.any() for drawing in drawings):
                 measured.append((name, image, drawings))
-        seen = [
-            _middle(*train.read(row), side)[1] for row in spread(len(train), CALIBRATION_IMAGES)
-        ]
+        seen = []
+        for row in spread(len(train), CALIBRATION_IMAGES):
+            seen.append(_middle(*train.read(row), side)[1])
 
-        def ods(run):
+        def ods(run: Callable[[np.ndarray], np.ndarray]) -> tuple[str, float]:
+            """The metric of `LiteRTModel`."""
             maps = run(np.stack([image for _, image, _ in measured]).astype("float32"))
             scored = []
             for (name, _, drawings), edge_map in zip(measured, maps, strict=True):
@@ -308,16 +287,18 @@ class _Detected:
       found: row → edge map float32 [H, W], of the rows `kept` that were asked for.
     """
 
-    def __init__(self, split, detect, kept):
+    def __init__(
+        self, split: EdgeSplit, detect: Callable[[np.ndarray], np.ndarray], kept: np.ndarray
+    ):
         self.split = split
         self.detect = detect
         self.kept = set(kept.tolist())
-        self.found = {}
+        self.found: dict[int, np.ndarray] = {}
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.split)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[tuple[str, np.ndarray, Sequence[np.ndarray]]]:
         for row, (name, image, drawings) in enumerate(self.split):
             edge_map = self.detect(image)
             if row in self.kept:
@@ -325,21 +306,32 @@ class _Detected:
             yield name, edge_map, drawings
 
 
-def _scaled(side, scale):
+def _scaled(side: Tensor | int, scale: float) -> Tensor | int:
+    """A side of an image at another size, in whole pixels and at least 1."""
     if scale == 1:
         return side
-    return ops.maximum(ops.cast(ops.round(ops.cast(side, "float32") * scale), "int32"), 1)
+    scaled = ops.round(ops.cast(side, "float32") * scale)
+    return ops.maximum(ops.cast(scaled, "int32"), 1)
 
 
-def _framed(image, height, width):
+def _framed(image: np.ndarray, height: int, width: int) -> np.ndarray:
     """The image in the top left corner of a white one of [height, width, 3]."""
     below = height - image.shape[0]
     right = width - image.shape[1]
     return np.pad(image, ((0, below), (0, right), (0, 0)), constant_values=255)
 
 
-def _middle(name, image, drawings, side):
-    """The same, cut to the middle side x side pixels; what is smaller is mirrored at its edges first."""
+def _middle(
+    name: str, image: np.ndarray, drawings: Sequence[np.ndarray], side: int
+) -> tuple[str, np.ndarray, list[np.ndarray]]:
+    """An example cut to its middle side x side pixels; smaller ones are mirrored at their edges.
+
+    Args:
+      name: of the image.
+      image: uint8 [H, W, 3].
+      drawings: of its annotators, [H, W] each.
+      side: in pixels.
+    """
     below = max(side - image.shape[0], 0)
     right = max(side - image.shape[1], 0)
     cut = []

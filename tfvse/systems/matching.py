@@ -20,7 +20,7 @@ from tfvse import encoders
 from tfvse.index.hubness import hubness, spread_rows
 from tfvse.index.similarity import Embeddings, Scorer, embed_in_batches
 from tfvse.losses import ranking
-from tfvse.systems.base import System
+from tfvse.systems.base import System, Tensor
 
 if TYPE_CHECKING:
     from tfvse.data.kinds.matching import MatchingData, MatchingSplit
@@ -31,14 +31,13 @@ if TYPE_CHECKING:
 COLLAPSED = 0.99  # mean cosine of different samples from which an embedding counts as collapsed
 SHOWN_PAIRS = 100  # of the similarity matrix drawn during training, figure 6.6 of the thesis
 SHOWN_QUERIES = 5  # of the contact sheet, either way
-SHOWN_ANSWERS = 5
+SHOWN_ANSWERS = 5  # to each query
 
-Tensor = Any
 Parts = dict[str, Tensor]  # name of a part → float [B, D]
 
 
 class MatchingSystem(System):
-    """Subclasses implement `build`, `stages` and `losses`.
+    """A system that embeds images and texts; subclasses implement `build`, `stages`, `losses`.
 
     A member with two branches, one embedding each, needs no more. A member with other networks or
     parts overrides `image_parts` and `text_parts`.
@@ -92,7 +91,8 @@ class MatchingSystem(System):
         """The parts that are scored, rows of length 1: [B, …] → part → float32 [B, D]."""
         return self._scored(self.text_parts(text))
 
-    def _scored(self, parts):
+    def _scored(self, parts: Parts) -> Parts:
+        """The parts that --scores names, rows of length 1: float32 [B, D]."""
         scored = {}
         for name in self.config.parts:
             scored[name] = ops.normalize(ops.cast(parts[name], "float32"), axis=-1)
@@ -108,7 +108,7 @@ class MatchingSystem(System):
         return (*names, "text_encoder") if self.config.train_text_encoder else names
 
     def mean_cosine(self, *embeddings: Tensor) -> Tensor:
-        """The log that shows a collapse: the largest mean cosine of different rows of [B, D] each."""
+        """The log that shows a collapse: the largest of the mean cosines of rows of [B, D] each."""
         cosines = [ranking.mean_cosine(embedding) for embedding in embeddings]
         return ops.stop_gradient(ops.max(ops.stack(cosines)))
 
@@ -157,8 +157,8 @@ class MatchingSystem(System):
         )
         return Report.of(self, data, split, result, self._vocabulary(data))
 
-    def _vocabulary(self, data):
-        """Which words are known, in words; no text of val or test is ever among their sources."""
+    def _vocabulary(self, data: MatchingData) -> str:
+        """Which words are known, for the report; no text of val or test is ever a source."""
         if not data.vocabulary:
             return ""
         config = self.config
@@ -230,7 +230,7 @@ class MatchingSystem(System):
         owners = part.image_of_text
         found = report.examples
 
-        def image(row):
+        def image(row: int) -> np.ndarray:
             return decode_picture(part.picture(row)).numpy()
 
         text_queries = []
@@ -248,7 +248,7 @@ class MatchingSystem(System):
         return [contact_sheet(run_dir / "retrieval.png", text_queries, image_queries, title)]
 
     def gallery(self, data: MatchingData) -> MatchingSplit:
-        """The split that an exported model searches: images and texts that training has not seen."""
+        """The split that an exported model searches; training has not seen its images and texts."""
         return data.split("test" if "test" in data.manifest["splits"] else "val")
 
     def signatures(self, data: MatchingData) -> dict[str, Signature]:
@@ -264,8 +264,16 @@ class MatchingSystem(System):
         return {"image_encoder": matching_export.litert_image_encoder(self, data)}
 
 
-def _answers(owners, texts_for, images_for):
-    """What the contact sheet shows: rows of a few queries and of the best answers to each."""
+def _answers(owners: np.ndarray, texts_for: Scorer, images_for: Scorer) -> dict[str, np.ndarray]:
+    """What the contact sheet shows: rows of a few queries and of the best answers to each.
+
+    Args:
+      owners: int64 [T], the image of each text.
+      texts_for, images_for: image → text, and text → image.
+
+    Returns:
+      "text_queries", "image_queries" → int64 [Q]; "images_found", "texts_found" → int64 [Q, k].
+    """
     text_queries = np.linspace(0, len(owners) - 1, SHOWN_QUERIES).astype(int)
     image_queries = owners[text_queries]
     return {

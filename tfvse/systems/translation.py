@@ -1,4 +1,4 @@
-"""The family of systems that translate pictures between two domains, a and b."""
+"""The family of systems that translate images between two domains, a and b."""
 
 from __future__ import annotations
 
@@ -16,9 +16,12 @@ from tfvse.layers.padding import pad_to_multiple
 from tfvse.systems.base import System, Tensor
 
 if TYPE_CHECKING:
-    from tfvse.data.kinds.translation import TranslationData
+    from tfvse.data.kinds.translation import TranslationData, TranslationSplit
     from tfvse.evaluation.report import Report
     from tfvse.export.litert import LiteRTModel
+
+Translator = Callable[[np.ndarray], np.ndarray]  # images [n, H, W, 3] → the same
+Metric = Callable[[Translator], tuple[str, float]]  # → (name, value)
 
 DIRECTIONS = ("a_to_b", "b_to_a")
 SHOWN = 4  # images of each domain in a sample grid
@@ -32,7 +35,7 @@ class TranslationConfig(RunConfig):
 
     batch_size: int = setting(1, "global batch size, over all replicas", low=1)
     load_size: int = setting(
-        286, "side in pixels that training pictures are scaled to before they are cropped", low=8
+        286, "side in pixels that training images are scaled to before they are cropped", low=8
     )
     crop_size: int = setting(
         256, "side in pixels of the random crop that training sees, and of evaluation", low=8
@@ -72,13 +75,13 @@ class Translation(System):
         raise NotImplementedError
 
     def translate(self, direction: str, images: Tensor) -> Tensor:
-        """`forward` at any height and width: edges are mirrored until the size fits, then cropped."""
+        """`forward` at any height and width: edges are mirrored to fit, the result is cut."""
         _, height, width, _ = ops.shape(images)
         fitting = pad_to_multiple(images, self.multiple, self.minimum)
         return self.forward(direction, fitting)[:, :height, :width]
 
-    def translator(self, direction: str) -> Callable[[np.ndarray], np.ndarray]:
-        """`translate` in one direction, from and to NumPy."""
+    def translator(self, direction: str) -> Translator:
+        """`translate` in one direction: np.float32 [B, H, W, 3] in [-1, 1] → the same."""
         return lambda images: ops.convert_to_numpy(self.translate(direction, images))
 
     def evaluate(
@@ -88,7 +91,8 @@ class Translation(System):
         from tfvse.evaluation import translation
         from tfvse.evaluation.report import Report
 
-        there, back = map(self.translator, DIRECTIONS)
+        there = self.translator("a_to_b")
+        back = self.translator("b_to_a")
         result = translation.evaluate(there, back, data.split(split), seed=self.config.seed)
         return Report.of(self, data, split, result)
 
@@ -109,7 +113,7 @@ class Translation(System):
         columns = self._columns(data.split(split))
         return [grid(run_dir / f"translations-{split}.png", columns, title)]
 
-    def _columns(self, split):
+    def _columns(self, split: TranslationSplit) -> dict[str, np.ndarray]:
         """Heading → uint8 [n, S, S, 3] for both directions, n at most `SHOWN`."""
         from tfvse.evaluation.translation import to_uint8
 
@@ -129,10 +133,12 @@ class Translation(System):
         split = data.split(self.sample_split(data))
         return {f"translate_{way}": self._signature(way, split) for way in DIRECTIONS}
 
-    def _signature(self, direction, split):
+    def _signature(self, direction: str, split: TranslationSplit) -> Signature:
+        """The exported function of one direction; its example is of the split."""
         from tfvse.export.graph import encode_png, translate
 
-        def function(image):
+        def function(image: Tensor) -> dict[str, Tensor]:
+            """Image files, string [B] → PNG files, string [B]."""
             files = translate(lambda images: self.translate(direction, images), image)
             return {"image_bytes": files}
 
@@ -145,7 +151,8 @@ class Translation(System):
         """`generator_a_to_b` and `generator_b_to_a` at `crop_size`, measured by SSIM with Keras."""
         return {f"generator_{way}": self._litert_model(way, data) for way in DIRECTIONS}
 
-    def _litert_model(self, direction, data):
+    def _litert_model(self, direction: str, data: TranslationData) -> LiteRTModel:
+        """The generators of one direction: float32 [1, S, S, 3] in [-1, 1] → the same."""
         from tfvse.export.litert import LiteRTModel
 
         side = self.config.crop_size
@@ -158,18 +165,19 @@ class Translation(System):
             metric=self._similarity(direction, measured),
         )
 
-    def _similarity(self, direction, images):
+    def _similarity(self, direction: str, images: np.ndarray) -> Metric:
+        """The metric of a `LiteRTModel`: SSIM with what Keras makes of float32 [n, S, S, 3]."""
         from tfvse.evaluation.translation import ssim, to_uint8
 
         expected = to_uint8(self.translator(direction)(images))
 
-        def similarity(run):
+        def similarity(run: Translator) -> tuple[str, float]:
             return "SSIM with Keras", float(ssim(to_uint8(run(images)), expected).mean())
 
         return similarity
 
 
-def _spread(split, domain, most):
+def _spread(split: TranslationSplit, domain: str, most: int) -> np.ndarray:
     """At most `most` images of a domain, evenly spread: float32 [n, S, S, 3] in [-1, 1]."""
     count = {"a": split.count_a, "b": split.count_b}[domain]
     return split.pictures(domain, np.unique(np.linspace(0, count - 1, most).astype(int)))
