@@ -6,7 +6,8 @@ import tensorflow as tf
 
 from tfvse.errors import UserError
 from tfvse.systems import base
-from tfvse.systems.a3vse import A3VSE, ALIGNMENTS, Config, shared_words
+from tfvse.systems.a3vse import A3VSE, ALIGNMENTS, Config
+from tfvse.systems.a3vse_baseline import shared_words
 from tfvse.systems.a3vse_networks import image_network, reversal
 
 PAIRS, REGIONS, WIDTH, WORDS = 8, 4, 5, 6

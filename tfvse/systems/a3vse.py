@@ -69,7 +69,6 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-import numpy as np
 from keras import ops
 
 from tfvse.config import setting
@@ -77,6 +76,7 @@ from tfvse.errors import UserError
 from tfvse.layers.gradients import reverse_gradient
 from tfvse.losses import ranking
 from tfvse.losses.adversarial import FAKE, REAL, cross_entropy
+from tfvse.systems.a3vse_baseline import shared_words
 from tfvse.systems.a3vse_networks import discriminator, image_network, reversal, text_network
 from tfvse.systems.base import Batch, Logs, Losses, Tensor
 from tfvse.systems.matching import MatchingSystem, Parts
@@ -157,7 +157,8 @@ class Config(MatchingConfig):
     def check(self) -> None:
         """Raises `UserError` for unknown alignments, too many negatives or unread settings."""
         super().check()
-        if not set(self.kinds) <= set(ALIGNMENTS) or len(set(self.kinds)) < len(self.kinds):
+        kinds = set(self.kinds)
+        if not kinds <= set(ALIGNMENTS) or len(kinds) < len(self.kinds):
             raise UserError(
                 f"--alignments={self.alignments}: must be some of {','.join(ALIGNMENTS)}, or empty"
             )
@@ -178,29 +179,6 @@ class Config(MatchingConfig):
                 raise UserError(
                     f"--{name}={getattr(self, name)}: A3VSE reads the features as they are"
                 )
-
-
-def shared_words(split: MatchingSplit) -> tuple[Embeddings, Embeddings]:
-    """The training-free baseline: which words stand in the semantics and in the texts.
-
-    Stop words do not count. The score of an image and a text is the number of words they share.
-
-    Args:
-      split: a split with semantics.
-
-    Returns:
-      ({"semantics": s_g}, {"semantics": q}): np.float32 [N, V] and [T, V] of zeros and ones, over
-      the V words of the split's semantics. Their products are the scores r.
-    """
-    from tfvse.data.kinds import word_labels
-
-    tokenizer = split.data.tokenizer
-    words = word_labels.frequent_words(split.semantics, None, tokenizer)
-
-    def present(texts: np.ndarray) -> Embeddings:
-        return {"semantics": word_labels.targets(texts, np.arange(len(texts)), words, tokenizer)}
-
-    return present(split.semantics), present(split.texts)
 
 
 class A3VSE(MatchingSystem):
@@ -258,16 +236,25 @@ class A3VSE(MatchingSystem):
             weights["semantics"] = 1 - config.pair_weight
         for first, second, weight in self._aligned():
             weights[f"{first}_{second}"] = weight * config.adversarial_weight
-        trains = {"main": tuple(self.networks)}
-        return (Stage("match", trains, {"main": optimizer}, weights, config.steps, config.epochs),)
+        stage = Stage(
+            "match",
+            {"main": tuple(self.networks)},
+            {"main": optimizer},
+            weights,
+            config.steps,
+            config.epochs,
+        )
+        return (stage,)
 
     def losses(self, batch: Batch) -> tuple[Losses, Logs]:
         """The triplet losses of eq. 3 and the cross-entropies of the discriminators."""
         config = self.config
-        found = {**self._embed("image", batch), **self._embed("text", batch)}
+        found = self._embed("image", batch)
+        found.update(self._embed("text", batch))
         image = self.gather(found["image"])
         text = self.gather(found["text"])
-        losses = {"pairs": self._triplet(image, text, batch["image_id"], config.pair_margin)}
+        losses = {}
+        losses["pairs"] = self._triplet(image, text, batch["image_id"], config.pair_margin)
         if config.semantics != "none":
             losses["semantics"] = self._triplet(
                 self.gather(found["other_image"]),
@@ -286,11 +273,14 @@ class A3VSE(MatchingSystem):
           found: domain → embeddings float32 [B, D].
           first, second: the domains that a discriminator tells apart.
         """
-        gamma = reversal(ops.cast(self.step, "float32") / self.length)
+        step = ops.cast(self.step, "float32")
+        gamma = reversal(step / self.length)
         network = self.networks[f"discriminator_{first}_{second}"]
         real = network(reverse_gradient(found[first], gamma), training=True)
         fake = network(reverse_gradient(found[second], gamma), training=True)
-        return ops.mean(cross_entropy(real, REAL)) + ops.mean(cross_entropy(fake, FAKE))
+        of_first = ops.mean(cross_entropy(real, REAL))
+        of_second = ops.mean(cross_entropy(fake, FAKE))
+        return of_first + of_second
 
     def _embed(self, name: str, batch: Batch) -> Parts:
         """Embeds the input of the network `name` and, in the same call, that of the other stream.
@@ -306,7 +296,8 @@ class A3VSE(MatchingSystem):
         inputs = ops.concatenate([batch[key] for key in names])
         both = self.networks[name](inputs, training=True)
         both = ops.normalize(ops.cast(both, "float32"), axis=-1)
-        return dict(zip(names, ops.split(both, len(names)), strict=True))
+        parts = ops.split(both, len(names))
+        return dict(zip(names, parts, strict=True))
 
     def _triplet(self, image: Tensor, text: Tensor, ids: Tensor, margin: float) -> Tensor:
         """Eq. 2, scalar, with the hardest negatives in the batches of all replicas.

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import keras
-from keras import ops
+from keras import layers, ops
 
 from tfvse.layers.attention import ContextAttention
 from tfvse.layers.text import MaskedMean
@@ -33,10 +33,11 @@ def image_network(shape: tuple[int, int], config: Config) -> keras.Model:
       of zeros are padding.
     """
     image = keras.Input(shape, name="image")
-    left_out = max(shape[0] - config.regions, 0) if config.regions else 0
-    first = keras.layers.Cropping1D([0, left_out], name="first")(image)
-    regions = keras.layers.Masking(name="regions")(first)
-    embedded = keras.layers.Dense(config.dim, name="fc")(regions)
+    count, _ = shape
+    left_out = max(count - config.regions, 0) if config.regions else 0
+    first = layers.Cropping1D([0, left_out], name="first")(image)
+    regions = layers.Masking(name="regions")(first)
+    embedded = layers.Dense(config.dim, name="fc")(regions)
     return keras.Model(image, pooled(embedded, config), name="image")
 
 
@@ -56,7 +57,7 @@ def text_network(config: Config, data: MatchingData) -> keras.Model:
     tokens = keras.Input([config.max_words], dtype="int32", name="text")
     # The plain loop on every device: a cuDNN kernel ties an exported model to GPUs, and it refuses
     # an empty text.
-    lstm = keras.layers.LSTM(
+    lstm = layers.LSTM(
         config.dim,
         return_sequences=True,
         recurrent_initializer="glorot_uniform",
@@ -80,11 +81,20 @@ def pooled(entities: Tensor, config: Config) -> Tensor:
     if not config.attention:
         return MaskedMean(name="mean")(entities)
 
-    attention = ContextAttention(config.heads, config.dim, config.temperature, name="attention")
+    attention = ContextAttention(
+        config.heads,
+        config.dim,
+        config.temperature,
+        name="attention",
+    )
     return attention(entities)
 
 
-def discriminator(width: int, units: int, name: str) -> keras.Sequential:
+def discriminator(
+    width: int,
+    units: int,
+    name: str,
+) -> keras.Sequential:
     """A discriminator D of two domains (eq. 4), before its sigmoid.
 
     Args:
@@ -95,9 +105,9 @@ def discriminator(width: int, units: int, name: str) -> keras.Sequential:
     Returns:
       Model, float [B, width] → scores [B, 1], larger for the first of the two domains.
     """
-    hidden = keras.layers.Dense(units, "relu", name="hidden")
+    hidden = layers.Dense(units, "relu", name="hidden")
     embedding = keras.Input([width])
-    score = keras.layers.Dense(1, name="score")
+    score = layers.Dense(1, name="score")
     return keras.Sequential([embedding, hidden, score], name=name)
 
 

@@ -57,7 +57,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import keras
-from keras import ops
+from keras import layers, ops
 
 from tfvse.config import setting
 from tfvse.layers.normalization import batch_normalization
@@ -115,7 +115,11 @@ class Config(RankingConfig):
         layer_widths(self.widths, 4)
 
 
-def branch(input_dim: int, config: Config, name: str) -> keras.Model:
+def branch(
+    input_dim: int,
+    config: Config,
+    name: str,
+) -> keras.Model:
     """The four layers of one modality.
 
     Args:
@@ -128,14 +132,14 @@ def branch(input_dim: int, config: Config, name: str) -> keras.Model:
     """
     widths = layer_widths(config.widths, 4)
     features = keras.Input((input_dim,))
-    hidden = keras.layers.Dropout(config.input_dropout)(features)
+    hidden = layers.Dropout(config.input_dropout)(features)
     for place, width in enumerate(widths, start=1):
-        hidden = keras.layers.Dense(width, name=f"fc{place}")(hidden)
+        hidden = layers.Dense(width, name=f"fc{place}")(hidden)
         hidden = batch_normalization(momentum=NORM_MOMENTUM, name=f"fc{place}_norm")(hidden)
         if place < len(widths):
-            hidden = keras.layers.ReLU()(hidden)
+            hidden = layers.ReLU()(hidden)
         if place == 1:
-            hidden = keras.layers.Dropout(config.dropout)(hidden)
+            hidden = layers.Dropout(config.dropout)(hidden)
     return keras.Model(features, hidden, name=name)
 
 
@@ -150,11 +154,11 @@ def classifier(dim: int, width: int) -> keras.Model:
       Model, float [B, dim] → scores float32 [B, 1] without sigmoid, above 0 for an image.
     """
     embeddings = keras.Input((dim,))
-    hidden = keras.layers.UnitNormalization(dtype="float32")(embeddings)
-    hidden = keras.layers.Rescaling(dim**0.5, dtype="float32")(hidden)
+    hidden = layers.UnitNormalization(dtype="float32")(embeddings)
+    hidden = layers.Rescaling(dim**0.5, dtype="float32")(hidden)
     for place in (1, 2):
-        hidden = keras.layers.Dense(width, activation="relu", name=f"fc{place}")(hidden)
-    score = keras.layers.Dense(1, name="score", dtype="float32")(hidden)
+        hidden = layers.Dense(width, activation="relu", name=f"fc{place}")(hidden)
+    score = layers.Dense(1, name="score", dtype="float32")(hidden)
     return keras.Model(embeddings, score, name="classifier")
 
 
@@ -167,8 +171,7 @@ class Adversarial(MatchingSystem):
         """Makes the encoders, the two branches and, for the game, the classifier."""
         config = self.config
         self.networks = self.matching_networks(data)
-        for branch_name, encoder in zip(self.branches, list(self.networks.values()), strict=True):
-            self.networks[branch_name] = branch(encoder.output_shape[-1], config, branch_name)
+        self.add_branches(branch)
         if config.adversarial:
             dim = layer_widths(config.widths, 4)[-1]
             self.networks["classifier"] = classifier(dim, config.classifier_width)
@@ -184,11 +187,10 @@ class Adversarial(MatchingSystem):
         then = dataclasses.replace(first, learning_rate=config.joint_rate)
         adam = Optimizer("adam", config.classifier_rate)
 
-        baseline = self._stage("baseline", {"branches": trained}, {"branches": first})
+        branches = {"branches": trained}
+        baseline = self._stage("baseline", branches, {"branches": first})
         if not config.adversarial:
-            longer = self._stage(
-                "longer", {"branches": trained}, {"branches": then}, config.joint_length
-            )
+            longer = self._stage("longer", branches, {"branches": then}, config.joint_length)
             return baseline, longer
 
         alone = self._stage(
@@ -199,7 +201,7 @@ class Adversarial(MatchingSystem):
         )
         game = self._stage(
             "adversarial",
-            {"branches": trained, "classifier": ("classifier",)},
+            {**branches, "classifier": ("classifier",)},
             {"branches": then, "classifier": adam},
             config.joint_length,
             {"adversarial": config.adversarial_weight},
@@ -247,7 +249,12 @@ class Adversarial(MatchingSystem):
             "text": self.embed_text(batch["text"], training),
         }
 
-    def branch_losses(self, image: Tensor, text: Tensor, image_id: Tensor) -> tuple[Losses, Logs]:
+    def branch_losses(
+        self,
+        image: Tensor,
+        text: Tensor,
+        image_id: Tensor,
+    ) -> tuple[Losses, Logs]:
         """The branches' side: the triplet loss and, in the game, the adversarial one.
 
         Args:
@@ -267,7 +274,8 @@ class Adversarial(MatchingSystem):
         )
         losses = {"triplet": ops.mean(triplet) / config.negatives}
         if "classifier" in self.stage.trains:
-            scores = self.networks["classifier"](ops.concatenate([image, text]))
+            both = ops.concatenate([image, text])
+            scores = self.networks["classifier"](both)
             losses["adversarial"] = ops.mean(cross_entropy(scores, UNSURE))
         return losses, {"mean_cosine": self.mean_cosine(images, texts)}
 

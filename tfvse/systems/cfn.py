@@ -95,8 +95,8 @@ class Backbone:
 
 
 BACKBONES = {
-    "A": Backbone(kernel=5, depth=1, channels=(64, 64, 64)),
-    "B": Backbone(kernel=3, depth=2, channels=(96, 192, 192)),
+    "A": Backbone(5, 1, (64, 64, 64)),
+    "B": Backbone(3, 2, (96, 192, 192)),
 }
 
 
@@ -165,9 +165,10 @@ class FusionNetwork(keras.Model):
 
     def _block(self, filters: int, backbone: Backbone) -> keras.Sequential:
         """A block of convolutions with `filters` each."""
-        return keras.Sequential(
-            [_convolution(filters, backbone.kernel) for _ in range(backbone.depth)]
-        )
+        convolutions = []
+        for _ in range(backbone.depth):
+            convolutions.append(_convolution(filters, backbone.kernel))
+        return keras.Sequential(convolutions)
 
     def feature_maps(self, images: Tensor, training: bool = False) -> list[Tensor]:
         """What each side branch averages, lowest branch first.
@@ -182,11 +183,12 @@ class FusionNetwork(keras.Model):
         """
         hidden = self.normalization(images)
         outputs = []
-        lower = zip(self.blocks[:-1], self.pools, self.pool_dropouts, strict=True)
-        for block, pool, dropout in lower:
-            hidden = dropout(pool(block(hidden)), training=training)
+        *lower, last = self.blocks
+        for block, pool, dropout in zip(lower, self.pools, self.pool_dropouts, strict=True):
+            hidden = pool(block(hidden))
+            hidden = dropout(hidden, training=training)
             outputs.append(hidden)
-        outputs.append(self.blocks[-1](hidden))
+        outputs.append(last(hidden))
 
         read = outputs[-len(self.side_convolutions) :]
         sides = zip(self.side_convolutions, read, strict=True)
@@ -202,15 +204,16 @@ class FusionNetwork(keras.Model):
         Returns:
           float [B, K].
         """
-        side_outputs = [self.average(maps) for maps in self.feature_maps(images, training)]
+        feature_maps = self.feature_maps(images, training)
+        side_outputs = [self.average(maps) for maps in feature_maps]
         if self.fusion is None:
             return side_outputs[0]
         return self.fusion(side_outputs)
 
     def call(self, images: Tensor, training: bool = False) -> Tensor:
         """float [B, H, W, 3] in 0 … 255 → float32 logits [B, classes]."""
-        feature = self.dropout(self.embed(images, training), training=training)
-        return self.head(feature)
+        feature = self.embed(images, training)
+        return self.head(self.dropout(feature, training=training))
 
 
 class CFN(ClassificationSystem):

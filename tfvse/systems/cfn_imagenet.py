@@ -116,7 +116,11 @@ class Config(ClassificationConfig):
             )
 
 
-def _normalized_convolution(filters: int, kernel: int, strides: int = 1) -> keras.Sequential:
+def _normalized_convolution(
+    filters: int,
+    kernel: int,
+    strides: int = 1,
+) -> keras.Sequential:
     """A linear convolution of size `kernel`² and its batch normalisation."""
     convolution = layers.Conv2D(filters, kernel, strides, padding="same", use_bias=False)
     return keras.Sequential([convolution, batch_normalization(momentum=0.9)])
@@ -126,7 +130,9 @@ def _pairs(width: int, count: int) -> list[list[keras.Sequential]]:
     """The convolutions of a stage: `count` pairs of `width` filters each."""
     pairs = []
     for _ in range(count):
-        pairs.append([_normalized_convolution(width, 3), _normalized_convolution(width, 3)])
+        first = _normalized_convolution(width, 3)
+        second = _normalized_convolution(width, 3)
+        pairs.append([first, second])
     return pairs
 
 
@@ -173,7 +179,12 @@ class Network(keras.Model):
         heads = branches if model == "dsn" else 1
         self.heads = [layers.Dense(classes, dtype="float32") for _ in range(heads)]
 
-    def _stage(self, number: int, hidden: Tensor, training: bool) -> Tensor:
+    def _stage(
+        self,
+        number: int,
+        hidden: Tensor,
+        training: bool,
+    ) -> Tensor:
         """The pairs of convolutions of a stage, [B, h, w, c] → [B, h, w, its width]."""
         for place, (first, second) in enumerate(self.pairs[number]):
             inner = ops.relu(first(hidden, training=training))
@@ -197,7 +208,8 @@ class Network(keras.Model):
           float [B, h, w, K] for each branch, h = H/8, H/16, H/32, H/32. Models without side
           branches have the main branch alone.
         """
-        hidden = ops.relu(self.stem(self.pixel_mean(images), training=training))
+        hidden = self.stem(self.pixel_mean(images), training=training)
+        hidden = ops.relu(hidden)
         pooled = []
         for number, pool in enumerate(self.pools):
             hidden = pool(hidden)
@@ -206,12 +218,15 @@ class Network(keras.Model):
 
         outputs = [*pooled[1:], hidden]
         read = outputs[-len(self.side_convolutions) :]
-        sides = zip(self.side_convolutions, read, strict=True)
-        return [ops.relu(side(output, training=training)) for side, output in sides]
+        maps = []
+        for side, output in zip(self.side_convolutions, read, strict=True):
+            maps.append(ops.relu(side(output, training=training)))
+        return maps
 
     def side_outputs(self, images: Tensor, training: bool = False) -> list[Tensor]:
         """The average of every branch's maps, float [B, K] each, the main branch last."""
-        return [self.average(maps) for maps in self.feature_maps(images, training)]
+        feature_maps = self.feature_maps(images, training)
+        return [self.average(maps) for maps in feature_maps]
 
     def embed(self, images: Tensor, training: bool = False) -> Tensor:
         """The fused feature, float [B, K]; of other models the main branch's average."""
@@ -225,8 +240,11 @@ class Network(keras.Model):
         features = self.side_outputs(images, training)
         if self.fusion is not None:
             features = [self.fusion(features)]
-        features = [self.dropout(feature, training=training) for feature in features]
-        return [head(feature) for head, feature in zip(self.heads, features, strict=True)]
+        logits = []
+        for head, feature in zip(self.heads, features, strict=True):
+            seen = self.dropout(feature, training=training)
+            logits.append(head(seen))
+        return logits
 
     def call(self, images: Tensor, training: bool = False) -> Tensor:
         """float [B, H, W, 3] in 0 … 255 → the main branch's logits, float32 [B, classes]."""
@@ -256,12 +274,14 @@ class CFNImageNet(ClassificationSystem):
     def build(self, data: ClassificationData) -> None:
         """Makes the classifier and gives it the mean image of the training split."""
         super().build(data)
-        self.networks["classifier"].pixel_mean.mean.assign(mean_image(data.split("train")))
+        pixel_mean = self.networks["classifier"].pixel_mean
+        pixel_mean.mean.assign(mean_image(data.split("train")))
 
     def stages(self) -> tuple[Stage, ...]:
         """One stage of SGD whose rate falls twice; side losses have a weight of their own."""
         config = self.config
-        optimizer = config.sgd(schedule="step", boundaries=(config.drop_at, config.drop_again_at))
+        drops = (config.drop_at, config.drop_again_at)
+        optimizer = config.sgd(schedule="step", boundaries=drops)
         sides = range(1, len(self.networks["classifier"].heads))
         weights = {f"side {number}": config.side_weight for number in sides}
         return self.stage_of(optimizer, weights)
@@ -270,7 +290,8 @@ class CFNImageNet(ClassificationSystem):
         """The family's; of "dsn", the cross-entropy of every branch, the main one last."""
         if self.config.model != "dsn":
             return super().losses(batch)
-        predictions = self.networks["classifier"].predictions(batch["image"], training=True)
+        classifier = self.networks["classifier"]
+        predictions = classifier.predictions(batch["image"], training=True)
         losses = {}
         for number, logits in enumerate(predictions, start=1):
             name = f"side {number}" if number < len(predictions) else "cross_entropy"
@@ -280,7 +301,8 @@ class CFNImageNet(ClassificationSystem):
 
 def mean_image(split: ClassificationSplit) -> np.ndarray:
     """The mean of up to `MEAN_IMAGES` images of a split, evenly spaced: np.float32 [H, W, 3]."""
-    rows = np.unique(np.linspace(0, len(split) - 1, MEAN_IMAGES).astype(int))
+    spaced = np.linspace(0, len(split) - 1, MEAN_IMAGES)
+    rows = np.unique(spaced.astype(int))
     total = 0.0
     for start in range(0, len(rows), _AT_ONCE):
         images, _ = split.read(rows[start : start + _AT_ONCE])

@@ -43,7 +43,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 import keras
-from keras import ops
+from keras import layers, ops
 
 from tfvse.config import setting
 from tfvse.errors import UserError
@@ -121,7 +121,11 @@ class Config(MatchingConfig):
         )
 
 
-def branch(input_dim: int, config: Config, name: str) -> keras.Model:
+def branch(
+    input_dim: int,
+    config: Config,
+    name: str,
+) -> keras.Model:
     """One linear layer from an encoder's output to the embedding.
 
     Args:
@@ -133,8 +137,8 @@ def branch(input_dim: int, config: Config, name: str) -> keras.Model:
       Model, float [B, D] → [B, embedding_dim], not normalised.
     """
     features = keras.Input((input_dim,))
-    kept = keras.layers.Dropout(config.dropout)(features)
-    embedding = keras.layers.Dense(config.embedding_dim, name="fc")(kept)
+    kept = layers.Dropout(config.dropout)(features)
+    embedding = layers.Dense(config.embedding_dim, name="fc")(kept)
     return keras.Model(features, embedding, name=name)
 
 
@@ -146,9 +150,7 @@ class CNNLSTM(MatchingSystem):
     def build(self, data: MatchingData) -> None:
         """Makes the networks that read images and texts and the two branches behind them."""
         self.networks = self.matching_networks(data)
-        for branch_name, encoder in zip(self.branches, list(self.networks.values()), strict=True):
-            width = encoder.output_shape[-1]
-            self.networks[branch_name] = branch(width, self.config, branch_name)
+        self.add_branches(branch)
 
     def stages(self) -> tuple[Stage, ...]:
         """One stage over all that is trained, the image network at a rate of its own."""
@@ -158,7 +160,14 @@ class CNNLSTM(MatchingSystem):
         if config.train_image_encoder:
             trains["image_encoder"] = ("image_encoder",)
             optimizers["image_encoder"] = config.optimizer_settings(config.image_rate_factor)
-        return (Stage("match", trains, optimizers, steps=config.steps, epochs=config.epochs),)
+        stage = Stage(
+            "match",
+            trains,
+            optimizers,
+            steps=config.steps,
+            epochs=config.epochs,
+        )
+        return (stage,)
 
     def losses(self, batch: Batch) -> tuple[Losses, Logs]:
         """The ranking loss over the batches of all replicas."""

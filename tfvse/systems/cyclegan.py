@@ -143,7 +143,8 @@ class CycleGAN(Translation):
         shape = data.element_spec["a"].shape[1:]
         self.pools = {}
         for number, domain in enumerate(DOMAINS):
-            self.pools[domain] = ImagePool(config.pool_size, shape, 2 * config.seed + number)
+            seed = 2 * config.seed + number
+            self.pools[domain] = ImagePool(config.pool_size, shape, seed)
 
     def generator_names(self, direction: str) -> list[str]:
         """Names of the networks of the chain "a_to_b" or "b_to_a", in order."""
@@ -162,13 +163,19 @@ class CycleGAN(Translation):
             schedule="linear",
             decay_from=config.decay_from,
         )
-        generators = [*self.generator_names("a_to_b"), *self.generator_names("b_to_a")]
-        trains = {
-            "generators": tuple(generators),
-            "discriminators": ("discriminator_a", "discriminator_b"),
-        }
-        optimizers = {"generators": adam, "discriminators": adam}
-        return (Stage("train", trains, optimizers, self._weights(), config.steps, config.epochs),)
+        generators = self.generator_names("a_to_b") + self.generator_names("b_to_a")
+        stage = Stage(
+            "train",
+            trains={
+                "generators": tuple(generators),
+                "discriminators": ("discriminator_a", "discriminator_b"),
+            },
+            optimizers={"generators": adam, "discriminators": adam},
+            loss_weights=self._weights(),
+            steps=config.steps,
+            epochs=config.epochs,
+        )
+        return (stage,)
 
     def _weights(self) -> dict[str, float]:
         """Loss name → weight, of eqs 8.3, 8.6, 8.10 and 8.11."""
@@ -185,7 +192,12 @@ class CycleGAN(Translation):
                 weights[f"identity_{domain}"] = config.cycle_weight * config.identity_weight
         return weights
 
-    def chain(self, direction: str, images: Tensor, first: int = 0) -> list[Tensor]:
+    def chain(
+        self,
+        direction: str,
+        images: Tensor,
+        first: int = 0,
+    ) -> list[Tensor]:
         """What every generator of a chain gives, in turn.
 
         Args:
@@ -222,8 +234,10 @@ class CycleGAN(Translation):
         for domain, fake in fakes.items():
             scores = self.networks[f"discriminator_{domain}"](fake)
             losses[f"adversarial_{domain}"] = ops.mean(least_squares(scores, REAL))
-        losses["cycle_a"] = _l1(self.forward("b_to_a", fakes["b"]), a)
-        losses["cycle_b"] = _l1(self.forward("a_to_b", fakes["a"]), b)
+        back_to_a = self.forward("b_to_a", fakes["b"])
+        back_to_b = self.forward("a_to_b", fakes["a"])
+        losses["cycle_a"] = _l1(back_to_a, a)
+        losses["cycle_b"] = _l1(back_to_b, b)
         if self.config.nested:
             losses["inner_cycle_a"] = self._inner_cycles("b_to_a", made_b, a)
             losses["inner_cycle_b"] = self._inner_cycles("a_to_b", made_a, b)
@@ -233,7 +247,12 @@ class CycleGAN(Translation):
             losses["identity_b"] = _l1(self.forward("a_to_b", b), b)
         return losses, fakes
 
-    def _inner_cycles(self, back: str, made: Sequence[Tensor], real: Tensor) -> Tensor:
+    def _inner_cycles(
+        self,
+        back: str,
+        made: Sequence[Tensor],
+        real: Tensor,
+    ) -> Tensor:
         """Eq. 8.9 without the outer cycle: the last m generators undo what the first m made.
 
         Args:
@@ -247,7 +266,8 @@ class CycleGAN(Translation):
         count = len(made)
         loss = 0.0
         for m in range(1, count):
-            loss += _l1(self.chain(back, made[m - 1], first=count - m)[-1], real)
+            returned = self.chain(back, made[m - 1], first=count - m)
+            loss += _l1(returned[-1], real)
         return loss
 
     def discriminator_losses(self, reals: Batch, fakes: Batch) -> Losses:
@@ -259,8 +279,10 @@ class CycleGAN(Translation):
         losses = {}
         for domain in DOMAINS:
             network = self.networks[f"discriminator_{domain}"]
-            real = ops.mean(least_squares(network(reals[domain]), REAL))
-            fake = ops.mean(least_squares(network(fakes[domain]), FAKE))
+            of_reals = network(reals[domain])
+            of_fakes = network(fakes[domain])
+            real = ops.mean(least_squares(of_reals, REAL))
+            fake = ops.mean(least_squares(of_fakes, FAKE))
             losses[f"discriminator_{domain}"] = real + fake
         return losses
 
@@ -277,12 +299,12 @@ class CycleGAN(Translation):
             return self.discriminator_losses(batch, traded), {}
 
         logs = self.minimize("generators", generator_losses)
-        for domain in DOMAINS:
-            logs[f"variety_{domain}"] = self.pools[domain].distance(fakes[domain])
+        for domain, pool in self.pools.items():
+            logs[f"variety_{domain}"] = pool.distance(fakes[domain])
 
         traded = {}
-        for domain in DOMAINS:
-            traded[domain] = self.pools[domain].trade(fakes[domain], self.step)
+        for domain, pool in self.pools.items():
+            traded[domain] = pool.trade(fakes[domain], self.step)
         judged = self.minimize("discriminators", discriminator_losses)
         return {**judged, **logs}
 

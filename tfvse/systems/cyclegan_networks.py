@@ -13,7 +13,11 @@ from tfvse.layers.padding import ReflectionPadding2D
 from tfvse.systems.base import Tensor
 
 
-def generator(width: int = 64, residual_blocks: int = 9, name: str | None = None) -> keras.Model:
+def generator(
+    width: int = 64,
+    residual_blocks: int = 9,
+    name: str | None = None,
+) -> keras.Model:
     """The reference's generator: c7s1-w, d2w, d4w, R4w x residual_blocks, u2w, uw, c7s1-3.
 
     Args:
@@ -36,10 +40,17 @@ def generator(width: int = 64, residual_blocks: int = 9, name: str | None = None
 
     for factor in (2, 1):
         normal = keras.initializers.RandomNormal(stddev=0.02)
-        upsampling = layers.Conv2DTranspose(factor * width, 3, 2, "same", kernel_initializer=normal)
+        upsampling = layers.Conv2DTranspose(
+            factor * width,
+            3,
+            strides=2,
+            padding="same",
+            kernel_initializer=normal,
+        )
         x = _normalised(upsampling(x))
 
-    x = _convolution(3, 7)(ReflectionPadding2D(3)(x))
+    x = ReflectionPadding2D(3)(x)
+    x = _convolution(3, 7)(x)
     made = layers.Activation("tanh", dtype="float32")(x)
     return keras.Model(images, made, name=name)
 
@@ -57,14 +68,16 @@ def discriminator(width: int = 64, name: str | None = None) -> keras.Model:
     """
     images = keras.Input((None, None, 3))
     x = images
-    for factor, strides in ((1, 2), (2, 2), (4, 2), (8, 1)):
+    for factor in (1, 2, 4, 8):
+        strides = 1 if factor == 8 else 2
         x = layers.ZeroPadding2D(1)(x)
         x = _convolution(factor * width, 4, strides=strides)(x)
         if factor > 1:
             x = instance_normalization()(x)
         x = _leaky(x)
 
-    x = _convolution(1, 4)(layers.ZeroPadding2D(1)(x))
+    x = layers.ZeroPadding2D(1)(x)
+    x = _convolution(1, 4)(x)
     scores = layers.Activation("linear", dtype="float32")(x)
     return keras.Model(images, scores, name=name)
 
@@ -82,8 +95,10 @@ def _normalised(x: Tensor) -> Tensor:
 
 def _residual(x: Tensor, filters: int) -> Tensor:
     """R<filters>: two 3 x 3 convolutions around which the input is added, [B, h, w, filters]."""
-    y = _normalised(_convolution(filters, 3)(ReflectionPadding2D(1)(x)))
-    y = _convolution(filters, 3)(ReflectionPadding2D(1)(y))
+    y = ReflectionPadding2D(1)(x)
+    y = _normalised(_convolution(filters, 3)(y))
+    y = ReflectionPadding2D(1)(y)
+    y = _convolution(filters, 3)(y)
     y = instance_normalization()(y)
     return layers.Add()([x, y])
 

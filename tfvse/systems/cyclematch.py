@@ -58,7 +58,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import keras
-from keras import ops
+from keras import layers, ops
 
 from tfvse import encoders
 from tfvse.config import setting
@@ -109,14 +109,20 @@ class Config(RankingConfig):
         super().check()
         layer_widths(self.widths, 3)
         trained = ("latent",) if self.variant == "latent_match" else SCORES
-        if not set(self.parts) <= set(trained) or len(set(self.parts)) < len(self.parts):
+        parts = set(self.parts)
+        if not parts <= set(trained) or len(parts) < len(self.parts):
             raise UserError(
                 f"--scores={self.scores}: for --variant={self.variant} must be some of "
                 f"{','.join(trained)}"
             )
 
 
-def mapping(input_dim: int, output_dim: int, config: Config, name: str) -> keras.Model:
+def mapping(
+    input_dim: int,
+    output_dim: int,
+    config: Config,
+    name: str,
+) -> keras.Model:
     """FC1 to FC4 from one feature space to the other.
 
     Args:
@@ -129,18 +135,18 @@ def mapping(input_dim: int, output_dim: int, config: Config, name: str) -> keras
       Model, float [B, D] → {"latent": [B, width of FC3], not negative; "mapped": [B, E]}.
     """
     features = keras.Input((input_dim,))
-    hidden = keras.layers.Dropout(config.input_dropout)(features)
+    hidden = layers.Dropout(config.input_dropout)(features)
     for place, width in enumerate(layer_widths(config.widths, 3), start=1):
-        hidden = keras.layers.Dense(width, name=f"fc{place}")(hidden)
+        hidden = layers.Dense(width, name=f"fc{place}")(hidden)
         if config.batch_norm:
             hidden = batch_normalization()(hidden)
-        hidden = keras.layers.ReLU()(hidden)
+        hidden = layers.ReLU()(hidden)
         if place == 1:
-            hidden = keras.layers.Dropout(config.dropout)(hidden)
+            hidden = layers.Dropout(config.dropout)(hidden)
 
     outputs = {"latent": hidden}
     if output_dim:
-        outputs["mapped"] = keras.layers.Dense(output_dim, name="fc4")(hidden)
+        outputs["mapped"] = layers.Dense(output_dim, name="fc4")(hidden)
     return keras.Model(features, outputs, name=name)
 
 
@@ -169,7 +175,14 @@ class CycleMatch(MatchingSystem):
         config = self.config
         trains = {"main": self.with_text_encoder("image_to_text", "text_to_image")}
         optimizers = {"main": config.optimizer_settings()}
-        return (Stage("match", trains, optimizers, steps=config.steps, epochs=config.epochs),)
+        stage = Stage(
+            "match",
+            trains,
+            optimizers,
+            steps=config.steps,
+            epochs=config.epochs,
+        )
+        return (stage,)
 
     def losses(self, batch: Batch) -> tuple[Losses, Logs]:
         """The losses of table 6.1 for the configured variant, over the batches of all replicas."""
@@ -193,9 +206,11 @@ class CycleMatch(MatchingSystem):
             target = text_to_image(text, training=True)
             losses["latent"] = loss(mapped["latent"], target["latent"])
         if variant not in ("latent_match", "t2i2t"):
-            losses.update(self._branch("i2t2i", image, text, image_to_text, text_to_image, loss))
+            i2t2i = self._branch("i2t2i", image, text, image_to_text, text_to_image, loss)
+            losses.update(i2t2i)
         if variant not in ("latent_match", "i2t2i"):
-            losses.update(self._branch("t2i2t", text, image, text_to_image, image_to_text, loss))
+            t2i2t = self._branch("t2i2t", text, image, text_to_image, image_to_text, loss)
+            losses.update(t2i2t)
         return losses, {"mean_cosine": self.mean_cosine(*embeddings)}
 
     def _branch(
@@ -242,10 +257,18 @@ class CycleMatch(MatchingSystem):
         """The parts "visual", "textual" (None for latent_match) and "latent", [B, D] each."""
         image = self.networks["image_encoder"](image)
         parts = self.networks["image_to_text"](image, training=False)
-        return {"visual": image, "textual": parts.get("mapped"), "latent": parts["latent"]}
+        return {
+            "visual": image,
+            "textual": parts.get("mapped"),
+            "latent": parts["latent"],
+        }
 
     def text_parts(self, text: Tensor) -> Parts:
         """The parts "visual" (None for latent_match), "textual" and "latent", [B, D] each."""
         text = self.networks["text_encoder"](text, training=False)
         parts = self.networks["text_to_image"](text, training=False)
-        return {"visual": parts.get("mapped"), "textual": text, "latent": parts["latent"]}
+        return {
+            "visual": parts.get("mapped"),
+            "textual": text,
+            "latent": parts["latent"],
+        }

@@ -73,7 +73,9 @@ class DensePredictor(System):
 
     def vgg16_features(self) -> VGG16Features:
         """A new `VGG16Features` as the settings want it; its weights come in `start`."""
-        return VGG16Features(self.config.vgg_width, vgg16.SOURCES[self.config.vgg16], name="vgg16")
+        config = self.config
+        normalisation = vgg16.SOURCES[config.vgg16]
+        return VGG16Features(config.vgg_width, normalisation, name="vgg16")
 
     def start(self) -> None:
         """Loads VGG-16's ImageNet weights or, with --start_from, the networks of another run."""
@@ -109,11 +111,24 @@ class DensePredictor(System):
     def stages(self) -> tuple[Stage, ...]:
         """One stage of SGD, in which every network has its own rate."""
         config = self.config
-        optimizers = {name: self.sgd(rate) for name, rate in self.rates().items() if rate}
-        trains = {name: (name,) for name in optimizers}
-        return (Stage("train", trains, optimizers, steps=config.steps, epochs=config.epochs),)
+        trains = {}
+        optimizers = {}
+        for name, rate in self.rates().items():
+            if rate:
+                trains[name] = (name,)
+                optimizers[name] = self.sgd(rate)
+
+        stage = Stage(
+            "train",
+            trains,
+            optimizers,
+            steps=config.steps,
+            epochs=config.epochs,
+        )
+        return (stage,)
 
 
 def spread(count: int, most: int) -> np.ndarray:
     """Rows of at most `most` of `count` examples, evenly spread: int64 [n]."""
-    return np.unique(np.linspace(0, count - 1, most).astype(int))
+    spaced = np.linspace(0, count - 1, most)
+    return np.unique(spaced.astype(int))

@@ -57,7 +57,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import keras
-from keras import ops
+from keras import layers, ops
 
 from tfvse.config import setting
 from tfvse.errors import UserError
@@ -165,12 +165,12 @@ class Config(MatchingConfig):
         )
 
 
-def path(input_dim: int, layers: int, config: Config, name: str) -> keras.Model:
+def path(input_dim: int, depth: int, config: Config, name: str) -> keras.Model:
     """Fully connected layers, each with batch normalisation and ReLU.
 
     Args:
       input_dim: D, numbers of a feature.
-      layers: number of fully connected layers.
+      depth: number of fully connected layers.
       config: its `embedding_dim` and `input_dropout`.
       name: of the network.
 
@@ -178,16 +178,16 @@ def path(input_dim: int, layers: int, config: Config, name: str) -> keras.Model:
       Model, float [B, D] → [B, embedding_dim], not negative.
     """
     features = keras.Input((input_dim,))
-    x = keras.layers.Dropout(config.input_dropout)(features)
-    for place in range(1, layers + 1):
-        fully_connected = keras.layers.Dense(
+    x = layers.Dropout(config.input_dropout)(features)
+    for place in range(1, depth + 1):
+        fully_connected = layers.Dense(
             config.embedding_dim,
             use_bias=False,
             kernel_initializer="he_normal",
             name=f"fc{place}",
         )
         x = batch_normalization(momentum=0.9)(fully_connected(x))
-        x = keras.layers.ReLU()(x)
+        x = layers.ReLU()(x)
     return keras.Model(features, x, name=name)
 
 
@@ -205,7 +205,7 @@ def classifier(classes: int, config: Config) -> keras.Model:
     embeddings = keras.Input((config.embedding_dim,))
     labels = keras.Input((), dtype="int64")
     batch_labels = keras.Input((), dtype="int64")
-    dropped = keras.layers.Dropout(config.dropout)(embeddings)
+    dropped = layers.Dropout(config.dropout)(embeddings)
     instance_loss = InstanceClassifier(classes, config.sampled_classes, name="classes")
     loss = instance_loss([dropped, labels, batch_labels])
     return keras.Model([embeddings, labels, batch_labels], loss, name="classifier")
@@ -301,8 +301,8 @@ class DualPath(MatchingSystem):
         if thawed:
             trains["image_encoder"] = ("image_encoder",)
             optimizers["image_encoder"] = config.optimizer_settings(config.image_rate_factor, drops)
-        steps = max(1, round(length * config.steps)) if config.steps else 0
-        epochs = max(1, round(length * config.epochs)) if config.epochs else 0
+        steps = _scaled(config.steps, length)
+        epochs = _scaled(config.epochs, length)
         return Stage(name, trains, optimizers, weights, steps, epochs)
 
     def losses(self, batch: Batch) -> tuple[Losses, Logs]:
@@ -333,3 +333,8 @@ class DualPath(MatchingSystem):
         report = super().evaluate(data, split, work_dir)
         protocol = {**report.protocol, "instance_softmax": self.softmax}
         return dataclasses.replace(report, protocol=protocol)
+
+
+def _scaled(count: int, factor: float) -> int:
+    """`count` steps or epochs times `factor`, at least one where there are any."""
+    return max(1, round(factor * count)) if count else 0

@@ -38,9 +38,12 @@ class SideOutputs(keras.Model):
         Returns:
           Five float32 [B, H, W, 1], logits.
         """
-        sides = [score(block) for score, block in zip(self.scores, blocks, strict=True)]
-        finest = sides[0]
-        return [finest, *(upsample(side, finest) for side in sides[1:])]
+        finest, *coarser = blocks
+        first, *others = self.scores
+        sides = [first(finest)]
+        for score, block in zip(others, coarser, strict=True):
+            sides.append(upsample(score(block), sides[0]))
+        return sides
 
 
 class SideFusion(keras.Model):

@@ -1,6 +1,7 @@
 """The family of edge detectors: VGG-16 with five side outputs and their fusion.
 
-Evaluation, figures and export are here. The networks above VGG-16 are in `edge_networks.py`.
+Evaluation and figures are here, the networks above VGG-16 in `edge_networks.py`, export in
+`edge_export.py`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from keras import ops
 
 from tfvse.config import setting
 from tfvse.errors import UserError
-from tfvse.export.signature import Signature
 from tfvse.layers.upsampling import resize
 from tfvse.systems.base import Tensor
 from tfvse.systems.dense import DenseConfig, DensePredictor, spread
@@ -26,12 +26,14 @@ if TYPE_CHECKING:
     from tfvse.data.kinds.edges import EdgeData, EdgeSplit
     from tfvse.evaluation.report import Report
     from tfvse.export.litert import LiteRTModel
+    from tfvse.export.signature import Signature
     from tfvse.layers.vgg import VGG16Features
+
+Detector = Callable[[np.ndarray], np.ndarray]  # uint8 [H, W, 3] → float32 [H, W]
+Example = tuple[str, np.ndarray, Sequence[np.ndarray]]  # name, image or edge map, drawings
 
 SHOWN = 6  # images of a contact sheet
 SAMPLES = 3  # images that show how training goes
-LITERT_IMAGES = 10  # that a LiteRT file is measured on
-CALIBRATION_IMAGES = 50  # of the training split, from which int8 ranges are taken
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,7 +119,8 @@ class EdgeDetector(DensePredictor):
         features = self.vgg16_features()
         sides = SideOutputs(name="sides")
         fusion = SideFusion(self.fusion)
-        fusion(sides(features(np.zeros((1, side, side, 3), "float32"))))
+        image = np.zeros((1, side, side, 3), "float32")
+        fusion(sides(features(image)))
         self.networks = {"features": features, "sides": sides, "fusion": fusion}
 
     @property
@@ -127,11 +130,16 @@ class EdgeDetector(DensePredictor):
 
     def rates(self) -> dict[str, float]:
         """Side outputs and fusion learn at rates of their own, as in HED."""
-        return {"features": 1.0, "sides": self.config.side_rate, "fusion": self.config.fusion_rate}
+        return {
+            "features": 1.0,
+            "sides": self.config.side_rate,
+            "fusion": self.config.fusion_rate,
+        }
 
     def logits(self, images: Tensor) -> tuple[list[Tensor], Tensor]:
         """float32 [B, H, W, 3] in 0 … 255 → (five side outputs, the fused one), [B, H, W] each."""
-        sides = self.networks["sides"](self.networks["features"](images))
+        blocks = self.networks["features"](images)
+        sides = self.networks["sides"](blocks)
         fused = self.networks["fusion"](sides)
         return [side[..., 0] for side in sides], fused[..., 0]
 
@@ -148,20 +156,31 @@ class EdgeDetector(DensePredictor):
         maps = []
         for scale in self.config.scale_factors:
             size = (_scaled(height, scale), _scaled(width, scale))
-            edges = ops.sigmoid(self.logits(resize(images, size))[1])
-            maps.append(resize(edges[..., None], (height, width))[..., 0])
+            _, fused = self.logits(resize(images, size))
+            edges = ops.sigmoid(fused)[..., None]
+            maps.append(resize(edges, (height, width))[..., 0])
         return sum(maps) / len(maps)
 
     @functools.cached_property
-    def detect(self) -> Callable[[np.ndarray], np.ndarray]:
+    def detect(self) -> Detector:
         """Compiled for all sizes: uint8 [H, W, 3] → float32 [H, W] in 0 … 1."""
         import tensorflow as tf
 
         spec = [tf.TensorSpec([1, None, None, 3], tf.float32)]
         function = tf.function(self.probabilities, input_signature=spec, autograph=False)
-        return lambda image: function(tf.cast(image[None], tf.float32)).numpy()[0]
 
-    def evaluate(self, data: EdgeData, split: str, work_dir: pathlib.Path | None = None) -> Report:
+        def detect(image: np.ndarray) -> np.ndarray:
+            batch = tf.cast(image[None], tf.float32)
+            return function(batch).numpy()[0]
+
+        return detect
+
+    def evaluate(
+        self,
+        data: EdgeData,
+        split: str,
+        work_dir: pathlib.Path | None = None,
+    ) -> Report:
         """ODS, OIS, AP and R50 of the Berkeley benchmark; see `tfvse.evaluation.edges`."""
         from tfvse.evaluation import edges
         from tfvse.evaluation.report import Report
@@ -169,10 +188,16 @@ class EdgeDetector(DensePredictor):
         config = self.config
         part = data.split(split)
         maps = _Detected(part, self.detect, kept=spread(len(part), SHOWN))
-        names = ("max_distance", "thresholds", "nms", "ceval", "workers", "seed")
-        settings = {name: getattr(config, name) for name in names}
-        counts_dir = work_dir / split if work_dir else None
-        result = edges.evaluate(maps, results_dir=counts_dir, **settings)
+        result = edges.evaluate(
+            maps,
+            results_dir=work_dir / split if work_dir else None,
+            max_distance=config.max_distance,
+            thresholds=config.thresholds,
+            nms=config.nms,
+            ceval=config.ceval,
+            workers=config.workers,
+            seed=config.seed,
+        )
         result = result._replace(
             protocol={**result.protocol, "scales": config.scales},
             examples={"edge_maps": maps.found},
@@ -181,22 +206,30 @@ class EdgeDetector(DensePredictor):
 
     def samples(self, data: EdgeData) -> dict[str, np.ndarray]:
         """ "edges": an image, its edge map and the mean of its annotators in every row."""
-        columns = self._columns(data.split(self.sample_split(data)), SAMPLES, {})
-        height, width = np.max([image.shape[:2] for image in columns["image"]], axis=0)
+        split = data.split(self.sample_split(data))
+        columns = self._columns(split, SAMPLES, {})
+        height = max(image.shape[0] for image in columns["image"])
+        width = max(image.shape[1] for image in columns["image"])
         rows = []
         for images in zip(*columns.values(), strict=True):
             framed = [_framed(image, height, width) for image in images]
             rows.append(np.concatenate(framed, axis=1))
         return {"edges": np.concatenate(rows)}
 
-    def plots(self, report: Report, data: EdgeData, run_dir: pathlib.Path) -> list[pathlib.Path]:
+    def plots(
+        self,
+        report: Report,
+        data: EdgeData,
+        run_dir: pathlib.Path,
+    ) -> list[pathlib.Path]:
         """Precision against recall, and edge maps beside their images and what people drew."""
         from tfvse.figures.boundaries import precision_recall
         from tfvse.figures.contact_sheets import grid
 
         split = report.split
         title = f"{self.config.system} on {self.config.data}, {split}"
-        columns = self._columns(data.split(split), SHOWN, report.examples["edge_maps"])
+        edge_maps = report.examples["edge_maps"]
+        columns = self._columns(data.split(split), SHOWN, edge_maps)
         curves = {}
         for name, value in report.details.items():
             if name.endswith("curve"):
@@ -207,7 +240,10 @@ class EdgeDetector(DensePredictor):
         ]
 
     def _columns(
-        self, split: EdgeSplit, most: int, edge_maps: Mapping[int, np.ndarray]
+        self,
+        split: EdgeSplit,
+        most: int,
+        edge_maps: Mapping[int, np.ndarray],
     ) -> dict[str, list[np.ndarray]]:
         """Heading → uint8 [H, W, 3] images; edges are dark on white.
 
@@ -226,58 +262,21 @@ class EdgeDetector(DensePredictor):
                 edge_map = self.detect(image)
             columns["image"].append(image)
             columns["edge map"].append(dark(edge_map))
-            columns["annotators"].append(dark(np.mean(drawings, axis=0)))
+            drawn = np.mean(drawings, axis=0)
+            columns["annotators"].append(dark(drawn))
         return columns
 
     def signatures(self, data: EdgeData) -> dict[str, Signature]:
         """`predict`: image files of any size → grey PNGs of that size, white at edges."""
-        import tensorflow as tf
+        from tfvse.systems import edge_export
 
-        from tfvse.export.graph import decode_bounded, map_pictures
-
-        def one(encoded: Tensor) -> Tensor:
-            """An image file, string scalar → a PNG file, string scalar."""
-            image = tf.cast(decode_bounded(encoded), tf.float32)
-            edges = self.probabilities(image[tf.newaxis])[0]
-            return tf.io.encode_png(tf.cast(tf.round(255.0 * edges), tf.uint8)[..., tf.newaxis])
-
-        def predict(image: Tensor) -> dict[str, Tensor]:
-            """Image files, string [B] → PNG files, string [B]."""
-            return {"edges_bytes": map_pictures(one, image, tf.string)}
-
-        split = data.split(data.last_split)
-        small = tf.io.encode_png(split.read(0)[1][:37, :53]).numpy()
-        example = {"image": np.array([split.encoded(0), small], object)}
-        return {"predict": Signature(predict, {"image": ("string", (None,))}, example)}
+        return {"predict": edge_export.signature(self, data)}
 
     def litert_models(self, data: EdgeData) -> dict[str, LiteRTModel]:
         """The detector at the training size, measured by ODS on the middles of ten images."""
-        from tfvse.evaluation import edges
-        from tfvse.export.litert import LiteRTModel
+        from tfvse.systems import edge_export
 
-        side = self.config.patch_size
-        train = data.split("train")
-        last = data.split(data.last_split)
-        measured = []
-        for row in spread(len(last), LITERT_IMAGES):
-            name, image, drawings = _middle(*last.read(row), side)
-            if any(drawing.any() for drawing in drawings):
-                measured.append((name, image, drawings))
-        seen = []
-        for row in spread(len(train), CALIBRATION_IMAGES):
-            seen.append(_middle(*train.read(row), side)[1])
-
-        def ods(run: Callable[[np.ndarray], np.ndarray]) -> tuple[str, float]:
-            """The metric of `LiteRTModel`."""
-            maps = run(np.stack([image for _, image, _ in measured]).astype("float32"))
-            scored = []
-            for (name, _, drawings), edge_map in zip(measured, maps, strict=True):
-                scored.append((name, edge_map, drawings))
-            result = edges.evaluate(scored, thresholds=33, bootstrap_samples=0)
-            return "ODS", result.metrics["ODS"]
-
-        calibration = np.stack(seen).astype("float32")
-        return {"detector": LiteRTModel(self.probabilities, (side, side, 3), calibration, ods)}
+        return {"detector": edge_export.litert_detector(self, data)}
 
 
 class _Detected:
@@ -288,7 +287,10 @@ class _Detected:
     """
 
     def __init__(
-        self, split: EdgeSplit, detect: Callable[[np.ndarray], np.ndarray], kept: np.ndarray
+        self,
+        split: EdgeSplit,
+        detect: Detector,
+        kept: np.ndarray,
     ):
         self.split = split
         self.detect = detect
@@ -298,7 +300,7 @@ class _Detected:
     def __len__(self) -> int:
         return len(self.split)
 
-    def __iter__(self) -> Iterator[tuple[str, np.ndarray, Sequence[np.ndarray]]]:
+    def __iter__(self) -> Iterator[Example]:
         for row, (name, image, drawings) in enumerate(self.split):
             edge_map = self.detect(image)
             if row in self.kept:
@@ -314,31 +316,12 @@ def _scaled(side: Tensor | int, scale: float) -> Tensor | int:
     return ops.maximum(ops.cast(scaled, "int32"), 1)
 
 
-def _framed(image: np.ndarray, height: int, width: int) -> np.ndarray:
+def _framed(
+    image: np.ndarray,
+    height: int,
+    width: int,
+) -> np.ndarray:
     """The image in the top left corner of a white one of [height, width, 3]."""
-    below = height - image.shape[0]
-    right = width - image.shape[1]
-    return np.pad(image, ((0, below), (0, right), (0, 0)), constant_values=255)
-
-
-def _middle(
-    name: str, image: np.ndarray, drawings: Sequence[np.ndarray], side: int
-) -> tuple[str, np.ndarray, list[np.ndarray]]:
-    """An example cut to its middle side x side pixels; smaller ones are mirrored at their edges.
-
-    Args:
-      name: of the image.
-      image: uint8 [H, W, 3].
-      drawings: of its annotators, [H, W] each.
-      side: in pixels.
-    """
-    below = max(side - image.shape[0], 0)
-    right = max(side - image.shape[1], 0)
-    cut = []
-    for whole in (image, *drawings):
-        border = [(0, below), (0, right)] + [(0, 0)] * (whole.ndim - 2)
-        whole = np.pad(whole, border, mode="symmetric")
-        top = (whole.shape[0] - side) // 2
-        left = (whole.shape[1] - side) // 2
-        cut.append(whole[top : top + side, left : left + side])
-    return name, cut[0], cut[1:]
+    framed = np.full((height, width, 3), 255, image.dtype)
+    framed[: image.shape[0], : image.shape[1]] = image
+    return framed

@@ -69,6 +69,9 @@ if TYPE_CHECKING:
     from tfvse.export.litert import LiteRTModel
     from tfvse.layers.vgg import VGG16Features
 
+Segment = Callable[[np.ndarray], np.ndarray]  # uint8 [H, W, 3] → label map uint8 [H, W]
+Labelled = tuple[np.ndarray, np.ndarray, np.ndarray]  # image, labels, predicted labels
+
 SHOWN = 4  # images in a sample
 LITERT_IMAGES = 20  # that a LiteRT file is measured on
 CALIBRATION_IMAGES = 50  # of the training split, from which int8 ranges are taken
@@ -119,7 +122,8 @@ class FCFN(DensePredictor):
             config.dropout,
         )
         fusion = ScoreFusion(config.fusion)
-        fusion(scores(np.zeros((1, *data.element_spec["image"].shape[1:]), "float32")))
+        size = data.element_spec["image"].shape[1:]
+        fusion(scores(np.zeros((1, *size), "float32")))
         self.networks = {"scores": scores, "fusion": fusion}
 
     @property
@@ -140,17 +144,22 @@ class FCFN(DensePredictor):
     def losses(self, batch: Batch) -> tuple[Losses, Logs]:
         """Eq. 2.9, divided by the number of pixels."""
         logits = self.logits(batch["image"], training=True)
-        return {"cross_entropy": ops.mean(pixel_cross_entropy(logits, batch["labels"]))}, {}
+        cross_entropy = pixel_cross_entropy(logits, batch["labels"])
+        return {"cross_entropy": ops.mean(cross_entropy)}, {}
 
     @functools.cached_property
     def _labels(self) -> Callable[[Tensor], Tensor]:
         """uint8 [H, W, 3] of any size → uint8 [H, W], compiled once for all sizes."""
         import tensorflow as tf
 
-        @tf.function(input_signature=[tf.TensorSpec([None, None, 3], tf.uint8)])
+        any_size = tf.TensorSpec([None, None, 3], tf.uint8)
+
+        @tf.function(input_signature=[any_size])
         def labels(image: Tensor) -> Tensor:
-            logits = self.logits(tf.cast(image, tf.float32)[tf.newaxis])
-            return tf.cast(tf.argmax(logits[0], axis=-1), tf.uint8)
+            pixels = tf.cast(image, tf.float32)
+            logits = self.logits(pixels[tf.newaxis])
+            best = tf.argmax(logits[0], axis=-1)
+            return tf.cast(best, tf.uint8)
 
         return labels
 
@@ -159,7 +168,10 @@ class FCFN(DensePredictor):
         return self._labels(image).numpy()
 
     def evaluate(
-        self, data: SegmentationData, split: str, work_dir: pathlib.Path | None = None
+        self,
+        data: SegmentationData,
+        split: str,
+        work_dir: pathlib.Path | None = None,
     ) -> Report:
         """Mean IoU and accuracies; see `tfvse.evaluation.segmentation`."""
         from tfvse.evaluation import segmentation
@@ -167,7 +179,12 @@ class FCFN(DensePredictor):
 
         part = data.split(split)
         segmenter = _Segmenter(self.segment, kept=spread(len(part), SHOWN))
-        result = segmentation.evaluate(segmenter, part, data.classes, seed=self.config.seed)
+        result = segmentation.evaluate(
+            segmenter,
+            part,
+            data.classes,
+            seed=self.config.seed,
+        )
         parameters = sum(network.count_params() for network in self.networks.values())
         result = result._replace(
             protocol={**result.protocol, "parameters": parameters},
@@ -177,7 +194,7 @@ class FCFN(DensePredictor):
 
     def _examples(
         self, split: SegmentationSplit, label_maps: Mapping[int, np.ndarray]
-    ) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    ) -> list[Labelled]:
         """At most `SHOWN` examples, evenly spread.
 
         Args:
@@ -200,18 +217,23 @@ class FCFN(DensePredictor):
         """ "segmentations": an image, its labels and the predicted labels in every row."""
         from tfvse.figures.label_maps import montage
 
-        examples = self._examples(data.split(self.sample_split(data)), {})
+        split = data.split(self.sample_split(data))
+        examples = self._examples(split, {})
         return {"segmentations": montage(examples, data.colours)}
 
     def plots(
-        self, report: Report, data: SegmentationData, run_dir: pathlib.Path
+        self,
+        report: Report,
+        data: SegmentationData,
+        run_dir: pathlib.Path,
     ) -> list[pathlib.Path]:
         """Writes `segmentations-<split>.png`, as `samples` with a legend, and `iou-<split>.png`."""
         from tfvse.figures import label_maps
 
         split = report.split
         title = f"{self.config.system} ({self.config.fusion}) on {self.config.data}, {split}"
-        examples = self._examples(data.split(split), report.examples["label_maps"])
+        found = report.examples["label_maps"]
+        examples = self._examples(data.split(split), found)
         by_class = {}
         for name, value in report.metrics.items():
             if name.startswith("IoU/"):
@@ -236,15 +258,18 @@ class FCFN(DensePredictor):
             """An image file, string scalar → two PNG files, string [2]."""
             labels = self._labels(decode_bounded(encoded))
             painted = tf.gather(colours, tf.cast(labels, tf.int32))
-            return tf.stack([tf.io.encode_png(labels[..., tf.newaxis]), tf.io.encode_png(painted)])
+            class_map = tf.io.encode_png(labels[..., tf.newaxis])
+            return tf.stack([class_map, tf.io.encode_png(painted)])
 
         def predict(image: Tensor) -> dict[str, Tensor]:
             """Image files, string [B] → PNG files, string [B], of class numbers and of colours."""
-            files = map_pictures(one, image, tf.TensorSpec([2], tf.string))
+            pair = tf.TensorSpec([2], tf.string)
+            files = map_pictures(one, image, pair)
             return {"class_map_bytes": files[:, 0], "coloured_bytes": files[:, 1]}
 
         split = data.split(self.sample_split(data))
-        example = {"image": np.array([split.encoded(row) for row in spread(len(split), 2)], object)}
+        shown = [split.encoded(row) for row in spread(len(split), 2)]
+        example = {"image": np.array(shown, object)}
         tolerances = {"class_map_bytes": LABELS, "coloured_bytes": LABELS}
         inputs = {"image": ("string", (None,))}
         return {"predict": Signature(predict, inputs, example, tolerances)}
@@ -257,7 +282,10 @@ class FCFN(DensePredictor):
         side = self.config.patch_size
         train = data.split("train")
         held_out = data.split(self.config.monitor_split)
-        images, labels = held_out.squeezed(spread(len(held_out), LITERT_IMAGES), side)
+        measured = spread(len(held_out), LITERT_IMAGES)
+        images, labels = held_out.squeezed(measured, side)
+        seen = spread(len(train), CALIBRATION_IMAGES)
+        calibration, _ = train.squeezed(seen, side)
 
         def mean_iou(run: Callable[[np.ndarray], np.ndarray]) -> tuple[str, float]:
             """The metric of `LiteRTModel`."""
@@ -269,7 +297,7 @@ class FCFN(DensePredictor):
             "segmenter": LiteRTModel(
                 function=self.logits,
                 shape=(side, side, 3),
-                representative=train.squeezed(spread(len(train), CALIBRATION_IMAGES), side)[0],
+                representative=calibration,
                 metric=mean_iou,
             )
         }
@@ -282,7 +310,7 @@ class _Segmenter:
       found: row → label map uint8 [H, W], of the rows `kept`.
     """
 
-    def __init__(self, segment: Callable[[np.ndarray], np.ndarray], kept: np.ndarray):
+    def __init__(self, segment: Segment, kept: np.ndarray):
         self.segment = segment
         self.kept = set(kept.tolist())
         self.found: dict[int, np.ndarray] = {}

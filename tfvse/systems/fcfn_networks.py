@@ -72,12 +72,17 @@ class ScoreNetwork(keras.Model):
         Returns:
           float32 [B, ⌈H/s⌉, ⌈W/s⌉, classes] for s = 32, 16 and 8.
         """
-        pool3, pool4, top = [self.pool(block) for block in self.features(images)[2:]]
+        *_, block3, block4, block5 = self.features(images)
+        pool3 = self.pool(block3)
+        pool4 = self.pool(block4)
+        top = self.pool(block5)
         for convolution, dropout in zip(self.convolutions, self.dropouts, strict=True):
             top = dropout(convolution(top), training=training)
 
-        read = (top, pool4, pool3)
-        return [scorer(maps) for scorer, maps in zip(self.scorers, read, strict=True)]
+        scores = []
+        for scorer, maps in zip(self.scorers, (top, pool4, pool3), strict=True):
+            scores.append(scorer(maps))
+        return scores
 
 
 class ScoreFusion(keras.Model):
@@ -99,7 +104,11 @@ class ScoreFusion(keras.Model):
         return fused
 
 
-def _convolution(channels: int, kernel: int, name: str) -> layers.Conv2D:
+def _convolution(
+    channels: int,
+    kernel: int,
+    name: str,
+) -> layers.Conv2D:
     """A convolution of size `kernel`² with ReLU that keeps height and width."""
     return layers.Conv2D(
         channels,
@@ -113,4 +122,10 @@ def _convolution(channels: int, kernel: int, name: str) -> layers.Conv2D:
 
 def _scorer(classes: int, name: str) -> layers.Conv2D:
     """A 1x1 convolution to class scores, which start at 0."""
-    return layers.Conv2D(classes, 1, kernel_initializer="zeros", dtype="float32", name=name)
+    return layers.Conv2D(
+        classes,
+        1,
+        kernel_initializer="zeros",
+        dtype="float32",
+        name=name,
+    )

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from tfvse.data.kinds.matching import MatchingData, MatchingSplit
     from tfvse.systems.matching import MatchingSystem, Parts
 
+Reader = tuple[Callable, Sequence[Any]]  # a function, and the resources that it needs
+Answer = dict[str, tf.Tensor]  # output of a signature → tensor
+Run = Callable[[np.ndarray], np.ndarray]  # a LiteRT model on many examples
+
 LITERT_IMAGES = 200  # of the gallery, on which a LiteRT model is measured
 CALIBRATION_IMAGES = 100  # of the training split, from which int8 ranges are taken
 
@@ -31,7 +35,7 @@ TEXT = {"text": ("string", (None,))}
 K = {"k": ("int32", ())}
 
 
-def image_reader(system: MatchingSystem) -> tuple[Callable, Sequence[Any]]:
+def image_reader(system: MatchingSystem) -> Reader:
     """How an exported model reads images.
 
     Returns:
@@ -42,7 +46,7 @@ def image_reader(system: MatchingSystem) -> tuple[Callable, Sequence[Any]]:
     return (encoder.pixels if system.pixels else encoder), encoder.resources
 
 
-def text_reader(system: MatchingSystem, data: MatchingData) -> tuple[Callable, Sequence[Any]]:
+def text_reader(system: MatchingSystem, data: MatchingData) -> Reader:
     """How an exported model reads texts.
 
     Returns:
@@ -73,22 +77,32 @@ def signatures(system: MatchingSystem, data: MatchingData) -> dict[str, Signatur
         """Texts, string [B] → the scored parts, float32 [B, D] each."""
         return system.embed_texts(read_texts(text))
 
-    def by_image(function: Callable, inputs: Mapping, example: Mapping) -> Signature:
+    def by_image(
+        function: Callable,
+        inputs: Mapping,
+        example: Mapping,
+    ) -> Signature:
         return Signature(graph.using(function, *image_resources), inputs, example)
 
-    def by_text(function: Callable, inputs: Mapping, example: Mapping) -> Signature:
+    def by_text(
+        function: Callable,
+        inputs: Mapping,
+        example: Mapping,
+    ) -> Signature:
         return Signature(graph.using(function, *text_resources), inputs, example)
 
     split = system.gallery(data)
     search, search_by_image = _searches(system, data, encode_image, encode_text)
-    image_example = {"image": np.array([split.picture(row) for row in range(2)], object)}
-    text_example = {"text": np.array([text.encode() for text in split.texts[:3]], object)}
+    images = [split.picture(row) for row in range(2)]
+    texts = [text.encode() for text in split.texts[:3]]
+    image = {"image": np.array(images, object)}
+    text = {"text": np.array(texts, object)}
     few = {"k": np.int32(5)}
     return {
-        "encode_image": by_image(encode_image, IMAGE, image_example),
-        "encode_text": by_text(encode_text, TEXT, text_example),
-        "search": by_text(search, {**TEXT, **K}, {**text_example, **few}),
-        "search_by_image": by_image(search_by_image, {**IMAGE, **K}, {**image_example, **few}),
+        "encode_image": by_image(encode_image, IMAGE, image),
+        "encode_text": by_text(encode_text, TEXT, text),
+        "search": by_text(search, {**TEXT, **K}, {**text, **few}),
+        "search_by_image": by_image(search_by_image, {**IMAGE, **K}, {**image, **few}),
     }
 
 
@@ -108,12 +122,12 @@ def _searches(
     sentences = tf.Variable(split.texts, trainable=False)
     owners = tf.Variable(split.image_ids[split.image_of_text], trainable=False)
 
-    def search(text: tf.Tensor, k: tf.Tensor) -> dict[str, tf.Tensor]:
+    def search(text: tf.Tensor, k: tf.Tensor) -> Answer:
         """Texts, string [B] → ids and scores [B, k] of the images that match best."""
         scores, rows = images.best(encode_text(text), k)
         return {"ids": tf.gather(ids, rows), "scores": scores}
 
-    def search_by_image(image: tf.Tensor, k: tf.Tensor) -> dict[str, tf.Tensor]:
+    def search_by_image(image: tf.Tensor, k: tf.Tensor) -> Answer:
         """Image files, string [B] → texts, ids and scores [B, k] of the texts that match best."""
         scores, rows = texts.best(encode_image(image), k)
         return {
@@ -141,7 +155,8 @@ def litert_image_encoder(system: MatchingSystem, data: MatchingData) -> LiteRTMo
 
     def embed(image: tf.Tensor) -> tf.Tensor:
         features = image if system.pixels else encoder.encode(image)
-        return ops.concatenate(list(system.embed_images(features).values()), axis=-1)
+        parts = system.embed_images(features)
+        return ops.concatenate(list(parts.values()), axis=-1)
 
     split = system.gallery(data)
     seen = _pixels(encoder, split, LITERT_IMAGES)
@@ -150,23 +165,34 @@ def litert_image_encoder(system: MatchingSystem, data: MatchingData) -> LiteRTMo
     return LiteRTModel(embed, seen.shape[1:], calibration, metric)
 
 
-def _pixels(encoder: ImageEncoder, split: MatchingSplit, most: int) -> np.ndarray:
+def _pixels(
+    encoder: ImageEncoder,
+    split: MatchingSplit,
+    most: int,
+) -> np.ndarray:
     """The first `most` images of a split as the encoder reads them: float32 [n, S, S, 3]."""
-    count = min(most, len(split.image_ids))
-    return np.stack([encoder.preprocess(split.picture(row)).numpy() for row in range(count)])
+    pixels = []
+    for row in range(min(most, len(split.image_ids))):
+        image = encoder.preprocess(split.picture(row))
+        pixels.append(image.numpy())
+    return np.stack(pixels)
 
 
 def _recall_at_1(
-    system: MatchingSystem, split: MatchingSplit, seen: np.ndarray
-) -> Callable[[Callable], tuple[str, float]]:
+    system: MatchingSystem,
+    split: MatchingSplit,
+    seen: np.ndarray,
+) -> Callable[[Run], tuple[str, float]]:
     """The metric of `LiteRTModel`: text→image among the images `seen`, the first of the split."""
     rows = np.flatnonzero(split.image_of_text < len(seen))
     texts = embed_in_batches(system.embed_texts, split.text_inputs(), rows)
-    ends = np.cumsum([part.shape[1] for part in texts.values()])[:-1]
+    widths = [part.shape[1] for part in texts.values()]
+    ends = np.cumsum(widths)[:-1]
     fusion = system.config.fusion
 
-    def measure(run: Callable[[np.ndarray], np.ndarray]) -> tuple[str, float]:
-        images = dict(zip(texts, np.split(run(seen), ends, axis=1), strict=True))
+    def measure(run: Run) -> tuple[str, float]:
+        parts = np.split(run(seen), ends, axis=1)
+        images = dict(zip(texts, parts, strict=True))
         texts_for = Scorer(images, texts, fusion)
         images_for = Scorer(texts, images, fusion)
         owners = split.image_of_text[rows]

@@ -167,7 +167,8 @@ def layer_widths(widths: str, count: int) -> tuple[int, ...]:
       UserError: there are more or fewer, or other things.
     """
     found = widths.split(",")
-    if len(found) != count or not all(width.isdecimal() and int(width) for width in found):
+    right = all(width.isdecimal() and int(width) for width in found)
+    if len(found) != count or not right:
         example = ",".join(["2048", *["512"] * (count - 1)])
         raise UserError(
             f"--widths={widths}: must be {count} whole numbers above 0, such as {example}"

@@ -126,7 +126,8 @@ class Config(RankingConfig):
         """Raises `UserError` where widths contradict the fusion, or labels the variant."""
         super().check()
         widths = layer_widths(self.widths, 4)
-        if self.layer_fusion != "none" and len(set(widths[1:])) > 1:
+        fused = set(widths[1:])
+        if self.layer_fusion != "none" and len(fused) > 1:
             raise UserError(
                 f"--widths={self.widths}: FC2, FC3 and FC4 are fused, so they must be equally wide"
             )
@@ -147,8 +148,7 @@ class MMCNet(MatchingSystem):
         config = self.config
         self.single_label = data.single_label
         self.networks = self.matching_networks(data)
-        for branch_name, encoder in zip(self.branches, list(self.networks.values()), strict=True):
-            self.networks[branch_name] = branch(encoder.output_shape[-1], config, branch_name)
+        self.add_branches(branch)
         if data.classes:
             width = layer_widths(config.widths, 4)[3]
             self.networks["classifier"] = classifier(width, len(data.classes), config)
@@ -209,7 +209,8 @@ class MMCNet(MatchingSystem):
         logs = {"mean_cosine": self.mean_cosine(images, texts)}
         if "classifier" in self.networks:
             logits = self.networks["classifier"]([image, text])
-            losses["classification"] = ops.mean(self._label_loss(logits, batch["label"]))
+            label_loss = self._label_loss(logits, batch["label"])
+            losses["classification"] = ops.mean(label_loss)
         return losses, logs
 
     def _label_loss(self, logits: Tensor, label: Tensor) -> Tensor:
@@ -228,12 +229,16 @@ class MMCNet(MatchingSystem):
         Returns:
           float32 [B, classes] in 0 … 1.
         """
-        pair = [self.embed_image(image, training=False), self.embed_text(text, training=False)]
-        logits = self.networks["classifier"](pair)
+        image = self.embed_image(image, training=False)
+        text = self.embed_text(text, training=False)
+        logits = self.networks["classifier"]([image, text])
         return ops.softmax(logits) if self.single_label else ops.sigmoid(logits)
 
     def evaluate(
-        self, data: MatchingData, split: str, work_dir: pathlib.Path | None = None
+        self,
+        data: MatchingData,
+        split: str,
+        work_dir: pathlib.Path | None = None,
     ) -> Report:
         """Retrieval as in the family; every pair of an image and its text is classified as well."""
         report = super().evaluate(data, split, work_dir)
@@ -241,7 +246,8 @@ class MMCNet(MatchingSystem):
             return report
         from tfvse.evaluation import classification as protocol
 
-        metrics = protocol.of_pairs(self.probabilities, data.split(split), self.single_label)
+        part = data.split(split)
+        metrics = protocol.of_pairs(self.probabilities, part, self.single_label)
         labels = {
             "labels": self.config.labels,
             "classes": len(data.classes),
@@ -279,9 +285,11 @@ class MMCNet(MatchingSystem):
 
         gallery = self.gallery(data)
         owners = gallery.image_of_text[:2]
+        images = [gallery.picture(row) for row in owners]
+        texts = [text.encode() for text in gallery.texts[:2]]
         example = {
-            "image": np.array([gallery.picture(row) for row in owners], object),
-            "text": np.array([text.encode() for text in gallery.texts[:2]], object),
+            "image": np.array(images, object),
+            "text": np.array(texts, object),
         }
         function = graph.using(classify, *image_resources, *text_resources)
         inputs = {**matching_export.IMAGE, **matching_export.TEXT}

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import keras
-from keras import ops
+from keras import layers, ops
 
 from tfvse.layers.bilinear import CompactBilinear, bilinear, signed_root
 from tfvse.layers.fusion import ConvolutionFusion
@@ -46,11 +46,15 @@ def fused(outputs: Sequence[Tensor], fusion: str) -> Tensor:
     if fusion == "convolution":
         return VectorBiasFusion(activation="linear", name="fusion")(outputs)
     if fusion == "sum":
-        return keras.layers.Add(name="fusion")(outputs)
-    return keras.layers.Multiply(name="fusion")(outputs)
+        return layers.Add(name="fusion")(outputs)
+    return layers.Multiply(name="fusion")(outputs)
 
 
-def branch(input_dim: int, config: Config, name: str) -> keras.Model:
+def branch(
+    input_dim: int,
+    config: Config,
+    name: str,
+) -> keras.Model:
     """FC1 to FC4 of one modality and their fusion, f(x) or g(y).
 
     Args:
@@ -64,20 +68,24 @@ def branch(input_dim: int, config: Config, name: str) -> keras.Model:
     widths = layer_widths(config.widths, 4)
     features = keras.Input((input_dim,))
     normalized = batch_normalization(momentum=NORM_MOMENTUM, name="input_norm")(features)
-    hidden = keras.layers.Dropout(config.input_dropout)(normalized)
-    hidden = keras.layers.Dense(widths[0], activation="relu", name="fc1")(hidden)
-    hidden = keras.layers.Dropout(config.dropout)(hidden)
+    hidden = layers.Dropout(config.input_dropout)(normalized)
+    hidden = layers.Dense(widths[0], activation="relu", name="fc1")(hidden)
+    hidden = layers.Dropout(config.dropout)(hidden)
 
     outputs = []
     for place, width in enumerate(widths[1:], start=2):
-        hidden = keras.layers.Dense(width, name=f"fc{place}")(hidden)
+        hidden = layers.Dense(width, name=f"fc{place}")(hidden)
         hidden = batch_normalization(momentum=NORM_MOMENTUM, name=f"fc{place}_norm")(hidden)
-        hidden = keras.layers.ReLU()(hidden)
+        hidden = layers.ReLU()(hidden)
         outputs.append(hidden)
     return keras.Model(features, fused(outputs, config.layer_fusion), name=name)
 
 
-def classifier(width: int, classes: int, config: Config) -> keras.Model:
+def classifier(
+    width: int,
+    classes: int,
+    config: Config,
+) -> keras.Model:
     """The pooled pair, its signed square root, L2 normalisation and the scores (eqs 7.5-7.8).
 
     Args:
@@ -92,11 +100,15 @@ def classifier(width: int, classes: int, config: Config) -> keras.Model:
     text = keras.Input((width,), name="text")
     vector = ops.cast(pooled(image, text, config), "float32")
     normalized = ops.normalize(signed_root(vector), axis=-1)
-    scores = keras.layers.Dense(classes, use_bias=False, name="scores", dtype="float32")
+    scores = layers.Dense(classes, use_bias=False, name="scores", dtype="float32")
     return keras.Model([image, text], scores(normalized), name="classifier")
 
 
-def pooled(image: Tensor, text: Tensor, config: Config) -> Tensor:
+def pooled(
+    image: Tensor,
+    text: Tensor,
+    config: Config,
+) -> Tensor:
     """One vector of a pair, B(x, y) of eq. 7.5 or what --pooling puts in its place.
 
     Args:
@@ -114,4 +126,4 @@ def pooled(image: Tensor, text: Tensor, config: Config) -> Tensor:
         return bilinear(image, text)
     if config.pooling == "image":
         return image
-    return keras.layers.Concatenate(name="pooling")([image, text])
+    return layers.Concatenate(name="pooling")([image, text])

@@ -42,7 +42,13 @@ from tfvse.losses.edges import relaxed_labels, weighted_cross_entropy
 from tfvse.systems.base import Batch, Logs, Losses
 from tfvse.systems.edges import EdgeConfig, EdgeDetector
 
-SUPERVISED = {"all": (1, 2, 3, 4, 5), "early": (1, 2, 3), "late": (4, 5), "none": ()}
+# --supervision → the sides that have a loss, table 3.2.
+SUPERVISED = {
+    "all": (1, 2, 3, 4, 5),
+    "early": (1, 2, 3),
+    "late": (4, 5),
+    "none": (),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,8 +81,10 @@ class RDS(EdgeDetector):
         truth = batch["edges"]
         sides, fused = self.logits(batch["image"])
         losses = {}
-        for side in SUPERVISED[self.config.supervision]:
-            relaxed = relaxed_labels(truth, batch["responses"][..., side - 1])
-            losses[f"side {side}"] = weighted_cross_entropy(sides[side - 1], relaxed, *weights)
+        for number in SUPERVISED[self.config.supervision]:
+            side = sides[number - 1]
+            response = batch["responses"][..., number - 1]
+            relaxed = relaxed_labels(truth, response)
+            losses[f"side {number}"] = weighted_cross_entropy(side, relaxed, *weights)
         losses["fused"] = weighted_cross_entropy(fused, truth, *weights)
         return losses, {}

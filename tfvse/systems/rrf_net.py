@@ -59,7 +59,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 import keras
-from keras import ops
+from keras import layers, ops
 
 from tfvse.config import setting
 from tfvse.errors import UserError
@@ -118,7 +118,12 @@ class Config(RankingConfig):
             )
 
 
-def recurrent_residual(x: Tensor, steps: int, fusion: str, name: str = "fc3") -> Tensor:
+def recurrent_residual(
+    x: Tensor,
+    steps: int,
+    fusion: str,
+    name: str = "fc3",
+) -> Tensor:
     """The RRF block: one shared layer, and for every run its own batch normalisation (5.1-5.6).
 
     Args:
@@ -130,22 +135,26 @@ def recurrent_residual(x: Tensor, steps: int, fusion: str, name: str = "fc3") ->
     Returns:
       float [B, D].
     """
-    shared = keras.layers.Dense(x.shape[-1], name=name)
+    shared = layers.Dense(x.shape[-1], name=name)
     results = []
     for step in range(steps + 1):
         normalization = batch_normalization(momentum=NORM_MOMENTUM, name=f"{name}_norm_{step}")
-        activated = keras.layers.ReLU()(normalization(shared(x)))
-        x = keras.layers.Add(name=f"{name}_add_{step}")([activated, x])
+        activated = layers.ReLU()(normalization(shared(x)))
+        x = layers.Add(name=f"{name}_add_{step}")([activated, x])
         results.append(x)
 
     if fusion == "none":
         return x
     if fusion == "sum":
-        return keras.layers.Add(name="fusion")(results)
+        return layers.Add(name="fusion")(results)
     return ConvolutionFusion(activation="linear", name="fusion")(results)
 
 
-def branch(input_dim: int, config: Config, name: str) -> keras.Model:
+def branch(
+    input_dim: int,
+    config: Config,
+    name: str,
+) -> keras.Model:
     """FC1 to FC4 of one modality.
 
     Args:
@@ -166,9 +175,9 @@ def branch(input_dim: int, config: Config, name: str) -> keras.Model:
             "wide as its input"
         )
     features = keras.Input((input_dim,))
-    hidden = keras.layers.Dropout(config.input_dropout)(features)
-    hidden = keras.layers.Dense(widths[0], activation="relu", name="fc1")(hidden)
-    hidden = keras.layers.Dropout(config.dropout)(hidden)
+    hidden = layers.Dropout(config.input_dropout)(features)
+    hidden = layers.Dense(widths[0], activation="relu", name="fc1")(hidden)
+    hidden = layers.Dropout(config.dropout)(hidden)
     hidden = _normalized_layer(hidden, widths[1], "fc2")
 
     if config.block == "rrf":
@@ -176,7 +185,7 @@ def branch(input_dim: int, config: Config, name: str) -> keras.Model:
     else:
         hidden = _normalized_layer(hidden, widths[2], "fc3")
 
-    hidden = keras.layers.Dense(widths[3], name="fc4")(hidden)
+    hidden = layers.Dense(widths[3], name="fc4")(hidden)
     # A residual branch starts as its input: what is added to it is scaled by 0.
     scale = "zeros" if config.residual else "ones"
     hidden = batch_normalization(momentum=NORM_MOMENTUM, name="fc4_norm", gamma_initializer=scale)(
@@ -187,11 +196,15 @@ def branch(input_dim: int, config: Config, name: str) -> keras.Model:
     return keras.Model(features, hidden, name=name)
 
 
-def _normalized_layer(x: Tensor, width: int, name: str) -> Tensor:
+def _normalized_layer(
+    x: Tensor,
+    width: int,
+    name: str,
+) -> Tensor:
     """A fully connected layer, batch normalisation and ReLU: [B, D] → [B, width]."""
-    x = keras.layers.Dense(width, name=name)(x)
+    x = layers.Dense(width, name=name)(x)
     x = batch_normalization(momentum=NORM_MOMENTUM, name=f"{name}_norm")(x)
-    return keras.layers.ReLU()(x)
+    return layers.ReLU()(x)
 
 
 class RRFNet(MatchingSystem):
@@ -202,16 +215,21 @@ class RRFNet(MatchingSystem):
     def build(self, data: MatchingData) -> None:
         """Makes the encoders of images and texts and the two branches."""
         self.networks = self.matching_networks(data)
-        for branch_name, encoder in zip(self.branches, list(self.networks.values()), strict=True):
-            width = encoder.output_shape[-1]
-            self.networks[branch_name] = branch(width, self.config, branch_name)
+        self.add_branches(branch)
 
     def stages(self) -> tuple[Stage, ...]:
         """One stage over both branches and, where it is trained, the text encoder."""
         config = self.config
         trains = {"main": self.with_text_encoder(*self.branches)}
         optimizers = {"main": config.optimizer_settings()}
-        return (Stage("match", trains, optimizers, steps=config.steps, epochs=config.epochs),)
+        stage = Stage(
+            "match",
+            trains,
+            optimizers,
+            steps=config.steps,
+            epochs=config.epochs,
+        )
+        return (stage,)
 
     def losses(self, batch: Batch) -> tuple[Losses, Logs]:
         """The bi-rank loss (5.10) over the batches of all replicas, its two directions apart."""
@@ -223,7 +241,12 @@ class RRFNet(MatchingSystem):
         images = ranking.cosine_similarities(image, image)
         texts = ranking.cosine_similarities(text, text)
 
-        settings = (config.margin, config.negatives, config.cross_weight, config.intra_weight)
+        settings = (
+            config.margin,
+            config.negatives,
+            config.cross_weight,
+            config.intra_weight,
+        )
         i2t = ranking.bi_rank_loss(pairs, texts, positives, *settings)
         t2i = ranking.bi_rank_loss(ops.transpose(pairs), images, positives, *settings)
         losses = {

@@ -85,7 +85,10 @@ class Translation(System):
         return lambda images: ops.convert_to_numpy(self.translate(direction, images))
 
     def evaluate(
-        self, data: TranslationData, split: str, work_dir: pathlib.Path | None = None
+        self,
+        data: TranslationData,
+        split: str,
+        work_dir: pathlib.Path | None = None,
     ) -> Report:
         """Cycle and identity L1, and where the set is paired PSNR and SSIM."""
         from tfvse.evaluation import translation
@@ -93,17 +96,21 @@ class Translation(System):
 
         there = self.translator("a_to_b")
         back = self.translator("b_to_a")
-        result = translation.evaluate(there, back, data.split(split), seed=self.config.seed)
+        part = data.split(split)
+        result = translation.evaluate(there, back, part, seed=self.config.seed)
         return Report.of(self, data, split, result)
 
     def samples(self, data: TranslationData) -> dict[str, np.ndarray]:
-        """ "translations": in every row a, its translation and the way back; then the same for b."""
+        """ "translations": in every row a, its translation and the way back; then all of b."""
         columns = self._columns(data.split(self.sample_split(data)))
         stacked = [np.concatenate(column) for column in columns.values()]
         return {"translations": np.concatenate(stacked, axis=1)}
 
     def plots(
-        self, report: Report, data: TranslationData, run_dir: pathlib.Path
+        self,
+        report: Report,
+        data: TranslationData,
+        run_dir: pathlib.Path,
     ) -> list[pathlib.Path]:
         """Writes `translations-<split>.png`: the rows of `samples` under headings."""
         from tfvse.figures.contact_sheets import grid
@@ -120,9 +127,11 @@ class Translation(System):
         shown = min(SHOWN, split.count_a, split.count_b)
         columns = {}
         for source, target in (("a", "b"), ("b", "a")):
+            there = self.translator(f"{source}_to_{target}")
+            back = self.translator(f"{target}_to_{source}")
             real = _spread(split, source, shown)
-            made = self.translator(f"{source}_to_{target}")(real)
-            returned = self.translator(f"{target}_to_{source}")(made)
+            made = there(real)
+            returned = back(made)
             columns[source] = to_uint8(real)
             columns[f"{source} → {target}"] = to_uint8(made)
             columns[f"{source} → {target} → {source}"] = to_uint8(returned)
@@ -143,9 +152,11 @@ class Translation(System):
             return {"image_bytes": files}
 
         real = _spread(split, direction[0], 1)[0]
-        two_sizes = [encode_png(real).numpy(), encode_png(real[3:, :-5]).numpy()]
+        smaller = real[3:, :-5]
+        two_sizes = [encode_png(image).numpy() for image in (real, smaller)]
+        inputs = {"image": ("string", (None,))}
         example = {"image": np.array(two_sizes, dtype=object)}
-        return Signature(function, {"image": ("string", (None,))}, example)
+        return Signature(function, inputs, example)
 
     def litert_models(self, data: TranslationData) -> dict[str, LiteRTModel]:
         """`generator_a_to_b` and `generator_b_to_a` at `crop_size`, measured by SSIM with Keras."""
@@ -157,7 +168,8 @@ class Translation(System):
 
         side = self.config.crop_size
         domain = direction[0]
-        measured = _spread(data.split(self.config.monitor_split), domain, LITERT_IMAGES)
+        held_out = data.split(self.config.monitor_split)
+        measured = _spread(held_out, domain, LITERT_IMAGES)
         return LiteRTModel(
             function=lambda image: self.translate(direction, image),
             shape=(side, side, 3),
@@ -172,12 +184,18 @@ class Translation(System):
         expected = to_uint8(self.translator(direction)(images))
 
         def similarity(run: Translator) -> tuple[str, float]:
-            return "SSIM with Keras", float(ssim(to_uint8(run(images)), expected).mean())
+            made = to_uint8(run(images))
+            return "SSIM with Keras", float(ssim(made, expected).mean())
 
         return similarity
 
 
-def _spread(split: TranslationSplit, domain: str, most: int) -> np.ndarray:
+def _spread(
+    split: TranslationSplit,
+    domain: str,
+    most: int,
+) -> np.ndarray:
     """At most `most` images of a domain, evenly spread: float32 [n, S, S, 3] in [-1, 1]."""
     count = {"a": split.count_a, "b": split.count_b}[domain]
-    return split.pictures(domain, np.unique(np.linspace(0, count - 1, most).astype(int)))
+    spaced = np.linspace(0, count - 1, most)
+    return split.pictures(domain, np.unique(spaced.astype(int)))
