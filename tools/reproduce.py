@@ -25,6 +25,7 @@ from tfvse.config import Settings, nearest, parse_flags, setting
 from tfvse.errors import UserError
 from tfvse.evaluation import report as reports
 from tfvse.files import atomic_write
+from tfvse.training import log
 
 TABLES = pathlib.Path("configs/tables")
 
@@ -171,8 +172,8 @@ def _last_line(done):
 
 
 def _train_seconds(folder):
-    times = [json.loads(line)["time"] for line in (folder / "log.jsonl").read_text().splitlines()]
-    return times[-1] - times[0]
+    times = [record["time"] for record in log.read(folder) if "time" in record]
+    return times[-1] - times[0] if times else 0.0
 
 
 def measure(flags, table):

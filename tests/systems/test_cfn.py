@@ -264,8 +264,8 @@ def test_strongest_maps_are_ranked_for_each_picture():
 def test_branch_weights_are_read_from_the_log(tmp_path):
     line = {"step": 1, "fusion/side 1/weight": 0.3, "fusion/side 1/deviation": 0.1}
     (tmp_path / "log.jsonl").write_text(json.dumps(line) + '\n{"step": 2, "fusion/side 1/wei')
-    assert logged_branch_weights(tmp_path / "log.jsonl") == {"side 1": [(1, 0.3, 0.1)]}
-    assert logged_branch_weights(tmp_path / "none.jsonl") == {}
+    assert logged_branch_weights(tmp_path) == {"side 1": [(1, 0.3, 0.1)]}
+    assert logged_branch_weights(tmp_path / "none") == {}
 
 
 def test_plots_are_written(tmp_path, data):

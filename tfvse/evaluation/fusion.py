@@ -1,8 +1,10 @@
 """What shows how a fusion network works: the strongest maps of its branches and the weights it gives them."""
 
-import json
+import re
 
 import numpy as np
+
+from tfvse.training import log
 
 
 def first_of_classes(batches, count):
@@ -44,24 +46,14 @@ def strongest_maps(maps, count=4):
     return found
 
 
-def logged_branch_weights(log):
-    """{"side 1": [(step, mean, deviation), …], …} from a training log (pathlib.Path); {} where there are none."""
+def logged_branch_weights(run_dir):
+    """{"side 1": [(step, mean, deviation), …], …} from a run's log; {} where there are none."""
     weights = {}
-    for line in log.read_text(encoding="utf-8").splitlines() if log.exists() else ():
-        if "fusion/" not in line or not line.endswith(
-            "}"
-        ):  # the last line of a killed run may be cut short
-            continue
-        record = json.loads(line)
-        for name in [
-            key.split("/")[1]
-            for key in record
-            if key.startswith("fusion/") and key.endswith("/weight")
-        ]:
-            point = (
-                record["step"],
-                record[f"fusion/{name}/weight"],
-                record[f"fusion/{name}/deviation"],
-            )
-            weights.setdefault(name, []).append(point)
+    for record in log.read(run_dir):
+        for key in record:
+            match = re.fullmatch(r"fusion/(.+)/weight", key)
+            deviation = match and record.get(f"fusion/{match[1]}/deviation")
+            if deviation is not None:
+                point = (record["step"], record[key], deviation)
+                weights.setdefault(match[1], []).append(point)
     return weights

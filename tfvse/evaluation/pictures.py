@@ -3,7 +3,6 @@
 Drawn with Matplotlib's Agg canvas and no pyplot, so nothing global changes and no display is needed.
 """
 
-import json
 import pathlib
 from typing import NamedTuple
 
@@ -13,6 +12,7 @@ from matplotlib.figure import Figure
 
 from tfvse.errors import UserError
 from tfvse.evaluation.page import DPI, FONT, GREEN, GREY, INK, Page, height, printable, save, wrap
+from tfvse.training import log
 
 MARGIN = 0.3  # inches
 COLOURS = ("#2f6fb3", "#d9622b", "#2b9a6b", "#9a4fb0", "#b8962e", "#c23b5a")
@@ -238,7 +238,7 @@ def curves(run_dir):
     Raises:
       UserError: there is no log, or nothing in it.
     """
-    series, stages = _read_log(pathlib.Path(run_dir) / "log.jsonl")
+    series, stages = _read_log(pathlib.Path(run_dir))
     panels = {}
     for name in series:
         parts = name.split("/")
@@ -314,17 +314,14 @@ def _smooth(values):
     return (total[right] - total[left]) / (right - left)
 
 
-def _read_log(path):
-    """({name: {step: value}}, [(stage, first step)]) of a training log; a step logged twice counts as the later one."""
-    series, stages = {}, {}
+def _read_log(run_dir):
+    """({name: {step: value}}, [(stage, first step)]) of a run's log; a step logged twice counts as the later one."""
+    path = run_dir / log.FILE
     if not path.exists():
         raise UserError(f"{path}: there is no training log; train the run first")
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            record = json.loads(line)
-        except ValueError:  # the last line of a run that was killed while writing it
-            continue
-        if record["stage"]:
+    series, stages = {}, {}
+    for record in log.read(run_dir):
+        if record.get("stage"):
             stages.setdefault(record["stage"], record["step"])
         for name, value in record.items():
             if name not in ("step", "epoch", "stage", "time"):

@@ -163,7 +163,7 @@ class ClassificationSystem(System):
                 run_dir / "feature_maps.png", shown.astype("uint8"), strongest, title
             )
         )
-        weights = fusion.logged_branch_weights(run_dir / "log.jsonl")
+        weights = fusion.logged_branch_weights(run_dir)
         if weights:
             written.append(
                 pictures.branch_weights(
