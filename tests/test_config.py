@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from tfvse import config
+from tfvse import config, flagfile
 from tfvse.config import RunFolder, Settings, setting
 from tfvse.errors import UserError
 
@@ -61,7 +61,7 @@ def test_flagfiles_nest_and_later_flags_win(tmp_path):
 
 def test_a_flagfile_written_back_gives_the_same_settings(tmp_path):
     oven = Oven(250, "grill", False, 0.1, "two words, a=b")
-    config.write_flagfile(oven, tmp_path / "flags.cfg")
+    flagfile.write(oven, tmp_path / "flags.cfg")
     assert parse(f"--flagfile={tmp_path}/flags.cfg") == oven
 
 
@@ -111,7 +111,7 @@ def test_a_wrong_experiment_is_told_in_one_sentence(argv, sentence):
 
 def test_a_tool_splits_its_flags_from_the_overrides_of_the_run(tmp_path):
     settings, _ = experiment()
-    config.write_flagfile(settings, tmp_path / config.FLAGFILE)
+    flagfile.write(settings, tmp_path / config.FLAGFILE)
     tool, changed = config.parse_run_tool(RunFolder, [f"--run_dir={tmp_path}", "--seed", "4"])
     assert tool.run_dir == str(tmp_path) and changed == dataclasses.replace(settings, seed=4)
 

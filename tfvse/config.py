@@ -6,20 +6,19 @@ flag is checked by name, type, allowed values and range, and a flag of another s
 
 import dataclasses
 import difflib
-import math
 import os
 import pathlib
 import re
+import sys
 import textwrap
 
 from absl import flags
 
-from tfvse import reading
-from tfvse.errors import UserError
-from tfvse.files import atomic_write
+from tfvse import flagfile
+from tfvse.errors import UserError, is_control
 
 FLAGFILE = "flags.cfg"
-FLAGFILE_BYTES = 2**20
+LARGEST = 2**31 - 1  # where a setting sets no bound of its own: graphs hold numbers as int32
 
 
 def setting(default, help, *, choices=None, low=None, high=None):
@@ -29,7 +28,7 @@ def setting(default, help, *, choices=None, low=None, high=None):
       default: value when the flag is not given.
       help: one line, shown by `--helpful`.
       choices: allowed values, or None for any.
-      low, high: inclusive bounds of a number, or None.
+      low, high: inclusive bounds of a number, or None; of a whole number then -`LARGEST` and `LARGEST`.
     """
     return dataclasses.field(
         default=default, metadata={"help": help, "choices": choices, "low": low, "high": high}
@@ -121,15 +120,22 @@ def _problem(field, value):
     if rules.get("choices") and value not in rules["choices"]:
         near = nearest(value, rules["choices"])
         return f"must be one of {', '.join(map(str, rules['choices']))}{near}"
+    if isinstance(value, str) and any(map(is_control, value)):
+        return "must be a single line of text in UTF-8 without control characters"
+    return _problem_of_number(value, rules) if isinstance(value, int | float) else None
+
+
+def _problem_of_number(value, rules):
     low, high = rules.get("low"), rules.get("high")
-    if isinstance(value, float) and not math.isfinite(value):
+    if type(value) is int:
+        low = -LARGEST if low is None else low
+        high = LARGEST if high is None else high
+    if not abs(value) <= sys.float_info.max:
         return "must be a finite number"
     if low is not None and value < low:
         return f"must be at least {low}"
     if high is not None and value > high:
         return f"must be at most {high}"
-    if isinstance(value, str) and "\n" in value:
-        return "must be a single line"
     return None
 
 
@@ -139,41 +145,41 @@ def nearest(word, words):
     return f"; did you mean {match[0]}?" if match else ""
 
 
-_DEFINE = {
-    int: flags.DEFINE_integer,
-    float: flags.DEFINE_float,
-    bool: flags.DEFINE_boolean,
-    str: flags.DEFINE_string,
-}
 _KIND = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
 
 
-def _expand(argv):
-    """`argv` with every --flagfile replaced by its lines."""
-    _require_flagfiles(argv, set())
-    try:
-        return flags.FlagValues().read_flags_from_files(list(argv), force_gnu=False)
-    except flags.Error as error:
-        path = re.search(r"'([^']*)'|flagfile (\S+)", str(error))
-        raise UserError(
-            f"--flagfile={(path.group(1) or path.group(2)) if path else ''}: cannot be read; give the path of a .cfg "
-            "file such as configs/smoke/cyclematch.cfg"
-        ) from None
-    except UnicodeDecodeError:
-        raise UserError(
-            "--flagfile: it is not a text file; give a .cfg file with one --flag=value a line"
-        ) from None
-    except RecursionError:
-        raise UserError("--flagfile: the files include each other without end") from None
+class _Whole(flags.IntegerParser):
+    """Whole numbers as a keyboard has them: other digits of Unicode are a mistake, and so are thousands of them."""
+
+    def convert(self, argument):
+        """The int that the text or int `argument` says; ValueError otherwise."""
+        return super().convert(_plain(argument))
 
 
-def _require_flagfiles(words, seen):
-    """Raises UserError unless every flagfile, and every one that these name, is a small file."""
-    for path in re.findall(r"^--?flagfile[= \n](.+)$", "\n".join(words), re.MULTILINE):
-        path = os.path.expanduser(path.strip())
-        if path not in seen and os.path.exists(path):
-            seen.add(path)
-            _require_flagfiles(reading.read_lines(path, FLAGFILE_BYTES, "replace"), seen)
+class _Number(flags.FloatParser):
+    """Numbers as a keyboard has them."""
+
+    def convert(self, argument):
+        """The float that the text or number `argument` says; ValueError otherwise."""
+        return super().convert(_plain(argument))
+
+
+def _plain(argument):
+    if isinstance(argument, str) and not (argument.isascii() and len(argument) <= 100):
+        raise ValueError
+    return argument
+
+
+def _define(field, values):
+    """Adds the flag of a dataclass field to the FlagValues `values`."""
+    about = (field.name, field.default, field.metadata["help"])
+    if field.type is bool:
+        flags.DEFINE_boolean(*about, flag_values=values)
+    elif field.type is str:
+        flags.DEFINE_string(*about, flag_values=values)
+    else:
+        parser = _Whole() if field.type is int else _Number()
+        flags.DEFINE(parser, *about, flag_values=values)
 
 
 def parse_flags(cls, argv, positional=None, hint=None):
@@ -189,14 +195,14 @@ def parse_flags(cls, argv, positional=None, hint=None):
       UserError: an unknown flag, a wrong type, a value out of range, a bare argument.
       SystemExit: after printing the help asked for by --help or --helpful.
     """
-    argv = _expand(argv)
+    argv = flagfile.expand(argv)
     if any(a.lstrip("-") in ("help", "helpful", "helpfull") for a in argv if a.startswith("-")):
         print(describe_flags(cls))
         raise SystemExit(0)
     fields = {field.name: field for field in dataclasses.fields(cls)}
     values = flags.FlagValues()
     for field in fields.values():
-        _DEFINE[field.type](field.name, field.default, field.metadata["help"], flag_values=values)
+        _define(field, values)
     try:
         rest = values(["tool", *argv])[1:]
     except flags.UnrecognizedFlagError as error:
@@ -302,8 +308,8 @@ def parse_experiment(argv):
     Raises:
       UserError: one sentence that names the flag and the nearest valid one.
     """
-    argv = _expand(argv)
-    run_dir = _flag_value(argv, "run_dir")
+    argv = flagfile.expand(argv)
+    run_dir = RunFolder(_flag_value(argv, "run_dir") or "").run_dir
     config = _system_config(_without(argv, "run_dir"))
     if not run_dir:
         raise UserError(
@@ -315,7 +321,7 @@ def parse_experiment(argv):
 def _system_config(argv):
     from tfvse import systems
 
-    argv = _expand(argv)
+    argv = flagfile.expand(argv)
     name = _flag_value(argv, "system")
     if not name:
         raise UserError(
@@ -336,16 +342,6 @@ def _belongs_elsewhere(flag):
     return f" of this system; it belongs to --system={' or '.join(owners)}" if owners else ""
 
 
-def write_flagfile(config, path):
-    """Writes every setting of `config` as a flagfile (pathlib.Path `path`), atomically."""
-    lines = [f"# The resolved settings of this run; --flagfile={path} replays it."]
-    for field in dataclasses.fields(config):
-        value = getattr(config, field.name)
-        lines.append(f"--{field.name}={str(value).lower() if isinstance(value, bool) else value}")
-    with atomic_write(path) as temporary:
-        temporary.write_text("\n".join(lines) + "\n")
-
-
 def from_run_dir(run_dir, overrides=()):
     """The config of the run in `run_dir`, with `overrides` (list of `--flag=value`) on top.
 
@@ -357,6 +353,7 @@ def from_run_dir(run_dir, overrides=()):
         raise UserError(
             f"--run_dir={run_dir}: no {FLAGFILE} there; give the --run_dir of a run made by tools/train.py"
         )
+    flagfile.check(path)
     return _system_config([f"--flagfile={path}", *overrides])
 
 
@@ -370,7 +367,7 @@ def parse_run_tool(cls, argv):
     Returns:
       (flags, config): an instance of `cls`, and the run's config with the overrides.
     """
-    argv = _expand(argv)
+    argv = flagfile.expand(argv)
     own = {field.name for field in dataclasses.fields(cls)}
     if any(a.lstrip("-") in ("help", "helpful", "helpfull") for a in argv):
         return parse_flags(cls, ["--help"])

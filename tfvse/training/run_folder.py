@@ -5,6 +5,7 @@ import pathlib
 from typing import IO
 
 from tfvse import config as configs
+from tfvse import flagfile
 from tfvse.errors import UserError
 from tfvse.files import sweep, sweep_folder
 from tfvse.training import log
@@ -36,7 +37,7 @@ def claim(config: configs.RunConfig, run_dir: pathlib.Path) -> IO:
         path = run_dir / configs.FLAGFILE
         if path.exists():
             refuse_other_settings(config, configs.from_run_dir(run_dir), run_dir)
-        configs.write_flagfile(config, path)
+        flagfile.write(config, path)
     except BlockingIOError:
         lock.close()
         raise UserError(
