@@ -199,6 +199,7 @@ def parse_flags(cls, argv, positional=None, hint=None):
     if any(a.lstrip("-") in ("help", "helpful", "helpfull") for a in argv if a.startswith("-")):
         print(describe_flags(cls))
         raise SystemExit(0)
+    _refuse_long_names(argv)
     fields = {field.name: field for field in dataclasses.fields(cls)}
     values = flags.FlagValues()
     for field in fields.values():
@@ -218,6 +219,13 @@ def parse_flags(cls, argv, positional=None, hint=None):
     if rest:
         raise UserError(f"{rest[0]!r}: not a flag; write --name=value{nearest(rest[0], fields)}")
     return cls(**found)
+
+
+def _refuse_long_names(argv):
+    """absl compares a name that it does not know with all others, letter by letter, without a bound."""
+    for word in argv:
+        if re.match(r"-[^=]{100}", word):
+            raise UserError(f"{word[:40]}…: no such flag; no name is as long")
 
 
 def _wrong_type(message, fields):
