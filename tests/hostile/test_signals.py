@@ -104,7 +104,7 @@ def test_a_preparation_leaves_nothing_half_written(number, tmp_path):
     while not list(tmp_path.iterdir()) and process.poll() is None:
         time.sleep(killing.POLL)
     ended = _end(process, number)
-    text = process.stdout.read()
+    text, _ = process.communicate()
     assert "Traceback" not in text and "Exception ignored" not in text
     assert [path for path in tmp_path.iterdir() if path != prepared] == []
     assert prepared.exists() != ended or "interrupted" in text
