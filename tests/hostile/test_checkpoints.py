@@ -1,4 +1,4 @@
-"""Damage to a run's folder: refused, an older checkpoint used, or without consequence; never silently something else."""
+"""Damage to a run: refused, an older checkpoint used, or without consequence; never silently something else."""
 
 import functools
 import pathlib
@@ -29,7 +29,13 @@ FILES = (
 def run_dir(tmp_path_factory):
     """A run of the smallest system with checkpoints of the steps 5, 10, 15 and 20."""
     folder = tmp_path_factory.mktemp("run")
-    settings = {"steps": 10, "checkpoint_every": 5, "keep_checkpoints": 5, "log_every": 1}
+    settings = {
+        "batch_size": 4,
+        "steps": 10,
+        "checkpoint_every": 5,
+        "keep_checkpoints": 5,
+        "log_every": 1,
+    }
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(systems, "load", lambda name: tiny.Line)
         config = tiny.Config(system="line", data="points", **settings)
