@@ -32,6 +32,12 @@ class Flags(RunFolder):
     )
     plots: bool = setting(True, "write the system's pictures as well")
 
+    def check(self):
+        if not self.report or pathlib.PurePath(self.report).name != self.report:
+            raise errors.UserError(
+                f"--report={self.report}: must be a file name, such as report.json; it is written into --run_dir"
+            )
+
 
 @dataclasses.dataclass(frozen=True)
 class EdgeFlags(Settings):

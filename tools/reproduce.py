@@ -20,7 +20,7 @@ import sys
 from tqdm import tqdm
 
 from tfvse import config as configs
-from tfvse import errors
+from tfvse import errors, interruption
 from tfvse.config import Settings, nearest, parse_flags, setting
 from tfvse.errors import UserError
 from tfvse.evaluation import report as reports
@@ -195,6 +195,8 @@ def measure(flags, table):
 
     def work(group):
         for row, seed in group:
+            if interruption.requested():
+                return
             found[row["name"]][seed] = _report_of(flags, table, row, seed)
             bar.update()
 

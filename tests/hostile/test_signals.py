@@ -1,5 +1,7 @@
 """Ctrl-C and SIGTERM at any moment: no traceback, a true message, and the same command ends with the same bytes."""
 
+import concurrent.futures
+import itertools
 import os
 import pathlib
 import random
@@ -68,23 +70,30 @@ def test_an_interrupted_run_ends_with_the_same_bytes(tmp_path):
     whole = tmp_path / "runs" / "whole"
     killing.train(flags, whole)
 
-    rng = random.Random(17)
-    run_dir = tmp_path / "runs" / "interrupted0"
+    with concurrent.futures.ThreadPoolExecutor(2) as lanes:
+        found = lanes.map(lambda seed: _interrupted_often(flags, whole, seed), (0, 1))
+        messages = [*itertools.chain.from_iterable(found)]
+    stopped = sum("stopped at step" in message for message in messages)
+    print(f"{MOMENTS} signals: {stopped} wrote a checkpoint, {MOMENTS - stopped} before a step")
+    assert 0 < stopped < MOMENTS == len(messages)
+
+
+def _interrupted_often(flags, whole, seed):
+    """Interrupts a run at half of the moments, lets it end and compares it; returns what it said."""
+    rng = random.Random(seed)
+    run_dir = whole.with_name(f"interrupted{seed}")
     messages = []
-    while len(messages) < MOMENTS:
+    while len(messages) < MOMENTS // 2:
         text = _interrupt_training(flags, run_dir, rng)
-        if text is None:
+        if text is None:  # it was over; what follows is another run
             assert killing.differences(whole, run_dir) == []
-            run_dir = run_dir.with_name(f"interrupted{len(messages)}")
+            run_dir = run_dir.with_name(f"{run_dir.name}b")
         else:
             _require_true_message(text, run_dir)
             messages.append(text.splitlines()[-1])
     killing.train(flags, run_dir)
-
     assert killing.differences(whole, run_dir) == []
-    stopped = sum("stopped at step" in message for message in messages)
-    print(f"{MOMENTS} signals: {stopped} wrote a checkpoint, {MOMENTS - stopped} before a step")
-    assert 0 < stopped < MOMENTS
+    return messages
 
 
 def _tool(*argv):

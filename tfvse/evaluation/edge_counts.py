@@ -5,6 +5,7 @@ TensorFlow is not imported here, so that a process starts in a second.
 
 import collections
 import concurrent.futures
+import contextlib
 import functools
 import hashlib
 import json
@@ -17,6 +18,7 @@ import urllib.parse
 
 import numpy as np
 
+from tfvse import interruption
 from tfvse.evaluation.nms import suppress
 from tfvse.files import read_regular, write_json
 from tfvse.metrics import edges as metrics_lib
@@ -54,7 +56,8 @@ def count_all(pictures, ways, workers=1, results_dir=None):
     try:
         pending = collections.deque()
         for picture in pictures:
-            pending.append(pool.submit(measure, picture))
+            with _signals_held():
+                pending.append(pool.submit(measure, picture))
             if len(pending) >= 4 * workers:
                 yield pending.popleft().result()
         while pending:
@@ -63,14 +66,23 @@ def count_all(pictures, ways, workers=1, results_dir=None):
         pool.shutdown(cancel_futures=True)
 
 
+@contextlib.contextmanager
+def _signals_held():
+    """A process that starts in this block never sees Ctrl-C and SIGTERM, not even while it imports."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, interruption.SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _follow_parent():
-    """Leaves Ctrl-C to the parent, and ends this process when the parent is killed."""
+    """Ends this process when the parent is killed."""
 
     def wait():
         multiprocessing.parent_process().join()
         os._exit(1)
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=wait, daemon=True).start()
 
 
