@@ -22,6 +22,7 @@ def own_signals():
     before = {number: signal.getsignal(number) for number in interruption.SIGNALS}
     hook = sys.unraisablehook
     yield
+    interruption.install()  # forgets what has come
     sys.unraisablehook = hook
     for number, handler in before.items():
         signal.signal(number, handler)

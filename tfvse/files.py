@@ -107,9 +107,8 @@ def atomic_write(path):
       OSError: when the folder cannot be written, or ENXIO: `path` is a device or a pipe; nothing is left behind.
     """
     path = pathlib.Path(path)
-    if (
-        path.exists() and not path.is_file() and not path.is_dir()
-    ):  # a rename would replace /dev/null
+    # A rename would put a file in the place of /dev/null.
+    if path.exists() and not path.is_file() and not path.is_dir():
         raise OSError(errno.ENXIO, os.strerror(errno.ENXIO), str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(

@@ -1,6 +1,5 @@
 """Checkpoints that are whole or not there, that know when they are damaged, and that hold everything a run needs."""
 
-import hashlib
 import json
 import pathlib
 import re
@@ -12,6 +11,7 @@ import tensorflow as tf
 
 from tfvse.errors import UserError
 from tfvse.files import atomic_folder, write_json
+from tfvse.reading import digest
 
 STATE = "state.json"
 CHECKSUMS = "SHA256SUMS"  # as `sha256sum --check` reads it
@@ -71,7 +71,7 @@ class Checkpoints:
             self.checkpoint.write(str(temporary / "variables"))
             write_json(temporary / STATE, state)
             files = sorted(temporary.iterdir())
-            lines = [f"{_digest(file)}  {file.name}\n" for file in files]
+            lines = [f"{digest(file)}  {file.name}\n" for file in files]
             (temporary / CHECKSUMS).write_text("".join(lines), encoding="utf-8")
 
     def restore_newest(self):
@@ -118,9 +118,7 @@ class Checkpoints:
 def _verified_state(path):
     """The state that lies in the checkpoint `path`, when every file is as it was written."""
     try:
-        broken = [
-            name for name, digest in _checksums(path).items() if _digest(path / name) != digest
-        ]
+        broken = [name for name, noted in _checksums(path).items() if digest(path / name) != noted]
         state = json.loads((path / STATE).read_bytes())
         state.pop("files", None)
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
@@ -144,23 +142,19 @@ def _checksums(path):
 def _noted_checksums(path):
     if not (path / CHECKSUMS).exists():
         files = json.loads((path / STATE).read_bytes())["files"]
-        return {pathlib.PurePath(name).name: digest for name, digest in files.items()}
+        return {pathlib.PurePath(name).name: noted for name, noted in files.items()}
 
     noted = {}
     for line in (path / CHECKSUMS).read_text(encoding="utf-8").splitlines():
-        digest, name = line.split("  ")
-        noted[pathlib.PurePath(name).name] = digest
+        value, name = line.split("  ")
+        noted[pathlib.PurePath(name).name] = value
     return noted
-
-
-def _digest(path):
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _require_checkpoint(path):
     """Raises UserError when a folder holds what `Checkpoints` does not write: it must stay."""
     for file in sorted(path.iterdir()):
-        if not file.name.startswith((STATE, "SHA256SUMS", "variables", "checkpoint")):
+        if not file.name.startswith((STATE, CHECKSUMS, "variables", "checkpoint")):
             raise UserError(f"{file}: is no part of a checkpoint; move it away")
 
 
