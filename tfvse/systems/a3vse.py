@@ -258,19 +258,22 @@ class A3VSE(MatchingSystem):
                 batch["other_id"],
                 config.semantics_margin,
             )
+
+        step = ops.cast(self.step, "float32")
+        # One tensor for all discriminators: TensorFlow's graph optimizer rounds by what is shared.
+        gamma = reversal(step / self.length)
         for first, second, _ in self._aligned():
-            losses[f"{first}_{second}"] = self._modality_entropy(found, first, second)
+            losses[f"{first}_{second}"] = self._domain_entropy(found, first, second, gamma)
         return losses, {"mean_cosine": self.mean_cosine(image, text)}
 
-    def _modality_entropy(self, found: Parts, first: str, second: str) -> Tensor:
+    def _domain_entropy(self, found: Parts, first: str, second: str, gamma: Tensor) -> Tensor:
         """Eq. 4 of two domains, scalar, through the reversed gradient of section 4.3.
 
         Args:
           found: domain → embeddings float32 [B, D].
           first, second: the domains that a discriminator tells apart.
+          gamma: scalar, weight of the reversed gradient.
         """
-        step = ops.cast(self.step, "float32")
-        gamma = reversal(step / self.length)
         network = self.networks[f"discriminator_{first}_{second}"]
         real = network(reverse_gradient(found[first], gamma), training=True)
         fake = network(reverse_gradient(found[second], gamma), training=True)
