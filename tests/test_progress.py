@@ -104,7 +104,7 @@ def test_a_terminal_has_a_bar_with_the_total_and_the_note():
 
 def test_an_error_in_the_work_passes_through():
     with pytest.raises(ZeroDivisionError), Progress("divide"):
-        1 // 0
+        raise ZeroDivisionError
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
