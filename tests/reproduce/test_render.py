@@ -31,5 +31,12 @@ def test_the_page_ends_with_how_it_was_made():
     text = render.page(table, making.lines(table, a=[11.0, 12.0], b=[7.0, 7.0]))
     assert text.splitlines()[-1] == (
         f"Measured on d (val split, data {'c' * 12}) with `python tools/reproduce.py --table=0 "
-        "--seeds=1`: 2 runs, 2 minutes (wall) of training on 2 cores of x, TensorFlow 2, Keras 3."
+        "--seeds=1`: 2 runs, 2 minutes (wall) of training on 2 cores of x, TensorFlow 2, Keras 3. "
+        "The numbers of each seed are in [0.csv](0.csv)."
     )
+
+
+def test_a_remark_stands_below_the_orderings():
+    table = making.table(remark="Runs were short.")
+    text = render.page(table, making.lines(table, a=[11.0, 12.0], b=[7.0, 7.0]))
+    assert "| holds |\n\nRuns were short.\n\nMeasured on" in text

@@ -9,15 +9,16 @@ from tfvse.reproduce.tables import Table
 
 
 def page(table: Table, lines: Sequence[Measurement]) -> str:
-    """The page of a table: numbers, failures, orderings, and how it was made."""
+    """The page of a table: numbers, failures, orderings, a remark, and how it was made."""
     measured = cells(table, lines)
     blocks = [
-        [f"## {table.title}"],
+        [f"# {table.title}"],
         [table.note],
         _grid(table, measured),
-        [_legend(measurements.seeds(lines))],
+        [_legend(lines)],
         _failures(lines),
         _comparisons(table, measured),
+        [table.remark] if table.remark else [],
         [_provenance(table, lines)],
     ]
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
@@ -50,9 +51,13 @@ def mean_text(cell: Cell, decimals: int) -> str:
     return f"{mean} ± {cell.deviation:.{decimals}f}" if cell.seeds > 1 else mean
 
 
-def _legend(seeds: int) -> str:
-    over = f"mean ± standard deviation over {seeds} seeds" if seeds > 1 else "one seed"
-    return f"Each cell: ours, {over} (paper's number; the difference)."
+def _legend(lines: Sequence[Measurement]) -> str:
+    """What a cell of the table shows."""
+    seeds = measurements.seeds(lines)
+    ours = f"our mean ± standard deviation over {seeds} seeds" if seeds > 1 else "ours, one seed"
+    if all(line.paper is None for line in lines):
+        return f"Each cell: {ours}."
+    return f"Each cell: {ours} (the number to compare with; our difference from it)."
 
 
 def _failures(lines: Sequence[Measurement]) -> list[str]:
@@ -99,5 +104,6 @@ def _provenance(table: Table, lines: Sequence[Measurement]) -> str:
     return (
         f"Measured on {one.data_set} ({one.split} split, data {one.data}) with `{one.command}`: "
         f"{len(seconds)} runs, {sum(seconds) / 60:.0f} minutes (wall) of training on "
-        f"{one.hardware}, TensorFlow {one.tensorflow}, Keras {one.keras}."
+        f"{one.hardware}, TensorFlow {one.tensorflow}, Keras {one.keras}. The numbers of each seed "
+        f"are in [{table.name}.csv]({table.name}.csv)."
     )

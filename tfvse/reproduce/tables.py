@@ -56,7 +56,8 @@ class Table:
     Attributes:
       name: of its file, and of its files in docs/results.
       title: heading of its page.
-      note: how ours were measured, and what the paper's numbers are.
+      note: how ours were measured, and what the numbers in brackets are.
+      remark: what a reader should know about the outcome; empty: nothing.
       split: split that is evaluated.
       metrics: names of the report's metrics, one a column.
       order: metrics by which rows are compared.
@@ -68,6 +69,7 @@ class Table:
     name: str
     title: str
     note: str
+    remark: str
     split: str
     metrics: tuple[str, ...]
     order: tuple[str, ...]
@@ -103,6 +105,7 @@ def from_json(name: str, value: Mapping[str, Any]) -> Table:
         name=name,
         title=value["title"],
         note=value["note"],
+        remark=value.get("remark", ""),
         split=value.get("split", ""),
         metrics=metrics,
         order=tuple(value.get("order", ())),
