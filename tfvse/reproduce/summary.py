@@ -19,12 +19,12 @@ NONE = "–"
 HEAD = """| claim of the paper | measure | paper | ours | verdict | table |
 |---|---|---|---|---|---|"""
 
-LEGEND = """Each cell has two numbers: first with the method that the claim is about, then without it. Ours are
-means ± standard deviations over the seeds of the table. A dash stands where the paper has no
-comparable number. *Holds*: our difference has the paper's direction and is larger than its noise.
-*Reversed*: it has the other direction and is larger than its noise. *Not decided*: it is within its
-noise, or there is one seed only. Our data sets, encoders and schedules are smaller than the papers',
-so only the directions compare."""
+LEGEND = """Each cell has two numbers: first with the method that the claim is about, then without
+it. Ours are means ± standard deviations over the seeds of the table. A dash stands where the paper
+has no comparable number. *Holds*: our difference has the paper's direction and is larger than its
+noise. *Reversed*: it has the other direction and is larger than its noise. *Not decided*: it is
+within its noise, or there is one seed only. Our data sets, encoders and schedules are smaller than
+the papers', so only the directions compare."""
 
 
 @dataclasses.dataclass(frozen=True)
