@@ -1,4 +1,4 @@
-"""A line a minute where there is no terminal, a bar where there is one, and an end at once on a signal."""
+"""A line a minute without a terminal, a bar on one, and an end at once on a signal."""
 
 import io
 import signal

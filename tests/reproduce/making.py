@@ -25,9 +25,15 @@ def report(error):
 
 
 def lines(of, **outcomes):
-    """Measurements of the table `of`: row name → errors, or sentences on what failed, one a seed."""
-    found = {
-        name: [value if isinstance(value, str) else report(value) for value in values]
-        for name, values in outcomes.items()
-    }
+    """Measurements of the table `of`.
+
+    Args:
+      of: the table.
+      outcomes: row name → one error for each seed, or one sentence on what failed.
+    """
+    found = {name: list(map(_outcome, values)) for name, values in outcomes.items()}
     return collect.collect(of, found, "python tools/reproduce.py --table=0 --seeds=1")
+
+
+def _outcome(value):
+    return value if isinstance(value, str) else report(value)

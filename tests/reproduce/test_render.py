@@ -14,7 +14,7 @@ def test_a_failed_cell_is_shown():
     )
 
 
-def test_a_failed_run_of_several_metrics_is_told_once():
+def test_a_failed_run_of_several_metrics_is_listed_once():
     row = {"name": "a", "paper": [1.0, 2.0]}
     table = making.table([row], metrics=["error", "loss"], order=[])
     text = render.page(table, making.lines(table, a=["error: no space"]))

@@ -60,7 +60,8 @@ def test_an_ensemble_is_evaluated_from_the_runs_of_its_rows(monkeypatch, tmp_pat
     monkeypatch.setattr(runs, "run_tool", tool)
     found = runs.measure(Runner(table, str(tmp_path)), seeds=2)
     assert found["both"][0]["run_dirs"] == {str(tmp_path / "a"): 2, str(tmp_path / "b"): 2}
-    a, b = tmp_path / "a", tmp_path / "b"
+    a = tmp_path / "a"
+    b = tmp_path / "b"
     assert (
         called.count(("train", [f"--run_dir={a}"]))
         == called.count(("train", [f"--run_dir={b}"]))

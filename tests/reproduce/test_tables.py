@@ -41,7 +41,8 @@ def test_the_summary_has_ten_claims_about_rows_that_exist(monkeypatch):
     for claim in claims:
         table = tables.read(claim.table)
         assert claim.metric in table.metrics
-        better, worse = table.row(claim.better), table.row(claim.worse)
+        better = table.row(claim.better)
+        worse = table.row(claim.worse)
         column = table.metrics.index(claim.metric)
         papers = (better.paper[column], worse.paper[column])
         if None not in papers:
