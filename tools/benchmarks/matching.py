@@ -32,13 +32,13 @@ class Setup:
     """What a comparison starts from.
 
     Attributes:
-      system: ours, built, in its first stage.
+      system: ours (`System`), built, in its first stage.
       batch: what ours takes.
       tensors: the same batch as torch.Tensor.
       positives: torch.Tensor bool [B, B], whether two pairs have the same image.
     """
 
-    system: base.System
+    system: Any
     batch: Mapping[str, tf.Tensor]
     tensors: Mapping[str, Any]
     positives: Any

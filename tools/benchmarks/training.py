@@ -80,7 +80,7 @@ def system_alone(
     element_spec: Mapping[str, tf.TensorSpec],
     data: Mapping[str, Any] | None = None,
     **settings: Any,
-) -> base.System:
+) -> Any:
     """A built system in its first stage, without a data set.
 
     Args:
@@ -137,8 +137,8 @@ def torch_step(
       loss: gives the loss, a scalar torch.Tensor.
       make_optimizer: parameter groups → torch optimizer.
     """
-    kernels = []
-    others = []
+    kernels: list[Any] = []
+    others: list[Any] = []
     for module in modules:
         for parameter in module.parameters():
             group = kernels if parameter.ndim > 1 else others

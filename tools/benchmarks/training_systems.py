@@ -1,6 +1,7 @@
 """CycleMatch, CFN and CycleGAN: their training steps here and in PyTorch."""
 
 import functools
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -54,9 +55,16 @@ def cyclematch() -> TwoSides:
     torch_networks.copy_weights(system.networks["text_to_image"], text_to_image)
     modules = [image_to_text, text_to_image]
 
-    tensors = [torch.from_numpy(arrays[name]) for name in ("image", "text", "image_id")]
+    image = torch.from_numpy(arrays["image"])
+    text = torch.from_numpy(arrays["text"])
+    image_id = torch.from_numpy(arrays["image_id"])
     settings = (config.margin, config.negatives, config.alpha)
-    compute = functools.partial(torch_networks.cycle_losses, *tensors, *modules, settings)
+
+    def compute() -> torch.Tensor:
+        return torch_networks.cycle_losses(
+            image, text, image_id, image_to_text, text_to_image, settings
+        )
+
     other, other_loss = torch_step(modules, compute, functools.partial(sgd, config))
     ours, loss = keras_step(system, batch, system.losses)
     return TwoSides(f"CycleMatch, {PAIRS} pairs of features", ours, other, loss, other_loss)
@@ -127,16 +135,20 @@ def cyclegan() -> TwoSides:
         torch_networks.copy_weights(network, module)
 
     a, b = (torch.from_numpy(arrays[domain]).permute(0, 3, 1, 2).contiguous() for domain in "ab")
-    compute = functools.partial(
-        torch_networks.generator_losses, a, b, *generators, *judges, config.cycle_weight
-    )
+    there, back = generators
+    judge_a, judge_b = judges
+
+    def compute() -> torch.Tensor:
+        return torch_networks.generator_losses(
+            a, b, there, back, judge_a, judge_b, config.cycle_weight
+        )
 
     def adam(groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
         betas = (config.beta_1, 0.999)
         decay = config.weight_decay
         return torch.optim.Adam(groups, config.learning_rate, betas, weight_decay=decay)
 
-    def losses(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    def losses(batch: Mapping[str, tf.Tensor]) -> Mapping[str, tf.Tensor]:
         return system.generator_losses(batch["a"], batch["b"])[0]
 
     other, other_loss = torch_step(generators, compute, adam)
