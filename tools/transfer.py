@@ -18,7 +18,6 @@ from tfvse.errors import UserError
 
 if TYPE_CHECKING:
     from tfvse.evaluation.report import Result
-    from tfvse.systems.classification import ClassificationSystem
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,11 +72,11 @@ def main(argv: Sequence[str]) -> None:
     print(f"{report.table()}\nwritten: {path}")
 
 
-def _measure(system: "ClassificationSystem", own: Any, other: Any, flags: Flags) -> "Result":
+def _measure(system: Any, own: Any, other: Any, flags: Flags) -> "Result":
     """The other data set's own measure.
 
     Args:
-      system: the classifier.
+      system: the classifier, a `ClassificationSystem`.
       own: the data set that it was trained on, whose view of images it takes.
       other: the other data set.
       flags: name the data set and its split.

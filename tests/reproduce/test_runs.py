@@ -7,6 +7,7 @@ import pytest
 
 from tests.conformance.experiments import ROOT
 from tests.reproduce import making
+from tfvse.errors import UserError
 from tfvse.reproduce import runs
 from tfvse.reproduce.runs import Runner
 
@@ -68,6 +69,27 @@ def test_an_ensemble_is_evaluated_from_the_runs_of_its_rows(monkeypatch, tmp_pat
         == 1
     )
     assert called[-1] == ("evaluate", [f"--run_dir={a}", f"--ensemble={b}"])
+
+
+def test_a_report_without_a_metric_of_the_table_says_so(tmp_path):
+    (tmp_path / "report.json").write_text(json.dumps(making.report(1.0)))
+    assert runs.read_report(tmp_path / "report.json", ["error"])["data_set"] == "d"
+    with pytest.raises(UserError, match="says nothing of R@1"):
+        runs.read_report(tmp_path / "report.json", ["R@1"])
+
+
+def test_a_damaged_report_is_a_failed_cell(monkeypatch, tmp_path):
+    table = making.table([{"name": "a", "train": ["--a"]}], split="val", flagfile="f")
+    folder_by_flag(tmp_path, monkeypatch)
+
+    def tool(name, *argv):
+        (tmp_path / "a").mkdir(exist_ok=True)
+        for report in chosen(argv, "--report"):
+            (tmp_path / "a" / report.partition("=")[2]).write_text("{")
+
+    monkeypatch.setattr(runs, "run_tool", tool)
+    (sentence,) = runs.measure(Runner(table, str(tmp_path)), 1)["a"]
+    assert "not a report" in sentence and "remove it to evaluate the run again" in sentence
 
 
 def test_a_row_starts_from_the_run_of_another(monkeypatch, tmp_path):

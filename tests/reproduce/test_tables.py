@@ -18,6 +18,12 @@ def test_an_unknown_table_is_one_sentence(monkeypatch):
         tables.read("6.22")
 
 
+def test_a_damaged_table_is_one_sentence(tmp_path):
+    (tmp_path / "0.json").write_text("{")
+    with pytest.raises(UserError, match="0.json: is no table in JSON"):
+        tables.read("0", tmp_path)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_every_row_of_every_table_is_a_config(name, monkeypatch):
     monkeypatch.chdir(ROOT)

@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from tfvse import config as configs
+from tfvse.errors import UserError
+from tfvse.evaluation import report as reports
 from tfvse.progress import Progress
 from tfvse.reproduce.tables import Row, Table
 
@@ -115,7 +117,10 @@ class Runner:
             where = [f"--run_dir={folders[0]}", f"--split={split}", f"--report={path.name}"]
             run_tool("evaluate", *where, "--noplots", *argv, *self._data_flags())
 
-        report = json.loads(path.read_text(encoding="utf-8"))
+        try:
+            report = read_report(path, self.table.metrics)
+        except UserError as error:
+            raise RunFailed(f"{error}; remove it to evaluate the run again") from None
         report["run_dirs"] = {str(folder): _train_seconds(folder) for folder in folders}
         return report
 
@@ -131,6 +136,30 @@ class Runner:
 
     def _data_flags(self) -> list[str]:
         return [f"--prepared_dir={self.prepared_dir}"] if self.prepared_dir else []
+
+
+def read_report(path: pathlib.Path, metrics: Sequence[str]) -> dict[str, Any]:
+    """A report with all that a table shows.
+
+    Args:
+      path: of the report.
+      metrics: of the table.
+
+    Raises:
+      UserError: the file is damaged, or lacks something that the table shows.
+    """
+    found = reports.read(path, "data_set", "split", "data_checksum", "versions", "hardware")
+    needed = {
+        "metrics": metrics,
+        "versions": ("tensorflow", "keras"),
+        "hardware": ("cores", "cpu"),
+    }
+    lacking: list[str] = []
+    for part, names in needed.items():
+        lacking += [name for name in names if name not in found[part]]
+    if lacking:
+        raise UserError(f"{path}: says nothing of {', '.join(lacking)}")
+    return found
 
 
 def _train_seconds(folder: pathlib.Path) -> float:

@@ -136,13 +136,17 @@ def read(name: str, folder: pathlib.Path = TABLES) -> Table:
     """The table called `name`.
 
     Raises:
-      UserError: there is none of that name.
+      UserError: there is none of that name, or its file is damaged.
     """
     path = folder / f"{name}.json"
     if not path.is_file():
         known = names(folder)
         raise UserError(f"--table={name}: there are {', '.join(known)}{nearest(name, known)}")
-    return from_json(name, json.loads(path.read_text(encoding="utf-8")))
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path}: is no table in JSON ({error})") from None
+    return from_json(name, value)
 
 
 def command(name: str, seeds: int = 3) -> str:

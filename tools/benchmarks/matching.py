@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks import timing, training
-from tfvse.systems import base
+from tfvse.training.recipe import Optimizer
 
 PAIRS = 256
 IMAGE_DIM = 2048
@@ -79,7 +79,7 @@ def words(pairs: int = FEW) -> Arrays:
     return {**features(pairs), "text": numbers}
 
 
-def widths(system: base.System) -> list[int]:
+def widths(system: Any) -> list[int]:
     """The widths of a system's branches, from its config."""
     return [int(width) for width in system.config.widths.split(",")]
 
@@ -164,7 +164,7 @@ def both_sides(
     return training.TwoSides(what, ours, other, our_loss, other_loss)
 
 
-def _torch_optimizer(settings: base.Optimizer, groups: list[dict[str, Any]]) -> Any:
+def _torch_optimizer(settings: Optimizer, groups: list[dict[str, Any]]) -> Any:
     """The torch optimizer of our `settings`."""
     import torch
 

@@ -1,9 +1,6 @@
 """The systems whose texts are sentence vectors: RRF-Net, MMC-Net, adversarial embedding."""
 
-from collections.abc import Mapping
-
 import numpy as np
-import tensorflow as tf
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -12,6 +9,7 @@ from benchmarks import matching
 from benchmarks import torch_matching as twins
 from benchmarks.matching import IMAGE_DIM, PAIRS, TEXT_DIM
 from benchmarks.training import TwoSides
+from tfvse.systems import base
 
 CLASSES = 80  # of MMC-Net's classifier
 SHARE = 0.05  # of the labels that a pair has
@@ -91,7 +89,7 @@ def adversarial() -> TwoSides:
     text = twins.Layers(TEXT_DIM, widths, bias=True, open_end=True)
     judge = _judge(widths[-1], config.classifier_width)
 
-    def our_losses(batch: Mapping[str, tf.Tensor]) -> Mapping[str, tf.Tensor]:
+    def our_losses(batch: base.Batch) -> tuple[base.Losses, base.Logs]:
         return system.branch_losses(**system._embed(batch, True), image_id=batch["image_id"])
 
     def loss() -> torch.Tensor:

@@ -8,13 +8,14 @@ import numpy as np
 
 from benchmarks import timing
 from tfvse.evaluation import retrieval
+from tfvse.typing import Rows
 
 DIM = 256
 NOISE = 4.0  # enough to spread the ranks
 LARGE = 10**7  # image-text pairs from which one turn is enough
 TIES = 0.1  # percent: the plain way breaks ties by place, ours in expectation
 
-Scorer = Callable[[slice, slice], np.ndarray]
+Scorer = Callable[[Rows, Rows], np.ndarray]
 
 
 def measure(sizes: Sequence[tuple[int, int]], rounds: int) -> timing.Section:
@@ -72,9 +73,9 @@ def _ours(image: np.ndarray, text: np.ndarray, owner: np.ndarray) -> dict[str, f
 
 
 def _scorer(queries: np.ndarray, gallery: np.ndarray) -> Scorer:
-    """(slice of queries, slice of the gallery) → similarities."""
+    """(rows of queries, rows of the gallery) → their similarities."""
 
-    def score(rows: slice, columns: slice) -> np.ndarray:
+    def score(rows: Rows, columns: Rows) -> np.ndarray:
         return queries[rows] @ gallery[columns].T
 
     return score

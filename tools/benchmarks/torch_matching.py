@@ -65,15 +65,15 @@ class MMCBranch(nn.Module):
         self.fc1 = nn.Linear(dim, widths[0])
         self.layers = nn.ModuleList()
         for before, after in zip(widths[:-1], widths[1:], strict=True):
-            self.layers.append(nn.ModuleList([nn.Linear(before, after), norm(after)]))
+            self.layers.append(nn.Sequential(nn.Linear(before, after), norm(after)))
         self.fusion = Fusion(3, widths[-1])
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """[B, D] → [B, widths[-1]]."""
         x = F.relu(self.fc1(self.norm(x)))
         outputs = []
-        for layer, own in self.layers:
-            x = F.relu(own(layer(x)))
+        for layer in self.layers:
+            x = F.relu(layer(x))
             outputs.append(x)
         return self.fusion(outputs)
 
@@ -198,7 +198,8 @@ class WordLSTM(nn.Module):
         super().__init__()
         self.words = nn.Embedding(*vectors)
         self.lstm = nn.LSTM(vectors[1], units, batch_first=True)
-        self.lstm.bias_hh_l0.requires_grad_(False).zero_()  # ours has one bias
+        second_bias = self.lstm.get_parameter("bias_hh_l0")
+        second_bias.requires_grad_(False).zero_()  # ours has one
         self.attention = attention
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:

@@ -16,7 +16,8 @@ from tfvse.systems import base
 
 SAME = 1e-3  # relative: how closely the two must agree on the loss before they are timed
 
-Losses = Callable[[Mapping[str, tf.Tensor]], Mapping[str, tf.Tensor]]
+# A batch → named losses and named logs, as `System.losses`.
+Losses = Callable[[base.Batch], tuple[base.Losses, base.Logs]]
 
 
 class TwoSides(NamedTuple):
@@ -104,8 +105,8 @@ def system_alone(
 
 
 def keras_step(
-    system: base.System,
-    batch: Mapping[str, tf.Tensor],
+    system: Any,
+    batch: base.Batch,
     losses: Losses,
     role: str = "main",
 ) -> tuple[timing.Work, Callable[[], tf.Tensor]]:
@@ -113,12 +114,13 @@ def keras_step(
     weights = system.stage.loss_weights
 
     @tf.function
-    def step(batch: Mapping[str, tf.Tensor]) -> Mapping[str, tf.Tensor]:
+    def step(batch: base.Batch) -> base.Logs:
         return system.minimize(role, lambda: losses(batch))
 
     @tf.function
-    def total(batch: Mapping[str, tf.Tensor]) -> tf.Tensor:
-        return sum(weights.get(name, 1.0) * loss for name, loss in losses(batch).items())
+    def total(batch: base.Batch) -> tf.Tensor:
+        found, _ = losses(batch)
+        return sum(weights.get(name, 1.0) * loss for name, loss in found.items())
 
     return lambda: step(batch)["loss"].numpy(), lambda: total(batch)
 

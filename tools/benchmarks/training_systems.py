@@ -1,7 +1,6 @@
 """CycleMatch, CFN and CycleGAN: their training steps here and in PyTorch."""
 
 import functools
-from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -12,6 +11,7 @@ from torch.nn import functional
 
 from benchmarks import torch_networks
 from benchmarks.training import TwoSides, keras_step, system_alone, torch_step
+from tfvse.systems import base
 
 PAIRS = 256  # of CycleMatch
 IMAGE_DIM = 2048  # a ResNet-152 feature
@@ -148,8 +148,9 @@ def cyclegan() -> TwoSides:
         decay = config.weight_decay
         return torch.optim.Adam(groups, config.learning_rate, betas, weight_decay=decay)
 
-    def losses(batch: Mapping[str, tf.Tensor]) -> Mapping[str, tf.Tensor]:
-        return system.generator_losses(batch["a"], batch["b"])[0]
+    def losses(batch: base.Batch) -> tuple[base.Losses, base.Logs]:
+        found, _ = system.generator_losses(batch["a"], batch["b"])
+        return found, {}
 
     other, other_loss = torch_step(generators, compute, adam)
     ours, loss = keras_step(system, batch, losses, "generators")
