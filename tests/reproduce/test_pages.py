@@ -87,7 +87,7 @@ def test_measuring_a_table_writes_its_csv_file_and_its_page(tmp_path, monkeypatc
         report = {**making.report(25.0), "metrics": {"error_rate": 25.0}}
         return {**found, "CFN-A": [report]}
 
-    monkeypatch.setattr(command.runs, "measure", measure)
+    monkeypatch.setattr(command, "measure", measure)
     assert command.main(["--table=2.2", "--seeds=1", f"--output={tmp_path}/results"]) == 2
     text = (tmp_path / "results" / "2.2.md").read_text(encoding="utf-8")
     assert "| CNN-A | failed |" in text and "| CFN-A | 25.00 (14.73; +10.3) |" in text

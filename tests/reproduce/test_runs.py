@@ -9,6 +9,7 @@ from tests.conformance.experiments import ROOT
 from tests.reproduce import making
 from tfvse.errors import UserError
 from tfvse.reproduce import runs
+from tfvse.reproduce.measure import measure
 from tfvse.reproduce.runs import Runner
 
 
@@ -59,7 +60,7 @@ def test_an_ensemble_is_evaluated_from_the_runs_of_its_rows(monkeypatch, tmp_pat
             (folder / report.partition("=")[2]).write_text(text)
 
     monkeypatch.setattr(runs, "run_tool", tool)
-    found = runs.measure(Runner(table, str(tmp_path)), seeds=2)
+    found = measure(Runner(table, str(tmp_path)), seeds=2)
     assert found["both"][0]["run_dirs"] == {str(tmp_path / "a"): 2, str(tmp_path / "b"): 2}
     a = tmp_path / "a"
     b = tmp_path / "b"
@@ -88,7 +89,7 @@ def test_a_damaged_report_is_a_failed_cell(monkeypatch, tmp_path):
             (tmp_path / "a" / report.partition("=")[2]).write_text("{")
 
     monkeypatch.setattr(runs, "run_tool", tool)
-    (sentence,) = runs.measure(Runner(table, str(tmp_path)), 1)["a"]
+    (sentence,) = measure(Runner(table, str(tmp_path)), 1)["a"]
     assert "not a report" in sentence and "remove it to evaluate the run again" in sentence
 
 
@@ -118,4 +119,4 @@ def test_a_run_that_fails_is_its_last_line(monkeypatch, tmp_path):
     folder_by_flag(tmp_path, monkeypatch)
     with pytest.raises(runs.RunFailed, match="^error: no space$"):
         Runner(table, str(tmp_path)).train(table.row("a"), 0)
-    assert runs.measure(Runner(table, str(tmp_path)), 1) == {"a": ["error: no space"]}
+    assert measure(Runner(table, str(tmp_path)), 1) == {"a": ["error: no space"]}

@@ -12,7 +12,9 @@ from collections.abc import Sequence
 from tfvse.config import Settings, parse_flags, setting
 from tfvse.errors import UserError
 from tfvse.files import atomic_write
-from tfvse.reproduce import collect, measurements, pages, render, runs, tables
+from tfvse.reproduce import collect, measurements, pages, render, tables
+from tfvse.reproduce.measure import measure
+from tfvse.reproduce.runs import Runner
 
 README = pathlib.Path("README.md")
 
@@ -51,8 +53,8 @@ def main(argv: Sequence[str]) -> int:
         return 0
 
     table = tables.read(flags.table)
-    runner = runs.Runner(table, flags.runs_dir, flags.prepared_dir, flags.split)
-    found = runs.measure(runner, flags.seeds, flags.processes)
+    runner = Runner(table, flags.runs_dir, flags.prepared_dir, flags.split)
+    found = measure(runner, flags.seeds, flags.processes)
     lines = collect.collect(table, found, tables.command(table.name, flags.seeds))
     measurements.write(folder / f"{table.name}.csv", lines)
     pages.write(folder)

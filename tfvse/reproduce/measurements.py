@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from tfvse.errors import UserError
 from tfvse.files import atomic_write
-from tfvse.reproduce.tables import Table
+from tfvse.reproduce.tables import Table, Training
 
 FAILED = "failed"  # stands in the column "ours" of a run that failed
 
@@ -113,9 +113,14 @@ def seeds(lines: Iterable[Measurement]) -> int:
     return max(line.seed for line in lines) + 1
 
 
+def succeeded(lines: Iterable[Measurement]) -> list[Measurement]:
+    """The measurements of runs that did not fail."""
+    return [line for line in lines if not line.failure]
+
+
 def train_seconds(table: Table, lines: Iterable[Measurement]) -> list[float]:
     """Seconds of training of every run behind a table; rows that train alike share a run."""
-    seconds: dict[tuple[tuple[str, ...], int], float] = {}
+    seconds: dict[tuple[Training, int], float] = {}
     for line in lines:
         row = table.row(line.row)
         # The runs of an ensemble are those of its members, which are rows too.

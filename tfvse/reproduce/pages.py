@@ -95,24 +95,24 @@ def _index(results: Results, folder: str) -> str:
         "| table | measured on | seeds | orderings that hold | reversed | not decided |",
         "|---|---|---|---|---|---|",
     ]
-    lines += [_entry(table, rows, folder) for table, rows in results.values()]
-
+    for table, rows in results.values():
+        lines.append(_entry(table, rows, folder))
     lines += _missing(results)
     return "\n".join(lines) + "\n"
 
 
 def _missing(results: Results) -> list[str]:
     """The tables without measurements, with the commands that measure them."""
-    names = [name for name in tables.names() if name not in results]
-    lines = ["", "## Not measured yet", ""] if names else []
-    for name in names:
-        lines.append(f"- {tables.read(name).title}: `{tables.command(name)}`")
-    return lines
+    lines = []
+    for name in tables.names():
+        if name not in results:
+            lines.append(f"- {tables.read(name).title}: `{tables.command(name)}`")
+    return ["", "## Not measured yet", "", *lines] if lines else []
 
 
 def _entry(table: Table, lines: Sequence[Measurement], folder: str) -> str:
     """One table as a row of the index."""
-    measured = [line for line in lines if not line.failure]
+    measured = measurements.succeeded(lines)
     where = f"{measured[0].data_set}, {measured[0].split}" if measured else "failed"
     verdicts = Counter(ordering.ours.verdict for ordering in orderings(table, cells(table, lines)))
     counts = " | ".join(str(verdicts[name]) for name in VERDICTS)

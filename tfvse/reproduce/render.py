@@ -75,8 +75,10 @@ def _comparisons(table: Table, measured: Cells) -> list[str]:
     found = orderings(table, measured)
     if not found:
         return []
-    head = ["| metric | rows | paper's difference | ours | ordering |", "|---|---|---|---|---|"]
-    return head + [ordering_text(ordering, table.decimals) for ordering in found]
+    lines = ["| metric | rows | paper's difference | ours | ordering |", "|---|---|---|---|---|"]
+    for ordering in found:
+        lines.append(ordering_text(ordering, table.decimals))
+    return lines
 
 
 def ordering_text(ordering: Ordering, decimals: int) -> str:
@@ -96,7 +98,7 @@ def difference_text(ordering: Ordering, decimals: int) -> str:
 
 def _provenance(table: Table, lines: Sequence[Measurement]) -> str:
     """What was measured, with which command, how long, and on what."""
-    measured = [line for line in lines if not line.failure]
+    measured = measurements.succeeded(lines)
     if not measured:
         return "No run succeeded."
     one = measured[0]

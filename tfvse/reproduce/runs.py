@@ -1,10 +1,9 @@
-"""Trains and evaluates the rows of a table, several at a time; a second call resumes the first.
+"""Trains and evaluates the rows of a table; a second call resumes the first.
 
 The settings of a run decide its folder. So a run that is there already is used again, an
 interrupted one resumes, and tables share the runs that they have in common.
 """
 
-import concurrent.futures
 import dataclasses
 import hashlib
 import json
@@ -17,12 +16,10 @@ from typing import Any
 from tfvse import config as configs
 from tfvse.errors import UserError
 from tfvse.evaluation import report as reports
-from tfvse.progress import Progress
 from tfvse.reproduce.tables import Row, Table
 
 # A report as tools/evaluate.py writes it, or one sentence on what failed.
 Outcome = dict[str, Any] | str
-Job = tuple[Row, int]
 
 
 class RunFailed(Exception):
@@ -166,53 +163,3 @@ def _train_seconds(folder: pathlib.Path) -> float:
     """Seconds between the first and the last line of a run's log."""
     lines = (folder / "log.jsonl").read_text(encoding="utf-8").splitlines()
     return json.loads(lines[-1])["time"] - json.loads(lines[0])["time"]
-
-
-def measure(runner: Runner, seeds: int, processes: int = 1) -> dict[str, list[Outcome]]:
-    """Trains and evaluates every row of a table with every seed.
-
-    Args:
-      runner: of the table.
-      seeds: runs of every row, with the seeds 0, 1, …
-      processes: runs that train at the same time.
-
-    Returns:
-      Row name → outcomes, one a seed.
-    """
-    table = runner.table
-    found: dict[tuple[str, int], Outcome] = {}
-
-    with (
-        Progress(f"table {table.name}", "cell", len(table.rows) * seeds) as shown,
-        concurrent.futures.ThreadPoolExecutor(processes) as pool,
-    ):
-
-        def work(jobs: Sequence[Job]) -> None:
-            for row, seed in jobs:
-                found[row.name, seed] = runner.outcome(row, seed)
-                shown.update()
-
-        for groups in _schedule(table, seeds):
-            list(pool.map(work, groups))
-
-    outcomes = {}
-    for row in table.rows:
-        outcomes[row.name] = [found[row.name, seed] for seed in range(seeds)]
-    return outcomes
-
-
-def _schedule(table: Table, seeds: int) -> tuple[list[list[Job]], list[list[Job]]]:
-    """Groups of jobs that can run at the same time: those that train, then those that wait.
-
-    Rows that share a run are one group, so that no two processes train it. Ensembles, and rows that
-    start from another's run, wait until all runs are there.
-    """
-    sharing: dict[tuple[tuple[str, ...], int], list[Job]] = {}
-    waiting: list[list[Job]] = []
-    for seed in range(seeds):
-        for row in table.rows:
-            if row.waits:
-                waiting.append([(row, seed)])
-            else:
-                sharing.setdefault((row.training, seed), []).append((row, seed))
-    return list(sharing.values()), waiting

@@ -15,6 +15,8 @@ from tfvse.errors import UserError
 
 TABLES = pathlib.Path("configs/tables")
 
+Training = tuple[str, ...]  # what a row trains: its start, its flagfile, its flags
+
 
 @dataclasses.dataclass(frozen=True)
 class Row:
@@ -44,7 +46,7 @@ class Row:
         return bool(self.ensemble or self.start)
 
     @property
-    def training(self) -> tuple[str, ...]:
+    def training(self) -> Training:
         """What the row trains: rows with equal values share their runs."""
         return (self.start, self.flagfile, *self.train)
 

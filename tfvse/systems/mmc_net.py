@@ -24,7 +24,7 @@ Where this departs from the thesis, or the thesis is silent
     - Fusion has three weights and a bias per channel (7.1); section 7.4.5 counts the three weights only. They start at
       1 / 3. Multiplication and sum have no weights.
     - ReLU follows every layer, FC4 too (section 7.2.2), behind its batch normalisation; FC1 has dropout instead. So the
-      product of three layers is mostly zero, and learns slowly: see table 7.6 in docs/results.md.
+      product of three layers is mostly zero, and learns slowly: see docs/results/7.6.md.
     - The batch normalisation of the input (section 7.2.2) makes all numbers equally large: principal components, the
       least of which are mostly noise, cost it about four points of R@1 (--image_components).
     - lambda_2 and lambda_3 are only said to be smaller than lambda_1: a tenth and a hundredth of it here.

@@ -13,12 +13,15 @@ from benchmarks.retrieval import peak
 from tfvse.evaluation.edges import to_uint8
 from tfvse.evaluation.nms import suppress
 from tfvse.metrics import edges
+from tfvse.typing import Array
 
 SHAPE = (321, 481)
 ANNOTATORS = 5
 THRESHOLDS = 9
 REACH = 0.0075  # largest distance between partners, in diagonals
 TURNS = 3  # the dense side takes seconds
+Counts = tuple[int, int, int]  # pixels found, drawn, marked
+
 FAR = 10**6  # cost of a pair that is too far apart
 
 
@@ -26,10 +29,12 @@ def measure() -> timing.Section:
     """Time of one match, an annotator at a threshold, and peak memory."""
     edge_map, annotations = _image()
 
-    def ours() -> np.ndarray:
+    def ours() -> Array:
+        """The counts of this package."""
         return edges.counts(edge_map, annotations, THRESHOLDS)
 
-    def other() -> list[tuple[int, int, int]]:
+    def other() -> list[Counts]:
+        """The counts by dense assignments."""
         return _dense(edge_map, annotations)
 
     np.testing.assert_array_equal(ours()[:, [0, 1, 3]], other())
@@ -47,7 +52,7 @@ def measure() -> timing.Section:
     return timing.Section("Boundary benchmark", names, [time, memory])
 
 
-def _image() -> tuple[np.ndarray, np.ndarray]:
+def _image() -> tuple[Array, Array]:
     """An edge map and its annotations: level lines of a smooth field, as each annotator sees them.
 
     Returns:
@@ -67,7 +72,7 @@ def _image() -> tuple[np.ndarray, np.ndarray]:
     return to_uint8(suppress(soft / soft.max())), np.array(drawn)
 
 
-def _dense(edge_map: np.ndarray, annotations: np.ndarray) -> list[tuple[int, int, int]]:
+def _dense(edge_map: Array, annotations: Array) -> list[Counts]:
     """(found, drawn, marked) pixels of each threshold, by a matrix of all distances.
 
     Args:
@@ -82,7 +87,7 @@ def _dense(edge_map: np.ndarray, annotations: np.ndarray) -> list[tuple[int, int
     return rows
 
 
-def _matched(marked: np.ndarray, drawn: np.ndarray) -> int:
+def _matched(marked: Array, drawn: Array) -> int:
     """How many of the marked pixels int [M, 2] get a partner among the drawn int [D, 2]."""
     offsets = marked[:, None] - drawn
     distances = np.hypot(offsets[..., 0], offsets[..., 1])

@@ -4,7 +4,6 @@ import pathlib
 import tempfile
 from collections.abc import Callable, Sequence
 
-import numpy as np
 import tensorflow as tf
 
 from benchmarks import timing
@@ -12,6 +11,9 @@ from tfvse import config as configs
 from tfvse import data
 from tfvse.export import parity, saved_model
 from tfvse.systems import base
+from tfvse.typing import Array
+
+Tensors = dict[str, tf.Tensor]
 
 
 def measure(flagfiles: Sequence[str], rounds: int) -> timing.Section:
@@ -32,7 +34,8 @@ def _experiment(flagfile: str, rounds: int) -> timing.Row:
     inputs = {key: tf.constant(value) for key, value in example.items()}
     what = f"{config.system} on {config.data}, {name} of {len(inputs['image'])} images"
 
-    def with_keras(**tensors: tf.Tensor) -> dict[str, tf.Tensor]:
+    def with_keras(**tensors: tf.Tensor) -> Tensors:
+        """The Keras networks behind the signature."""
         return dict(signature.function(**tensors))
 
     with tempfile.TemporaryDirectory() as scratch:
@@ -51,12 +54,11 @@ def _of_images(signatures: dict[str, base.Signature]) -> tuple[str, base.Signatu
     raise ValueError("no signature takes an image")
 
 
-def _to_arrays(
-    function: Callable[..., dict[str, tf.Tensor]], inputs: dict[str, tf.Tensor]
-) -> Callable[[], list[np.ndarray]]:
+def _to_arrays(function: Callable[..., Tensors], inputs: Tensors) -> timing.Work:
     """`function` on `inputs`, until its outputs are there as arrays."""
 
-    def run() -> list[np.ndarray]:
+    def run() -> list[Array]:
+        """All outputs."""
         return [value.numpy() for value in function(**inputs).values()]
 
     return run

@@ -6,6 +6,7 @@ import tensorflow as tf
 from benchmarks import timing
 from tfvse.encoders import hglmm
 from tfvse.encoders.mixture import Mixture
+from tfvse.typing import Array
 
 WORDS = 5_000
 TEXT_WORDS = 12
@@ -32,10 +33,12 @@ def _compare(dim: int, rounds: int) -> timing.Row:
     named = np.array(words)[texts]
     strings = tf.constant([" ".join(text) for text in named])
 
-    def ours() -> np.ndarray:
+    def ours() -> Array:
+        """All texts at once."""
         return encode(strings).numpy()
 
-    def other() -> np.ndarray:
+    def other() -> Array:
+        """One text after the other."""
         return np.stack([_plain(vectors[text], model) for text in texts])
 
     np.testing.assert_allclose(ours(), _arranged(other(), dim), atol=1e-3)
@@ -52,7 +55,7 @@ def _mixture(rng: np.random.Generator, dim: int) -> Mixture:
     return Mixture(weights, rng.random(shape) < 0.5, centers, scales)
 
 
-def _plain(points: np.ndarray, model: Mixture) -> np.ndarray:
+def _plain(points: Array, model: Mixture) -> Array:
     """The Fisher vector of one text by its formulas.
 
     Args:
@@ -74,6 +77,6 @@ def _plain(points: np.ndarray, model: Mixture) -> np.ndarray:
     return rooted / np.linalg.norm(rooted)
 
 
-def _arranged(plain: np.ndarray, dim: int) -> np.ndarray:
+def _arranged(plain: Array, dim: int) -> Array:
     """[B, 2, K, D] in this package's order, by component and then by kind: [B, 2 K D]."""
     return plain.transpose(0, 2, 1, 3).reshape(len(plain), 2 * hglmm.COMPONENTS * dim)

@@ -79,6 +79,7 @@ def train(sampled: int) -> dict[str, float]:
     step = tf.function(system.train_step)
 
     def one_step() -> None:
+        """One step, to its end."""
         step(batch)["loss"].numpy()
 
     fastest = min(timing.seconds(one_step) for _ in range(STEPS))

@@ -156,6 +156,7 @@ def both_sides(
     trained = [module for name, module in modules.items() if name in system.stage.trains[role]]
 
     def optimizer(groups: list[dict[str, Any]]) -> Any:
+        """The stage's optimizer in PyTorch."""
         return _torch_optimizer(settings, groups)
 
     other, other_loss = training.torch_step(trained, loss, optimizer)

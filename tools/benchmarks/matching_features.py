@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from benchmarks import matching
 from benchmarks import torch_matching as twins
@@ -23,7 +23,8 @@ def rrf_net() -> TwoSides:
     image = twins.RRFBranch(IMAGE_DIM, widths, config.recurrent_steps)
     text = twins.RRFBranch(TEXT_DIM, widths, config.recurrent_steps)
 
-    def loss() -> torch.Tensor:
+    def loss() -> Tensor:
+        """The loss in PyTorch."""
         x = image(setup.tensors["image"])
         y = text(setup.tensors["text"])
         settings = (
@@ -60,7 +61,8 @@ def mmc_net() -> TwoSides:
     sketches = [np.asarray(sketch) for sketch in pooling.sketches]
     scores = twins.CompactClassifier(sketches, CLASSES)
 
-    def loss() -> torch.Tensor:
+    def loss() -> Tensor:
+        """The loss in PyTorch."""
         x = image(setup.tensors["image"])
         y = text(setup.tensors["text"])
         ranking = twins.top_k_ranking(
@@ -90,9 +92,11 @@ def adversarial() -> TwoSides:
     judge = _judge(widths[-1], config.classifier_width)
 
     def our_losses(batch: base.Batch) -> tuple[base.Losses, base.Logs]:
+        """The losses of the branches alone."""
         return system.branch_losses(**system._embed(batch, True), image_id=batch["image_id"])
 
-    def loss() -> torch.Tensor:
+    def loss() -> Tensor:
+        """The loss in PyTorch."""
         x = image(setup.tensors["image"])
         y = text(setup.tensors["text"])
         triplet = twins.top_k_ranking(

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from benchmarks import matching
 from benchmarks import torch_matching as twins
@@ -34,7 +34,8 @@ def dual_path() -> TwoSides:
     classes = nn.Linear(width, IMAGES, bias=False)
     owner = setup.tensors["image_id"]
 
-    def loss() -> torch.Tensor:
+    def loss() -> Tensor:
+        """The loss in PyTorch."""
         x = image(setup.tensors["image"])
         y = path(texts(setup.tensors["text"].long()))
         ranking = twins.top_k_ranking(twins.cosines(x, y), setup.positives, config.margin, 1, 1.0)
@@ -62,7 +63,8 @@ def cnn_lstm() -> TwoSides:
     branch = nn.Linear(config.text_dim, config.embedding_dim)
     negatives = config.negatives or PAIRS - 1
 
-    def loss() -> torch.Tensor:
+    def loss() -> Tensor:
+        """The loss in PyTorch."""
         x = image(setup.tensors["image"])
         y = branch(texts(setup.tensors["text"].long()))
         ranking = twins.top_k_ranking(
@@ -82,6 +84,7 @@ def a3vse() -> TwoSides:
     config = system.config
 
     def attention() -> nn.Module:
+        """One side's attention."""
         return twins.Attention(config.dim, config.heads, config.dim, config.temperature)
 
     image = nn.Sequential(nn.Linear(IMAGE_DIM, config.dim), attention())
@@ -92,7 +95,8 @@ def a3vse() -> TwoSides:
             judges[name] = _discriminator(config.heads * config.dim, config.dim)
     gamma = float(reversal(0.0))
 
-    def loss() -> torch.Tensor:
+    def loss() -> Tensor:
+        """The loss in PyTorch."""
         found = _embeddings(image, text, setup.tensors)
         total = _ranking(found, setup.positives, config)
         for aligned, judge in zip(system._aligned(), judges.values(), strict=True):
@@ -121,8 +125,8 @@ def _discriminator(dim: int, width: int) -> nn.Module:
 
 
 def _embeddings(
-    image: nn.Module, text: nn.Module, tensors: Mapping[str, torch.Tensor]
-) -> dict[str, torch.Tensor]:
+    image: nn.Module, text: nn.Module, tensors: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
     """Embeddings [B, D] of length 1 of the annotated and of the other images and texts."""
     images = torch.cat([tensors["image"], tensors["other_image"]])
     texts = torch.cat([tensors["text"], tensors["other_text"]])
@@ -136,9 +140,7 @@ def _embeddings(
     }
 
 
-def _ranking(
-    found: Mapping[str, torch.Tensor], positives: torch.Tensor, config: Any
-) -> torch.Tensor:
+def _ranking(found: Mapping[str, Tensor], positives: Tensor, config: Any) -> Tensor:
     """The weighted ranking losses of the annotated pairs and of the others."""
     similarities = twins.cosines(found["image"], found["text"])
     pairs = twins.top_k_ranking(similarities, positives, config.pair_margin, 1, 1.0)
@@ -150,11 +152,11 @@ def _ranking(
 
 
 def _adversarial(
-    found: Mapping[str, torch.Tensor],
+    found: Mapping[str, Tensor],
     aligned: Sequence[Any],
     judge: nn.Module,
     gamma: float,
-) -> torch.Tensor:
+) -> Tensor:
     """The loss of one discriminator; `aligned`: (first embedding, second embedding, weight)."""
     first, second, weight = aligned
     one = judge(twins.Reverse.apply(found[first], gamma))

@@ -35,10 +35,12 @@ def _experiment(flagfile: str, rounds: int) -> timing.Row:
     step = tf.function(system.train_step)
 
     def feed() -> None:
+        """Takes batches and drops them."""
         for _ in itertools.islice(batches, BATCHES):
             pass
 
     def train() -> None:
+        """Steps on one batch."""
         for _ in range(BATCHES):
             logs = step(batch)
         logs["loss"].numpy()

@@ -8,14 +8,14 @@ import numpy as np
 
 from benchmarks import timing
 from tfvse.evaluation import retrieval
-from tfvse.typing import Rows
+from tfvse.typing import Array, Rows
 
 DIM = 256
 NOISE = 4.0  # enough to spread the ranks
 LARGE = 10**7  # image-text pairs from which one turn is enough
 TIES = 0.1  # percent: the plain way breaks ties by place, ours in expectation
 
-Scorer = Callable[[Rows, Rows], np.ndarray]
+Scorer = Callable[[Rows, Rows], Array]
 
 
 def measure(sizes: Sequence[tuple[int, int]], rounds: int) -> timing.Section:
@@ -48,7 +48,7 @@ def _compare(images: int, texts: int, rounds: int) -> list[timing.Row]:
     return [time, timing.Row(f"{name}: peak memory", our_peak, other_peak, ratio, "MiB")]
 
 
-def _embeddings(images: int, texts: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _embeddings(images: int, texts: int) -> tuple[Array, Array, Array]:
     """Embeddings of images and texts, and the image of every text: as many texts for each image.
 
     Returns:
@@ -61,27 +61,28 @@ def _embeddings(images: int, texts: int) -> tuple[np.ndarray, np.ndarray, np.nda
     return _normalized(image), _normalized(text), owner
 
 
-def _normalized(x: np.ndarray) -> np.ndarray:
+def _normalized(x: Array) -> Array:
     return x / np.linalg.norm(x, axis=1, keepdims=True)
 
 
-def _ours(image: np.ndarray, text: np.ndarray, owner: np.ndarray) -> dict[str, float]:
+def _ours(image: Array, text: Array, owner: Array) -> dict[str, float]:
     """The metrics by this package's protocol."""
     there = _scorer(image, text)
     back = _scorer(text, image)
     return retrieval.evaluate(there, back, owner, bootstrap_samples=0).metrics
 
 
-def _scorer(queries: np.ndarray, gallery: np.ndarray) -> Scorer:
+def _scorer(queries: Array, gallery: Array) -> Scorer:
     """(rows of queries, rows of the gallery) → their similarities."""
 
-    def score(rows: Rows, columns: Rows) -> np.ndarray:
+    def score(rows: Rows, columns: Rows) -> Array:
+        """Similarities of some queries and some candidates."""
         return queries[rows] @ gallery[columns].T
 
     return score
 
 
-def _plain(image: np.ndarray, text: np.ndarray, owner: np.ndarray) -> dict[str, float]:
+def _plain(image: Array, text: Array, owner: Array) -> dict[str, float]:
     """The metrics from the whole similarity matrix."""
     similarities = image @ text.T
     images = np.arange(len(image))
@@ -90,12 +91,12 @@ def _plain(image: np.ndarray, text: np.ndarray, owner: np.ndarray) -> dict[str, 
     return {**i2t, **t2i}
 
 
-def _order(scores: np.ndarray) -> np.ndarray:
+def _order(scores: Array) -> Array:
     """float [Q, G] → int [Q, G], the candidates of each query from the best on."""
     return np.argsort(-scores, axis=1)
 
 
-def _metrics(direction: str, right: np.ndarray) -> dict[str, float]:
+def _metrics(direction: str, right: Array) -> dict[str, float]:
     """R@K in percent and the median rank.
 
     Args:

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 EPSILON = 1e-3  # of Keras' batch normalisation
 
@@ -26,7 +26,7 @@ class Fusion(nn.Module):
         self.fusion_kernel = nn.Parameter(torch.zeros(1, count))
         self.bias = nn.Parameter(torch.zeros(bias))
 
-    def forward(self, vectors: Sequence[torch.Tensor]) -> torch.Tensor:
+    def forward(self, vectors: Sequence[Tensor]) -> Tensor:
         """Some [B, D] → [B, D]."""
         return (torch.stack(list(vectors), -1) * self.fusion_kernel).sum(-1) + self.bias
 
@@ -45,7 +45,7 @@ class RRFBranch(nn.Module):
         self.fc4 = nn.Linear(widths[2], widths[3])
         self.norm4 = norm(widths[3])
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         """[B, D] → [B, widths[3]]."""
         x = F.relu(self.fc1(x))
         x = F.relu(self.norm2(self.fc2(x)))
@@ -68,7 +68,7 @@ class MMCBranch(nn.Module):
             self.layers.append(nn.Sequential(nn.Linear(before, after), norm(after)))
         self.fusion = Fusion(3, widths[-1])
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         """[B, D] → [B, widths[-1]]."""
         x = F.relu(self.fc1(self.norm(x)))
         outputs = []
@@ -92,7 +92,7 @@ class CompactClassifier(nn.Module):
         self.pooled = sketches[0].shape[1]
         self.scores = nn.Linear(self.pooled, classes, bias=False)
 
-    def forward(self, image: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
+    def forward(self, image: Tensor, text: Tensor) -> Tensor:
         """Two [B, D] → [B, classes]."""
         one = torch.fft.rfft(image @ self.sketches[0])
         two = torch.fft.rfft(text @ self.sketches[1])
@@ -139,7 +139,7 @@ class WordCNN(nn.Module):
             width = wide
         self.blocks = nn.Sequential(*blocks)
 
-    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+    def forward(self, tokens: Tensor) -> Tensor:
         """int64 [B, W] → float [B, D]."""
         return self.blocks(self.norm(self.words(tokens).transpose(1, 2))).mean(2)
 
@@ -159,7 +159,7 @@ class Block(nn.Module):
         self.norm_three = norm(wide)
         self.norm_project = norm(wide) if project else None
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         """[B, width, W] → [B, wide, W / stride]."""
         shortcut = x
         if self.project is not None and self.norm_project is not None:
@@ -180,7 +180,7 @@ class Attention(nn.Module):
         self.units = units
         self.temperature = temperature
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         """[B, N, width] → [B, heads * width]."""
         queries = torch.tanh(x.mean(1) @ self.context.T).view(-1, self.heads, self.units)
         keys = torch.tanh(x @ self.entity.T).view(*x.shape[:2], self.heads, self.units)
@@ -202,7 +202,7 @@ class WordLSTM(nn.Module):
         second_bias.requires_grad_(False).zero_()  # ours has one
         self.attention = attention
 
-    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+    def forward(self, tokens: Tensor) -> Tensor:
         """int64 [B, W] → float [B, D]."""
         states = self.lstm(self.words(tokens))[0]
         return states[:, -1] if self.attention is None else self.attention(states)
@@ -212,25 +212,25 @@ class Reverse(torch.autograd.Function):
     """x forwards, -scale times the gradient backwards."""
 
     @staticmethod
-    def forward(context: Any, x: torch.Tensor, scale: float) -> torch.Tensor:
+    def forward(context: Any, x: Tensor, scale: float) -> Tensor:
         """`x` as it is."""
         context.scale = scale
         return x.view_as(x)
 
     @staticmethod
-    def backward(context: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None]:
         """-scale times the gradient, and none for the scale."""
         return -context.scale * gradient, None
 
 
-def cosines(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+def cosines(a: Tensor, b: Tensor) -> Tensor:
     """[A, D] and [B, D] → [A, B]."""
     return F.normalize(a, dim=1) @ F.normalize(b, dim=1).T
 
 
 def top_k_ranking(
-    similarities: torch.Tensor, positives: torch.Tensor, margin: float, k: int, alpha: float
-) -> torch.Tensor:
+    similarities: Tensor, positives: Tensor, margin: float, k: int, alpha: float
+) -> Tensor:
     """The mean of `tfvse.losses.ranking.top_k_ranking_loss`, a scalar.
 
     Args:
@@ -245,14 +245,14 @@ def top_k_ranking(
 
 
 def bi_rank(
-    cross: torch.Tensor,
-    within: torch.Tensor,
-    positives: torch.Tensor,
+    cross: Tensor,
+    within: Tensor,
+    positives: Tensor,
     margin: float,
     k: int,
     cross_weight: float,
     intra_weight: float,
-) -> torch.Tensor:
+) -> Tensor:
     """The mean of `tfvse.losses.ranking.bi_rank_loss`, a scalar.
 
     Args:

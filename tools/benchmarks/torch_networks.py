@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 CLASSES = 10  # of CIFAR-10
 DEPTH = 192  # of CNN-A's last features
@@ -23,7 +23,7 @@ class Mapping(nn.Module):
             input_dim = width
         self.last = nn.Linear(input_dim, output_dim)
 
-    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """[B, D] → (latent [B, widths[-1]], mapped [B, output_dim])."""
         for layer in self.hidden:
             x = F.relu(layer(x))
@@ -31,13 +31,13 @@ class Mapping(nn.Module):
 
 
 def ranking_loss(
-    mapped: torch.Tensor,
-    target: torch.Tensor,
-    positives: torch.Tensor,
+    mapped: Tensor,
+    target: Tensor,
+    positives: Tensor,
     margin: float,
     k: int,
     alpha: float,
-) -> torch.Tensor:
+) -> Tensor:
     """`tfvse.losses.ranking.top_k_ranking_loss` on cosines, over k as CycleMatch has it; a scalar.
 
     Args:
@@ -53,13 +53,13 @@ def ranking_loss(
 
 
 def cycle_losses(
-    image: torch.Tensor,
-    text: torch.Tensor,
-    image_id: torch.Tensor,
+    image: Tensor,
+    text: Tensor,
+    image_id: Tensor,
     image_to_text: Mapping,
     text_to_image: Mapping,
     settings: tuple[float, int, float],
-) -> torch.Tensor:
+) -> Tensor:
     """The sum of CycleMatch's six losses, a scalar.
 
     Args:
@@ -76,13 +76,13 @@ def cycle_losses(
 
 
 def _cycle(
-    source: torch.Tensor,
-    target: torch.Tensor,
+    source: Tensor,
+    target: Tensor,
     there: Mapping,
     back: Mapping,
-    positives: torch.Tensor,
+    positives: Tensor,
     settings: tuple[float, int, float],
-) -> torch.Tensor:
+) -> Tensor:
     """The three losses of one cycle: mapping, reconstruction, latent space."""
     latent, mapped = there(source)
     latent_back, reconstructed = back(mapped)
@@ -101,7 +101,7 @@ class Fusion(nn.Module):
         self.kernel = nn.Parameter(torch.full((DEPTH, 3), 1 / 3))
         self.bias = nn.Parameter(torch.zeros(DEPTH))
 
-    def forward(self, vectors: Sequence[torch.Tensor]) -> torch.Tensor:
+    def forward(self, vectors: Sequence[Tensor]) -> Tensor:
         """Three [B, DEPTH] → [B, DEPTH]."""
         return F.relu((torch.stack(list(vectors), -1) * self.kernel).sum(-1) + self.bias)
 
@@ -117,7 +117,7 @@ class FusionNetwork(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(DEPTH, CLASSES)
 
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
+    def forward(self, images: Tensor) -> Tensor:
         """[B, 3, 32, 32] in 0…255 → [B, CLASSES] logits."""
         outputs = self._outputs(_contrast_normalized(images))
         vectors = []
@@ -127,7 +127,7 @@ class FusionNetwork(nn.Module):
         vector = vectors[0] if self.fusion is None else self.fusion(vectors)
         return self.head(self.dropout(vector))
 
-    def _outputs(self, x: torch.Tensor) -> list[torch.Tensor]:
+    def _outputs(self, x: Tensor) -> list[Tensor]:
         """What the three blocks give; the first two pool."""
         outputs = []
         for block, pool in zip(self.blocks, (F.max_pool2d, F.avg_pool2d, None), strict=True):
@@ -138,7 +138,7 @@ class FusionNetwork(nn.Module):
         return outputs
 
 
-def _contrast_normalized(images: torch.Tensor) -> torch.Tensor:
+def _contrast_normalized(images: Tensor) -> Tensor:
     """Images less their mean, at a length of 55."""
     x = images - images.mean((1, 2, 3), keepdim=True)
     length = x.square().sum((1, 2, 3), keepdim=True).sqrt()
@@ -148,7 +148,7 @@ def _contrast_normalized(images: torch.Tensor) -> torch.Tensor:
 class Same(nn.Module):
     """Zero padding at the bottom and right, as TensorFlow pads a strided 3 x 3 convolution."""
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         """[B, C, H, W], H and W even → [B, C, H + 1, W + 1]."""
         return F.pad(x, (0, 1, 0, 1))
 
@@ -156,7 +156,7 @@ class Same(nn.Module):
 class Crop(nn.Module):
     """The counterpart of `Same` after a transposed convolution."""
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         """[B, C, H, W] → [B, C, H - 1, W - 1]."""
         return x[:, :, :-1, :-1]
 
@@ -176,7 +176,7 @@ class Residual(nn.Module):
             nn.InstanceNorm2d(width),
         )
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         """[B, width, H, W] → the same shape."""
         return x + self.layers(x)
 
@@ -210,14 +210,14 @@ def discriminator(width: int) -> nn.Module:
 
 
 def generator_losses(
-    a: torch.Tensor,
-    b: torch.Tensor,
+    a: Tensor,
+    b: Tensor,
     there: nn.Module,
     back: nn.Module,
     judge_a: nn.Module,
     judge_b: nn.Module,
     cycle_weight: float,
-) -> torch.Tensor:
+) -> Tensor:
     """What the generators of a vanilla CycleGAN minimise, a scalar.
 
     Args:

@@ -115,10 +115,12 @@ def keras_step(
 
     @tf.function
     def step(batch: base.Batch) -> base.Logs:
+        """One update."""
         return system.minimize(role, lambda: losses(batch))
 
     @tf.function
     def total(batch: base.Batch) -> tf.Tensor:
+        """The weighted sum of the losses."""
         found, _ = losses(batch)
         return sum(weights.get(name, 1.0) * loss for name, loss in found.items())
 
@@ -148,6 +150,7 @@ def torch_step(
     optimizer = make_optimizer([{"params": kernels}, {"params": others, "weight_decay": 0.0}])
 
     def step() -> float:
+        """One update; returns the loss before it."""
         optimizer.zero_grad()
         value = loss()
         value.backward()

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 import torch
+from torch import Tensor
 from torch.nn import functional
 
 from benchmarks import torch_networks
@@ -60,7 +61,8 @@ def cyclematch() -> TwoSides:
     image_id = torch.from_numpy(arrays["image_id"])
     settings = (config.margin, config.negatives, config.alpha)
 
-    def compute() -> torch.Tensor:
+    def compute() -> Tensor:
+        """The loss in PyTorch."""
         return torch_networks.cycle_losses(
             image, text, image_id, image_to_text, text_to_image, settings
         )
@@ -89,16 +91,19 @@ def cnn(fusion: str) -> TwoSides:
     inputs = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous()
     targets = torch.from_numpy(labels)
 
-    def cross_entropy() -> torch.Tensor:
+    def cross_entropy() -> Tensor:
+        """The loss in PyTorch."""
         return functional.cross_entropy(module(inputs), targets)
 
     def other_loss() -> float:
+        """The same without dropout."""
         module.eval()
         value = cross_entropy().item()
         module.train()
         return value
 
     def loss() -> tf.Tensor:
+        """Our loss without dropout."""
         return keras.losses.SparseCategoricalCrossentropy(from_logits=True)(labels, network(images))
 
     other, _ = torch_step([module], cross_entropy, functools.partial(sgd, config))
@@ -123,39 +128,45 @@ def cyclegan() -> TwoSides:
     )
     config = system.config
 
-    generators = []
-    judges = []
-    for name, network in system.networks.items():
-        if name.startswith("generator"):
-            module = torch_networks.generator(WIDTH, BLOCKS)
-            generators.append(module)
-        else:
-            module = torch_networks.discriminator(JUDGE_WIDTH).requires_grad_(False)
-            judges.append(module)
-        torch_networks.copy_weights(network, module)
+    there, back, judge_a, judge_b = _torch_players(system)
+    a = torch.from_numpy(arrays["a"]).permute(0, 3, 1, 2).contiguous()
+    b = torch.from_numpy(arrays["b"]).permute(0, 3, 1, 2).contiguous()
 
-    a, b = (torch.from_numpy(arrays[domain]).permute(0, 3, 1, 2).contiguous() for domain in "ab")
-    there, back = generators
-    judge_a, judge_b = judges
-
-    def compute() -> torch.Tensor:
+    def compute() -> Tensor:
+        """The loss in PyTorch."""
         return torch_networks.generator_losses(
             a, b, there, back, judge_a, judge_b, config.cycle_weight
         )
 
     def adam(groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
+        """PyTorch's Adam with the config's settings."""
         betas = (config.beta_1, 0.999)
         decay = config.weight_decay
         return torch.optim.Adam(groups, config.learning_rate, betas, weight_decay=decay)
 
     def losses(batch: base.Batch) -> tuple[base.Losses, base.Logs]:
+        """The generators' losses."""
         found, _ = system.generator_losses(batch["a"], batch["b"])
         return found, {}
 
-    other, other_loss = torch_step(generators, compute, adam)
+    other, other_loss = torch_step([there, back], compute, adam)
     ours, loss = keras_step(system, batch, losses, "generators")
     what = f"CycleGAN, both generators, one pair of {SIDE} x {SIDE}"
     return TwoSides(what, ours, other, loss, other_loss)
+
+
+def _torch_players(system: Any) -> list[Any]:
+    """Torch modules with the weights of CycleGAN's two generators and two discriminators."""
+    modules = []
+    for name, network in system.networks.items():
+        if name.startswith("generator"):
+            module = torch_networks.generator(WIDTH, BLOCKS)
+        else:
+            # The generators' step leaves the discriminators as they are.
+            module = torch_networks.discriminator(JUDGE_WIDTH).requires_grad_(False)
+        torch_networks.copy_weights(network, module)
+        modules.append(module)
+    return modules
 
 
 MAKERS = (
