@@ -8,59 +8,55 @@ over the turns, so that a busy machine slows both.
 import dataclasses
 import functools
 import os
+import re
 from collections.abc import Callable, Sequence
 
 from tfvse import errors
-from tfvse.config import Settings, nearest, parse_flags, setting
+from tfvse.config import Settings, setting
 from tfvse.errors import UserError
 from tfvse.files import atomic_write
+from tfvse.parsing import parse_flags
 from tfvse.progress import progress
 
 PARTS = ("training", "matching", "pipeline", "retrieval", "hglmm", "instance", "edges", "export")
+SIZE = re.compile(r"[1-9][0-9]{0,8}x[1-9][0-9]{0,8}")
 
 
 @dataclasses.dataclass(frozen=True)
 class Flags(Settings):
     """Prints ratios: PyTorch, the input pipeline, plain NumPy, the exported model."""
 
-    only: str = setting(",".join(PARTS), f"what to measure, of {','.join(PARTS)}")
-    experiments: str = setting(
-        "configs/cyclematch/emoji.cfg,configs/cfn/cifar10_cfn_a.cfg",
+    only: tuple[str, ...] = setting(PARTS, "what to measure", choices=PARTS)
+    experiments: tuple[str, ...] = setting(
+        ("configs/cyclematch/emoji.cfg", "configs/cfn/cifar10_cfn_a.cfg"),
         "flagfiles whose prepared data and networks the parts pipeline and export measure",
     )
-    sizes: str = setting("1000x5000,5000x25000", "images x texts of the part retrieval")
+    sizes: tuple[str, ...] = setting(
+        ("1000x5000", "5000x25000"), "images x texts of the part retrieval"
+    )
     rounds: int = setting(15, "turns that each of the two takes", low=1)
     threads: int = setting(0, "threads of either side; 0: one for each core", low=0)
     output: str = setting("", "Markdown file to write the table to, such as docs/benchmark.md")
 
     def check(self) -> None:
-        """Checks the names of the parts and the sizes.
+        """Checks the sizes.
 
         Raises:
-          UserError: an unknown part or a size that is not like 1000x5000.
+          UserError: a size is not like 1000x5000.
         """
-        for name in self.only.split(","):
-            if name not in PARTS:
-                known = f"must be one of {', '.join(PARTS)}{nearest(name, PARTS)}"
-                raise UserError(f"--only={self.only}: {name!r} {known}")
-        for size in self.sizes.split(","):
-            if not _is_size(size):
-                raise UserError(f"--sizes={self.sizes}: must be like 1000x5000,5000x25000")
+        for size in self.sizes:
+            if not SIZE.fullmatch(size):
+                given = ",".join(self.sizes)
+                raise UserError(f"--sizes={given}: must be like 1000x5000,5000x25000")
 
     @property
     def size_pairs(self) -> list[tuple[int, int]]:
         """(images, texts) of each size."""
         pairs = []
-        for size in self.sizes.split(","):
+        for size in self.sizes:
             images, texts = size.split("x")
             pairs.append((int(images), int(texts)))
         return pairs
-
-
-def _is_size(text: str) -> bool:
-    """Whether `text` is like 1000x5000."""
-    numbers = text.split("x")
-    return len(numbers) == 2 and all(number.isdecimal() and int(number) > 0 for number in numbers)
 
 
 def _measure(name: str, flags: Flags, threads: int) -> str:
@@ -77,17 +73,16 @@ def _measure(name: str, flags: Flags, threads: int) -> str:
         training,
     )
 
-    experiments = flags.experiments.split(",")
     rounds = flags.rounds
     parts: dict[str, Callable[[], timing.Section]] = {
         "training": functools.partial(training.measure, rounds, threads),
         "matching": functools.partial(matching.measure, rounds, threads),
-        "pipeline": functools.partial(pipeline.measure, experiments, rounds),
+        "pipeline": functools.partial(pipeline.measure, flags.experiments, rounds),
         "retrieval": functools.partial(retrieval.measure, flags.size_pairs, rounds),
         "hglmm": functools.partial(hglmm.measure, rounds),
         "instance": instance.measure,
         "edges": edges.measure,
-        "export": functools.partial(export.measure, experiments, rounds),
+        "export": functools.partial(export.measure, flags.experiments, rounds),
     }
     return timing.table(parts[name]())
 
@@ -105,7 +100,7 @@ def main(argv: Sequence[str]) -> None:
 
     tables = [timing.conditions(threads)]
     print(tables[0], flush=True)
-    for name in progress(flags.only.split(","), "benchmark", "part"):
+    for name in progress(flags.only, "benchmark", "part"):
         tables.append(_measure(name, flags, threads))
         print(tables[-1], flush=True)
 

@@ -15,8 +15,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from tfvse import errors
-from tfvse.config import Settings, parse_flags, setting
+from tfvse.config import Settings, setting
 from tfvse.errors import UserError
+from tfvse.experiment import parse_experiment
+from tfvse.parsing import parse_flags
 
 if TYPE_CHECKING:
     import h5py
@@ -72,12 +74,11 @@ def main(argv: Sequence[str]) -> None:
 
 def _build(flags: Flags) -> tuple["System", Any]:
     """(the system, the data set)."""
-    from tfvse import config as configs
     from tfvse import data
     from tfvse.systems import base
 
     settings = [f"--{name}={getattr(flags, name)}" for name in PASSED_ON]
-    config, _ = configs.parse_experiment([*HED, *settings])
+    config, _ = parse_experiment([*HED, *settings])
     dataset = data.load(config, "edges")
     return base.create(config, dataset), dataset
 

@@ -13,8 +13,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from tfvse import errors
-from tfvse.config import RunFolder, parse_run_tool, setting
+from tfvse.config import RunFolder, setting
 from tfvse.errors import UserError
+from tfvse.experiment import parse_run_tool
 
 if TYPE_CHECKING:
     from tfvse.evaluation.report import Result

@@ -13,7 +13,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from tfvse import data, experiment
+from tfvse import data
+from tfvse.experiment import parse_experiment
 from tfvse.systems import base
 
 Arrays = dict[str, np.ndarray]
@@ -58,7 +59,7 @@ def record(system: base.System, batch: Mapping[str, np.ndarray]) -> Arrays:
 
 def main(inputs: str, outputs: str, *flags: str) -> None:
     """Sets the weights of the file `inputs`, takes a step on its batch, writes `outputs`."""
-    config, _ = configs.parse_experiment(list(flags))
+    config, _ = parse_experiment(list(flags))
     given = _read(inputs)
     system = base.create(config, data.load(config))
     for name, network in system.networks.items():

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from tfvse import config as configs
 from tfvse import data, systems
 from tfvse.config import RunConfig
+from tfvse.experiment import parse_experiment
 from tfvse.systems import base
 from tfvse.systems.base import System
 from tfvse.training.recipe import Optimizer, Stage
@@ -42,7 +42,7 @@ class Experiment:
 
     def config(self, *overrides: str) -> RunConfig:
         """The config, with some overrides."""
-        return configs.parse_experiment(self.flags("unused", *overrides))[0]
+        return parse_experiment(self.flags("unused", *overrides))[0]
 
     @functools.cached_property
     def data(self) -> Any:
@@ -53,7 +53,7 @@ class Experiment:
         self, run_dir: pathlib.Path, *overrides: str, cls: type[Trainer] = Trainer
     ) -> Trainer:
         """A trainer of three steps a stage."""
-        config, run_dir = configs.parse_experiment(self.flags(run_dir, *SHORT, *overrides))
+        config, run_dir = parse_experiment(self.flags(run_dir, *SHORT, *overrides))
         return cls(config, self.data, run_dir, base.create)
 
 

@@ -16,14 +16,15 @@ import numpy as np
 import tensorflow as tf
 
 from tests.conformance import experiments
-from tfvse import data, experiment
+from tfvse import data
+from tfvse.experiment import parse_experiment
 from tfvse.training import distribution
 from tfvse.training.trainer import Trainer
 
 
 def train(folder: pathlib.Path, name: str, strategy: str, flags: Sequence[str]) -> None:
     """Trains under a strategy and writes the weights before and after."""
-    config, run_dir = configs.parse_experiment(
+    config, run_dir = parse_experiment(
         [*flags, f"--strategy={strategy}", f"--run_dir={folder / name}"]
     )
     devices = distribution.make_strategy(strategy)

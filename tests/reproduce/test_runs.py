@@ -53,7 +53,7 @@ def test_an_ensemble_is_evaluated_from_the_runs_of_its_rows(monkeypatch, tmp_pat
         (run_dir,) = chosen(argv, "--run_dir")
         folder = pathlib.Path(run_dir.partition("=")[2])
         folder.mkdir(exist_ok=True)
-        (folder / "log.jsonl").write_text('{"time": 1}\n{"time": 3}\n')
+        (folder / "log.jsonl").write_text('{"step": 1, "time": 1}\n{"step": 2, "time": 3}\n')
         if name == "evaluate":
             (report,) = chosen(argv, "--report")
             text = json.dumps({**making.report(1.0), "data_set": "d"})

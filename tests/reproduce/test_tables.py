@@ -5,8 +5,8 @@ import dataclasses
 import pytest
 
 from tests.conformance.experiments import ROOT
-from tfvse import config as configs
 from tfvse.errors import UserError
+from tfvse.experiment import parse_experiment
 from tfvse.reproduce import summary, tables
 
 NAMES = tables.names(ROOT / tables.TABLES)
@@ -31,7 +31,7 @@ def test_every_row_of_every_table_is_a_config(name, monkeypatch):
     models = {row.name for row in table.rows if not row.ensemble}
     for row in table.rows:
         argv = [f"--flagfile={row.flagfile}", *row.train, *row.evaluate, "--run_dir=unused"]
-        configs.parse_experiment(argv)
+        parse_experiment(argv)
         assert set(row.ensemble) <= models
         assert not row.start or table.row(row.start)
         assert len(row.paper) == len(table.metrics)

@@ -9,9 +9,10 @@ import dataclasses
 import pathlib
 from collections.abc import Sequence
 
-from tfvse.config import Settings, parse_flags, setting
+from tfvse.config import Settings, setting
 from tfvse.errors import UserError
 from tfvse.files import atomic_write
+from tfvse.parsing import parse_flags
 from tfvse.reproduce import collect, measurements, pages, render, tables
 from tfvse.reproduce.measure import measure
 from tfvse.reproduce.runs import Runner

@@ -2,6 +2,7 @@
 
 import concurrent.futures
 
+from tfvse import interruption
 from tfvse.progress import Progress
 from tfvse.reproduce.runs import Outcome, Runner
 from tfvse.reproduce.tables import Row, Table, Training
@@ -32,6 +33,8 @@ def measure(runner: Runner, seeds: int, processes: int = 1) -> dict[str, list[Ou
         def work(jobs: Group) -> None:
             """One group of jobs, one after the other."""
             for row, seed in jobs:
+                if interruption.requested():
+                    return
                 found[row.name, seed] = runner.outcome(row, seed)
                 shown.update()
 

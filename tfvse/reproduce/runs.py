@@ -13,10 +13,12 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from tfvse import config as configs
+from tfvse import flagfile
 from tfvse.errors import UserError
 from tfvse.evaluation import report as reports
+from tfvse.experiment import parse_experiment
 from tfvse.reproduce.tables import Row, Table
+from tfvse.training import log
 
 # A report as tools/evaluate.py writes it, or one sentence on what failed.
 Outcome = dict[str, Any] | str
@@ -35,13 +37,14 @@ def run_folder(runs_dir: str, argv: Sequence[str]) -> pathlib.Path:
       runs_dir: folder of all runs.
       argv: flags of tools/train.py without --run_dir.
     """
-    config, _ = configs.parse_experiment([*argv, "--run_dir=unused"])
+    config, _ = parse_experiment([*argv, "--run_dir=unused"])
     settings = {}
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
         # Where the data lie says nothing about what is learnt.
-        if field.name != "prepared_dir" and value != field.default:
-            settings[field.name] = value
+        if field.name == "prepared_dir" or value == field.default:
+            continue
+        settings[field.name] = flagfile.render(value) if isinstance(value, tuple) else value
 
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:10]
     return pathlib.Path(runs_dir) / f"{config.system}-{config.data}-{digest}"
@@ -160,6 +163,6 @@ def read_report(path: pathlib.Path, metrics: Sequence[str]) -> dict[str, Any]:
 
 
 def _train_seconds(folder: pathlib.Path) -> float:
-    """Seconds between the first and the last line of a run's log."""
-    lines = (folder / "log.jsonl").read_text(encoding="utf-8").splitlines()
-    return json.loads(lines[-1])["time"] - json.loads(lines[0])["time"]
+    """Seconds between the first and the last line of a run's log; 0 where it has no times."""
+    times = [record["time"] for record in log.read(folder) if "time" in record]
+    return times[-1] - times[0] if times else 0.0

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 import tensorflow as tf
 
 from benchmarks import timing
-from tfvse import config as configs
 from tfvse import data
+from tfvse.experiment import parse_experiment
 from tfvse.export import parity, saved_model
 from tfvse.systems import base
 from tfvse.typing import Array
@@ -25,7 +25,7 @@ def measure(flagfiles: Sequence[str], rounds: int) -> timing.Section:
 
 def _experiment(flagfile: str, rounds: int) -> timing.Row:
     """Both ways of one experiment's system, with its initial weights."""
-    config, _ = configs.parse_experiment([f"--flagfile={flagfile}", "--run_dir=unused"])
+    config, _ = parse_experiment([f"--flagfile={flagfile}", "--run_dir=unused"])
     dataset = data.load(config)
     system = base.create(config, dataset, "float32")
     name, signature = _of_images(system.signatures(dataset))

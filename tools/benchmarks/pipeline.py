@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from benchmarks import timing
-from tfvse import config as configs
 from tfvse import data
 from tfvse.data import pipeline
+from tfvse.experiment import parse_experiment
 from tfvse.systems import base
 
 BATCHES = 20  # in a turn: several, since the pipeline works ahead
@@ -25,7 +25,7 @@ def measure(flagfiles: Sequence[str], rounds: int) -> timing.Section:
 
 def _experiment(flagfile: str, rounds: int) -> timing.Row:
     """Pipeline and step of one experiment."""
-    config, _ = configs.parse_experiment([f"--flagfile={flagfile}", "--run_dir=unused"])
+    config, _ = parse_experiment([f"--flagfile={flagfile}", "--run_dir=unused"])
     dataset = data.load(config)
     system = base.create(config, dataset)
     system.create_optimizers()
