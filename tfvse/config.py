@@ -5,7 +5,6 @@ flag is checked by name, type, allowed values and range, and a flag of another s
 """
 
 import dataclasses
-import difflib
 import math
 import os
 import pathlib
@@ -15,12 +14,11 @@ import typing
 
 from absl import flags
 
-from tfvse import reading
-from tfvse.errors import UserError
+from tfvse import flagfiles
+from tfvse.errors import UserError, nearest
 from tfvse.files import atomic_write
 
 FLAGFILE = "flags.cfg"
-FLAGFILE_BYTES = 2**20
 
 
 def setting(default, help, *, choices=None, low=None, high=None):
@@ -134,12 +132,6 @@ def _problem(field, value):
     return None
 
 
-def nearest(word, words):
-    """'; did you mean X?' for the closest of `words`, or '' when none is close."""
-    match = difflib.get_close_matches(str(word), [str(w) for w in words], n=1, cutoff=0.5)
-    return f"; did you mean {match[0]}?" if match else ""
-
-
 def setting_types(cls: type) -> dict[str, type]:
     """Name of a setting of the dataclass `cls` → its type, also where annotations are strings."""
     hints = typing.get_type_hints(cls)
@@ -155,34 +147,6 @@ _DEFINE = {
 _KIND = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
 
 
-def _expand(argv):
-    """`argv` with every --flagfile replaced by its lines."""
-    _require_flagfiles(argv, set())
-    try:
-        return flags.FlagValues().read_flags_from_files(list(argv), force_gnu=False)
-    except flags.Error as error:
-        path = re.search(r"'([^']*)'|flagfile (\S+)", str(error))
-        raise UserError(
-            f"--flagfile={(path.group(1) or path.group(2)) if path else ''}: cannot be read; give the path of a .cfg "
-            "file such as configs/smoke/cyclematch.cfg"
-        ) from None
-    except UnicodeDecodeError:
-        raise UserError(
-            "--flagfile: it is not a text file; give a .cfg file with one --flag=value a line"
-        ) from None
-    except RecursionError:
-        raise UserError("--flagfile: the files include each other without end") from None
-
-
-def _require_flagfiles(words, seen):
-    """Raises UserError unless every flagfile, and every one that these name, is a small file."""
-    for path in re.findall(r"^--?flagfile[= \n](.+)$", "\n".join(words), re.MULTILINE):
-        path = os.path.expanduser(path.strip())
-        if path not in seen and os.path.exists(path):
-            seen.add(path)
-            _require_flagfiles(reading.read_lines(path, FLAGFILE_BYTES, "replace"), seen)
-
-
 def parse_flags(cls, argv, positional=None, hint=None):
     """Parses `argv` into an instance of the dataclass `cls`.
 
@@ -196,7 +160,7 @@ def parse_flags(cls, argv, positional=None, hint=None):
       UserError: an unknown flag, a wrong type, a value out of range, a bare argument.
       SystemExit: after printing the help asked for by --help or --helpful.
     """
-    argv = _expand(argv)
+    argv = flagfiles.expand(argv)
     if any(a.lstrip("-") in ("help", "helpful", "helpfull") for a in argv if a.startswith("-")):
         print(describe_flags(cls))
         raise SystemExit(0)
@@ -311,7 +275,7 @@ def parse_experiment(argv):
     Raises:
       UserError: one sentence that names the flag and the nearest valid one.
     """
-    argv = _expand(argv)
+    argv = flagfiles.expand(argv)
     run_dir = _flag_value(argv, "run_dir")
     config = _system_config(_without(argv, "run_dir"))
     if not run_dir:
@@ -324,7 +288,7 @@ def parse_experiment(argv):
 def _system_config(argv):
     from tfvse import systems
 
-    argv = _expand(argv)
+    argv = flagfiles.expand(argv)
     name = _flag_value(argv, "system")
     if not name:
         raise UserError(
@@ -379,7 +343,7 @@ def parse_run_tool(cls, argv):
     Returns:
       (flags, config): an instance of `cls`, and the run's config with the overrides.
     """
-    argv = _expand(argv)
+    argv = flagfiles.expand(argv)
     own = {field.name for field in dataclasses.fields(cls)}
     if any(a.lstrip("-") in ("help", "helpful", "helpfull") for a in argv):
         return parse_flags(cls, ["--help"])
