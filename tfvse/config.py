@@ -147,6 +147,19 @@ _DEFINE = {
 _KIND = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
 
 
+_HELP = ("help", "helpful", "helpfull")
+
+
+def asks_for_help(argv):
+    """Whether --help or --helpful is among `argv`."""
+    return any(word.startswith("-") and word.lstrip("-") in _HELP for word in argv)
+
+
+def system_of(argv):
+    """The last --system in `argv` and its flagfiles (str), or None."""
+    return _flag_value(flagfiles.expand(argv), "system")
+
+
 def parse_flags(cls, argv, positional=None, hint=None):
     """Parses `argv` into an instance of the dataclass `cls`.
 
@@ -161,7 +174,7 @@ def parse_flags(cls, argv, positional=None, hint=None):
       SystemExit: after printing the help asked for by --help or --helpful.
     """
     argv = flagfiles.expand(argv)
-    if any(a.lstrip("-") in ("help", "helpful", "helpfull") for a in argv if a.startswith("-")):
+    if asks_for_help(argv):
         print(describe_flags(cls))
         raise SystemExit(0)
     fields = {field.name: field for field in dataclasses.fields(cls)}
@@ -345,7 +358,7 @@ def parse_run_tool(cls, argv):
     """
     argv = flagfiles.expand(argv)
     own = {field.name for field in dataclasses.fields(cls)}
-    if any(a.lstrip("-") in ("help", "helpful", "helpfull") for a in argv):
+    if asks_for_help(argv):
         return parse_flags(cls, ["--help"])
     words, mine, overrides = list(argv), [], []
     while words:

@@ -7,7 +7,7 @@ from PIL import Image
 
 from tests.export import fakes
 from tfvse.errors import UserError
-from tools import export, search
+from tfvse.commands import export, search
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from PIL import Image
 
 from tests.data.formats.test_boundaries import write_annotations
 from tfvse.errors import UserError
-from tools import evaluate
+from tfvse.commands import evaluate
 
 
 @pytest.fixture
