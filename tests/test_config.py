@@ -4,7 +4,8 @@ import dataclasses
 
 import pytest
 
-from tfvse import config
+from tfvse import config, flagfile, parsing
+from tfvse import experiment as tfvse_experiment
 from tfvse.config import RunFolder, Settings, setting
 from tfvse.errors import UserError
 
@@ -21,7 +22,7 @@ class Oven(Settings):
 
 
 def parse(*argv, **kwargs):
-    return config.parse_flags(Oven, list(argv), **kwargs)
+    return parsing.parse_flags(Oven, list(argv), **kwargs)
 
 
 def test_values_take_the_type_of_their_field():
@@ -61,7 +62,7 @@ def test_flagfiles_nest_and_later_flags_win(tmp_path):
 
 def test_a_flagfile_written_back_gives_the_same_settings(tmp_path):
     oven = Oven(250, "grill", False, 0.1, "two words, a=b")
-    config.write_flagfile(oven, tmp_path / "flags.cfg")
+    flagfile.write(oven, tmp_path / "flags.cfg")
     assert parse(f"--flagfile={tmp_path}/flags.cfg") == oven
 
 
@@ -76,7 +77,7 @@ def test_help_names_every_flag_with_its_limits(capsys):
 
 
 def experiment(*argv):
-    return config.parse_experiment(
+    return tfvse_experiment.parse_experiment(
         ["--system=cfn", "--data=cifar10", "--run_dir=r", "--steps=1", *argv]
     )
 
@@ -111,11 +112,13 @@ def test_a_wrong_experiment_is_told_in_one_sentence(argv, sentence):
 
 def test_a_tool_splits_its_flags_from_the_overrides_of_the_run(tmp_path):
     settings, _ = experiment()
-    config.write_flagfile(settings, tmp_path / config.FLAGFILE)
-    tool, changed = config.parse_run_tool(RunFolder, [f"--run_dir={tmp_path}", "--seed", "4"])
+    flagfile.write(settings, tmp_path / config.FLAGFILE)
+    tool, changed = tfvse_experiment.parse_run_tool(
+        RunFolder, [f"--run_dir={tmp_path}", "--seed", "4"]
+    )
     assert tool.run_dir == str(tmp_path) and changed == dataclasses.replace(settings, seed=4)
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path):
     with pytest.raises(UserError, match="no flags.cfg there"):
-        config.from_run_dir(tmp_path)
+        tfvse_experiment.from_run_dir(tmp_path)

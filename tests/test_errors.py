@@ -11,13 +11,7 @@ import tensorflow as tf
 
 from tfvse import errors, interruption
 
-
-@pytest.fixture(autouse=True)
-def handlers():
-    before = {number: signal.getsignal(number) for number in interruption.SIGNALS}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
+pytestmark = pytest.mark.usefixtures("own_signals")
 
 
 def raising(error):

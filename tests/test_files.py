@@ -55,6 +55,14 @@ def test_json_without_numbers_that_are_none(tmp_path):
         write_json(tmp_path / "report.json", {"a": float("nan")})
 
 
+def test_a_device_or_pipe_is_not_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError) as caught, atomic_write(tmp_path / "pipe"):
+        pass
+    assert caught.value.errno == errno.ENXIO
+    assert (tmp_path / "pipe").is_fifo() and len(list(tmp_path.iterdir())) == 1
+
+
 def test_only_a_regular_file_of_bounded_size_is_read(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "file").write_bytes(b"12345")

@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -10,12 +11,8 @@ from tfvse import interruption
 
 
 @pytest.fixture(autouse=True)
-def handlers():
-    before = {number: signal.getsignal(number) for number in interruption.SIGNALS}
+def installed(own_signals):
     interruption.install()
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
 
 
 @pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -66,3 +63,17 @@ print("still here", flush=True)
     assert ended.returncode == -signal.SIGINT
     assert ended.stdout == "noted\n"
     assert "Ctrl-C ends at once" in ended.stderr
+
+
+def test_what_is_lost_in_a_finaliser_is_raised_again(capsys):
+    class Finalised:
+        """Is interrupted while it is thrown away."""
+
+        def __del__(self):
+            signal.raise_signal(signal.SIGTERM)
+
+    with pytest.raises(interruption.Interrupted) as caught, interruption.obeyed():
+        Finalised()
+        time.sleep(10)
+    assert caught.value.exit_code == 143
+    assert capsys.readouterr().err == ""

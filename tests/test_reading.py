@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from tfvse import config, reading
+from tfvse import config, parsing, reading
 from tfvse.reading import BadFile
 
 
@@ -67,4 +67,4 @@ def test_a_flagfile_is_regular_and_so_is_what_it_names(odd, tmp_path):
     (tmp_path / "a.cfg").write_text(f"--flagfile={odd[0]}\n")
     for words in (["--flagfile=/dev/zero"], ["--flagfile", str(tmp_path / "a.cfg")]):
         with pytest.raises(BadFile, match="not a regular file"):
-            config.parse_flags(config.RunConfig, words)
+            parsing.parse_flags(config.RunConfig, words)

@@ -104,9 +104,12 @@ def atomic_write(path):
       pathlib.Path of a file that does not exist yet.
 
     Raises:
-      OSError: when the folder cannot be written; nothing is left behind.
+      OSError: when the folder cannot be written, or ENXIO: `path` is a device or a pipe; nothing is left behind.
     """
     path = pathlib.Path(path)
+    # A rename would put a file in the place of /dev/null.
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise OSError(errno.ENXIO, os.strerror(errno.ENXIO), str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(
         prefix=f"{_PARTIAL}{path.name}.", suffix=path.suffix, dir=path.parent

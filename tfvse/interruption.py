@@ -1,16 +1,21 @@
 """Ctrl-C and SIGTERM: noted at once, obeyed where nothing is half done.
 
-A handler that raises an exception may do so inside a callback of compiled code (SciPy's Fortran, TensorFlow's runtime),
-where the exception is lost or turns into an error of another kind. So `deferred` parts only note the signal.
+A handler that raises an exception may do so inside a callback of compiled code, where the exception is lost or turns
+into an error of another kind: SciPy's Fortran, TensorFlow's runtime. So `deferred` parts only note the signal. What is
+lost in a finaliser or in a callback of the garbage collector is raised again a moment later.
 """
 
+import _thread
 import contextlib
 import os
 import signal
+import sys
+import threading
 from collections.abc import Iterator
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 AGAIN = "nothing is half-written, the same command can be run again"
+PAUSE = 0.1  # seconds until a lost interruption is raised again
 NOTICE = b"\nstopping at the next safe point; Ctrl-C ends at once\n"
 
 
@@ -42,6 +47,7 @@ def install() -> None:
     _watch.depth = 1
     for number in SIGNALS:
         signal.signal(number, _note)
+    sys.unraisablehook = _unraisable
 
 
 @contextlib.contextmanager
@@ -88,3 +94,15 @@ def _note(number, _):
     if not _watch.depth:
         raise Interrupted
     os.write(2, NOTICE)  # not print: the handler may have come in the middle of one
+
+
+def _unraisable(lost):
+    """Python calls this for an exception that cannot go anywhere."""
+    if not isinstance(lost.exc_value, Interrupted):
+        sys.__unraisablehook__(lost)
+        return
+    number = _watch.received
+    _watch.received = None
+    again = threading.Timer(PAUSE, _thread.interrupt_main, [number])
+    again.daemon = True
+    again.start()

@@ -6,10 +6,12 @@ turns, and the ratio is the median over the turns, so that a busy machine slows 
 
 import dataclasses
 import os
+import re
 
 from tfvse import errors
-from tfvse.config import Settings, nearest, parse_flags, setting
+from tfvse.config import Settings, nearest, setting
 from tfvse.files import atomic_write
+from tfvse.parsing import parse_flags
 
 PARTS = ("training", "matching", "pipeline", "retrieval", "hglmm", "instance", "edges", "export")
 
@@ -35,9 +37,7 @@ class Flags(Settings):
                     f"--only={self.only}: {name!r} must be one of {', '.join(PARTS)}{nearest(name, PARTS)}"
                 )
         for size in self.sizes.split(","):
-            if len(size.split("x")) != 2 or not all(
-                number.isdecimal() and int(number) for number in size.split("x")
-            ):
+            if not re.fullmatch(r"[1-9][0-9]{0,8}x[1-9][0-9]{0,8}", size):
                 raise errors.UserError(f"--sizes={self.sizes}: must be like 1000x5000,5000x25000")
 
 

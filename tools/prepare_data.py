@@ -5,9 +5,10 @@ import os
 import pathlib
 
 from tfvse import data, errors
-from tfvse.config import Settings, nearest, parse_flags, setting
+from tfvse.config import Settings, nearest, setting
 from tfvse.data import manifest
 from tfvse.files import atomic_folder, overlap, refuse_to_replace
+from tfvse.parsing import parse_flags
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,8 +13,9 @@ import time
 import numpy as np
 
 from tfvse import errors
-from tfvse.config import Settings, parse_flags, setting
+from tfvse.config import Settings, setting
 from tfvse.errors import UserError
+from tfvse.parsing import parse_flags
 
 HELLO = """
 The data set is emoji: OpenMoji pictures (openmoji.org, CC BY-SA 4.0) with their names and keywords from the packages

@@ -19,12 +19,13 @@ import sys
 
 from tqdm import tqdm
 
-from tfvse import config as configs
-from tfvse import errors
-from tfvse.config import Settings, nearest, parse_flags, setting
+from tfvse import errors, experiment, interruption
+from tfvse.config import Settings, nearest, setting
 from tfvse.errors import UserError
 from tfvse.evaluation import report as reports
 from tfvse.files import atomic_write
+from tfvse.parsing import parse_flags
+from tfvse.training import log
 
 TABLES = pathlib.Path("configs/tables")
 
@@ -71,7 +72,7 @@ def run_folder(flags, argv):
 
     A setting at its default does not count, so that a new setting leaves the runs that do without it where they are.
     """
-    config, _ = configs.parse_experiment([*argv, "--run_dir=unused"])
+    config, _ = experiment.parse_experiment([*argv, "--run_dir=unused"])
     defaults = {field.name: field.default for field in dataclasses.fields(config)} | {
         "prepared_dir": config.prepared_dir
     }
@@ -171,8 +172,8 @@ def _last_line(done):
 
 
 def _train_seconds(folder):
-    times = [json.loads(line)["time"] for line in (folder / "log.jsonl").read_text().splitlines()]
-    return times[-1] - times[0]
+    times = [record["time"] for record in log.read(folder) if "time" in record]
+    return times[-1] - times[0] if times else 0.0
 
 
 def measure(flags, table):
@@ -194,6 +195,8 @@ def measure(flags, table):
 
     def work(group):
         for row, seed in group:
+            if interruption.requested():
+                return
             found[row["name"]][seed] = _report_of(flags, table, row, seed)
             bar.update()
 

@@ -10,7 +10,8 @@ import sys
 import time
 
 from tfvse import errors
-from tfvse.config import RunFolder, parse_run_tool, setting
+from tfvse.config import RunFolder, setting
+from tfvse.experiment import parse_run_tool
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,8 +9,7 @@ import sys
 import keras
 import numpy as np
 
-from tfvse import config as configs
-from tfvse import data
+from tfvse import data, experiment
 from tfvse.systems import base
 
 
@@ -51,7 +50,7 @@ def record(system, batch):
 
 
 def main(inputs, outputs, *flags):
-    config, _ = configs.parse_experiment(list(flags))
+    config, _ = experiment.parse_experiment(list(flags))
     with np.load(inputs, allow_pickle=False) as stored:
         given = collections.defaultdict(dict)
         for key, value in stored.items():

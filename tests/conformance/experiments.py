@@ -10,8 +10,7 @@ import pathlib
 
 import numpy as np
 
-from tfvse import config as configs
-from tfvse import data, systems
+from tfvse import data, experiment, systems
 from tfvse.systems import base
 from tfvse.training.recipe import Optimizer
 from tfvse.training.trainer import Trainer
@@ -35,7 +34,7 @@ class Experiment:
         return [flagfile, f"--prepared_dir={self.prepared}", f"--run_dir={run_dir}", *overrides]
 
     def config(self, *overrides):
-        return configs.parse_experiment(self.flags("unused", *overrides))[0]
+        return experiment.parse_experiment(self.flags("unused", *overrides))[0]
 
     @functools.cached_property
     def data(self):
@@ -43,7 +42,7 @@ class Experiment:
 
     def trainer(self, run_dir, *overrides, cls=Trainer):
         """Three steps a stage."""
-        config, run_dir = configs.parse_experiment(self.flags(run_dir, *SHORT, *overrides))
+        config, run_dir = experiment.parse_experiment(self.flags(run_dir, *SHORT, *overrides))
         return cls(config, self.data, run_dir, base.create)
 
 

@@ -14,14 +14,13 @@ import numpy as np
 import tensorflow as tf
 
 from tests.conformance import experiments
-from tfvse import config as configs
-from tfvse import data
+from tfvse import data, experiment
 from tfvse.training import distribution
 from tfvse.training.trainer import Trainer
 
 
 def train(folder, name, strategy, flags):
-    config, run_dir = configs.parse_experiment(
+    config, run_dir = experiment.parse_experiment(
         [*flags, f"--strategy={strategy}", f"--run_dir={folder / name}"]
     )
     devices = distribution.make_strategy(strategy)

@@ -6,8 +6,7 @@ import re
 import pytest
 
 from tests.conformance.experiments import ROOT, SYSTEMS
-from tfvse import config as configs
-from tfvse import data
+from tfvse import data, experiment
 
 CONFIGS = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "configs").rglob("*.cfg"))
 
@@ -28,7 +27,7 @@ def test_every_system_has_a_smoke_config_and_a_recipe(system):
 @pytest.mark.parametrize("path", CONFIGS)
 def test_a_config_parses_and_names_what_exists(path, monkeypatch):
     monkeypatch.chdir(ROOT)  # a flagfile may name another one, relative to the root
-    config, _ = configs.parse_experiment([f"--flagfile={path}", "--run_dir=unused"])
+    config, _ = experiment.parse_experiment([f"--flagfile={path}", "--run_dir=unused"])
     assert config.data in data.DATASETS
     folder = path.split("/")[1]
     assert folder == "smoke" or folder == config.system

@@ -34,7 +34,6 @@ def test_log_keeps_the_later_of_two_records_of_a_step(tmp_path):
         write_log(
             tmp_path, [{"step": 1, "loss": 5}, {"step": 2, "loss": 4}, {"step": 2, "loss": 3}]
         )
-        / "log.jsonl"
     )
     assert series == {"loss": {1: 5, 2: 3}} and stages == [("main", 1)]
 

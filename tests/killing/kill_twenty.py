@@ -7,7 +7,8 @@ import tempfile
 from tests.conformance import experiments
 from tests.killing.killing import Killed, kill_and_compare
 from tfvse import errors
-from tfvse.config import Settings, parse_flags, setting
+from tfvse.config import Settings, setting
+from tfvse.parsing import parse_flags
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,9 +6,14 @@ import tensorflow as tf
 
 from tfvse.errors import UserError
 from tfvse.systems import base
-from tfvse.systems.a3vse import A3VSE, ALIGNMENTS, Config, image_network, reversal, shared_words
+from tfvse.systems.a3vse import A3VSE, ALIGNMENTS, Config
+from tfvse.systems.a3vse_baseline import shared_words
+from tfvse.systems.a3vse_networks import image_network, reversal
 
-PAIRS, REGIONS, WIDTH, WORDS = 8, 4, 5, 6
+PAIRS = 8
+REGIONS = 4
+WIDTH = 5
+WORDS = 6
 DISCRIMINATORS = {f"discriminator_{a}_{b}" for pairs in ALIGNMENTS.values() for a, b, _ in pairs}
 
 
@@ -66,7 +71,8 @@ def embedded(found, data):
 
 
 def test_the_triplets_are_equation_2_with_their_own_margins():
-    found, data = system(), batch()
+    found = system()
+    data = batch()
     losses, _ = found.losses(data)
     rows = embedded(found, data)
     for loss, stream, ids, margin in [
@@ -78,7 +84,8 @@ def test_the_triplets_are_equation_2_with_their_own_margins():
 
 
 def test_the_discriminators_are_equation_4():
-    found, data = system(), batch()
+    found = system()
+    data = batch()
     losses, _ = found.losses(data)
     rows = embedded(found, data)
     for first, second, _ in (pair for pairs in ALIGNMENTS.values() for pair in pairs):
@@ -90,10 +97,18 @@ def test_the_discriminators_are_equation_4():
 
 def test_the_losses_are_weighted_as_in_equations_3_and_5_to_7():
     weights = system().stage.loss_weights
-    assert weights == pytest.approx({
-        "pairs": 0.8, "semantics": 0.2, "image_other_image": 0.2, "text_other_text": 0.1,
-        "image_text": 0.5, "other_image_other_text": 0.5, "image_other_text": 0.3, "other_image_text": 0.3,
-    })  # fmt: skip
+    assert weights == pytest.approx(
+        {
+            "pairs": 0.8,
+            "semantics": 0.2,
+            "image_other_image": 0.2,
+            "text_other_text": 0.1,
+            "image_text": 0.5,
+            "other_image_other_text": 0.5,
+            "image_other_text": 0.3,
+            "other_image_text": 0.3,
+        }
+    )
 
 
 def test_the_reversal_grows_from_0_to_almost_1():
@@ -105,7 +120,8 @@ def test_the_reversal_grows_from_0_to_almost_1():
 
 @pytest.mark.parametrize(("step", "gamma"), [(0, 0.0), (30, 0.98661)])
 def test_encoders_get_the_reversed_gradient_of_the_discriminators(step, gamma):
-    found, data = system(alignments="cross"), batch()
+    found = system(alignments="cross")
+    data = batch()
     found.step.assign(step)
 
     def gradient(reversed_):
@@ -114,14 +130,13 @@ def test_encoders_get_the_reversed_gradient_of_the_discriminators(step, gamma):
             if reversed_:
                 loss = found.losses(data)[0]["image_text"]
             else:
-                rows = [
-                    tf.math.l2_normalize(found.networks[name](data[name]), axis=1)
+                network = found.networks["discriminator_image_text"]
+                one, other = (
+                    network(tf.math.l2_normalize(found.networks[name](data[name]), axis=1))
                     for name in ("image", "text")
-                ]
-                one, other = (found.networks["discriminator_image_text"](row) for row in rows)
-                loss = tf.reduce_mean(tf.math.softplus(-one)) + tf.reduce_mean(
-                    tf.math.softplus(other)
                 )
+                loss = tf.reduce_mean(tf.math.softplus(-one))
+                loss += tf.reduce_mean(tf.math.softplus(other))
         return tape.gradient(loss, kernel)
 
     np.testing.assert_allclose(gradient(True), -gamma * gradient(False), rtol=1e-3, atol=1e-6)
@@ -129,9 +144,8 @@ def test_encoders_get_the_reversed_gradient_of_the_discriminators(step, gamma):
 
 def test_the_rate_falls_after_two_thirds_of_training():
     assert system().stage.optimizers["main"].boundaries == (40,)
-    epochs = system(steps=0, epochs=24).stage.optimizers[
-        "main"
-    ]  # 80 other pictures are 10 steps an epoch
+    # 80 other images are 10 steps an epoch.
+    epochs = system(steps=0, epochs=24).stage.optimizers["main"]
     assert (epochs.boundaries, epochs.factor) == ((160,), 0.1)
 
 
@@ -169,9 +183,10 @@ def test_without_attention_the_mean_is_taken():
 
 def test_without_training_shared_words_are_counted():
     split = types.SimpleNamespace(
-        data=types.SimpleNamespace(tokenizer="words"), semantics=np.array(["red ball of string", "tabby cat"]),
+        data=types.SimpleNamespace(tokenizer="words"),
+        semantics=np.array(["red ball of string", "tabby cat"]),
         texts=np.array(["a red ball", "the cat of a friend", "a tree"]),
-    )  # fmt: skip
+    )
     images, texts = shared_words(split)
     np.testing.assert_array_equal(
         images["semantics"] @ texts["semantics"].T, [[2, 0, 0], [0, 1, 0]]
@@ -189,8 +204,10 @@ def test_shared_words_are_neither_trained_nor_exported():
 @pytest.mark.parametrize("attention", [True, False])
 def test_padding_has_no_say(attention):
     found = system(attention=attention)
-    image, text = batch()["image"].numpy(), batch()["text"].numpy()
-    image[:, 2:], text[:, 3:] = 0, 0
+    image = batch()["image"].numpy()
+    text = batch()["text"].numpy()
+    image[:, 2:] = 0
+    text[:, 3:] = 0
     short = image_network([2, WIDTH], found.config)
     short.set_weights(found.networks["image"].get_weights())
     np.testing.assert_allclose(
@@ -201,7 +218,8 @@ def test_padding_has_no_say(attention):
 
 
 def test_only_the_first_regions_are_read():
-    found, image = system(regions=2), batch()["image"].numpy()
+    found = system(regions=2)
+    image = batch()["image"].numpy()
     before = found.image_parts(image)["latent"].numpy()
     image[:, 2:] = 7
     np.testing.assert_array_equal(found.image_parts(image)["latent"], before)
@@ -212,7 +230,8 @@ def test_training_lowers_the_triplets_and_pairs_are_found():
     step = tf.function(found.train_step)
     losses = [float(step(batch())["pairs"]) for _ in range(60)]
     assert losses[-1] < 0.5 * losses[0]
-    images, texts = found.embed_images(batch()["image"]), found.embed_texts(batch()["text"])
+    images = found.embed_images(batch()["image"])
+    texts = found.embed_texts(batch()["text"])
     scores = images["latent"].numpy() @ texts["latent"].numpy().T
     assert (scores.argmax(1)[2:] == np.arange(PAIRS)[2:]).mean() >= 0.5
 
@@ -234,7 +253,7 @@ def test_contradicting_settings_are_told(settings, words):
         config(**settings)
 
 
-def test_one_vector_per_picture_is_refused():
+def test_one_vector_per_image_is_refused():
     data = types.SimpleNamespace(element_spec={"image": tf.TensorSpec([None, 9], tf.float32)})
     with pytest.raises(UserError, match="--image_encoder=vgg19: .*encoder of regions"):
         A3VSE(config(image_encoder="vgg19")).build(data)

@@ -8,7 +8,9 @@ from tfvse.losses import ranking
 from tfvse.systems import base
 from tfvse.systems.adversarial import Config, classifier
 
-PAIRS, IMAGE_DIM, TEXT_DIM = 12, 10, 7
+PAIRS = 12
+IMAGE_DIM = 10
+TEXT_DIM = 7
 
 
 def batch():
@@ -68,16 +70,15 @@ def changed(before, after):
 
 def step(found, times=1):
     """Networks that training steps in the current stage change, and the logs of the last one."""
-    before, function = (
-        weights(found),
-        tf.function(found.train_step) if times > 1 else found.train_step,
-    )
+    before = weights(found)
+    function = tf.function(found.train_step) if times > 1 else found.train_step
     logs = [function(batch()) for _ in range(times)][-1]
     return changed(before, weights(found)), {name: float(value) for name, value in logs.items()}
 
 
 def test_a_stage_changes_and_logs_what_it_trains():
-    branches, common = {"image_branch", "text_branch"}, {"triplet", "mean_cosine", "loss"}
+    branches = {"image_branch", "text_branch"}
+    common = {"triplet", "mean_cosine", "loss"}
     baseline, alone, game = (step(system(stage)) for stage in range(3))
     assert (baseline[0], alone[0], game[0]) == (branches, {"classifier"}, branches | {"classifier"})
     assert baseline[1].keys() == common and alone[1].keys() == {"modality", "loss"}
@@ -98,7 +99,8 @@ def test_lengths_and_rates_of_the_stages():
 
 
 def test_the_baseline_takes_as_many_steps_with_the_same_rates():
-    on, off = config_stages(joint_length=6), config_stages(joint_length=6, adversarial=False)
+    on = config_stages(joint_length=6)
+    off = config_stages(joint_length=6, adversarial=False)
     assert "classifier" not in system(adversarial=False).networks
 
     def recipe(stages):
@@ -110,9 +112,11 @@ def test_the_baseline_takes_as_many_steps_with_the_same_rates():
 
 def test_the_triplet_loss_over_a_loop():
     found = system(negatives=2, margin=0.3)
-    rng, ids = np.random.default_rng(1), batch()["image_id"].numpy()
+    rng = np.random.default_rng(1)
+    ids = batch()["image_id"].numpy()
     image, text = rng.normal(size=(2, PAIRS, 6)).astype(np.float32)
-    similarities, total = ranking.cosine_similarities(image, text).numpy(), 0.0
+    similarities = ranking.cosine_similarities(image, text).numpy()
+    total = 0.0
     for i in range(PAIRS):
         for row in (similarities[i], similarities[:, i]):
             hardest = np.sort(row[ids != ids[i]])[-2:]
@@ -126,10 +130,9 @@ def test_both_sides_of_the_game_by_hand():
     found = system(stage=2)
     found.networks["classifier"] = lambda x: x[:, :1]  # the score is the embedding's first number
     image, text = np.zeros([2, PAIRS, 6], np.float32)
-    image[:, 0], text[:, 0] = (
-        np.log(3.0),
-        -np.log(3.0),
-    )  # a picture is one with probability 3/4, a text with 1/4
+    # An image is taken for one with probability 3/4, a text with 1/4.
+    image[:, 0] = np.log(3.0)
+    text[:, 0] = -np.log(3.0)
     ids = np.arange(PAIRS)
     np.testing.assert_allclose(
         found.classifier_losses(image, text)[0]["modality"], np.log(4 / 3), rtol=1e-5
@@ -143,7 +146,8 @@ def test_both_sides_of_the_game_by_hand():
 
 def test_the_classifier_sees_directions_and_not_lengths():
     keras.utils.set_random_seed(0)
-    network, rng = classifier(6, 8), np.random.default_rng(0)
+    network = classifier(6, 8)
+    rng = np.random.default_rng(0)
     embeddings = rng.normal(size=(5, 6)).astype(np.float32)
     np.testing.assert_allclose(network(100 * embeddings), network(embeddings), rtol=1e-4)
     assert np.ptp(network(embeddings)) > 0
@@ -163,8 +167,7 @@ def test_a_classifier_learns_the_modalities_and_the_game_confuses_it():
 def test_pairs_are_found_after_training():
     found = system(learning_rate=0.01, schedule="constant")
     step(found, 80)
-    images, texts = (embed(batch()[name])["embedding"] for embed, name in
-                     ((found.embed_images, "image"), (found.embed_texts, "text")))  # fmt: skip
-    assert (
-        np.argmax(images @ tf.transpose(texts), axis=1)[2:] == np.arange(PAIRS)[2:]
-    ).mean() >= 0.5
+    images = found.embed_images(batch()["image"])["embedding"]
+    texts = found.embed_texts(batch()["text"])["embedding"]
+    best = np.argmax(images @ tf.transpose(texts), axis=1)
+    assert (best[2:] == np.arange(PAIRS)[2:]).mean() >= 0.5

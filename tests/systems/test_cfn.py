@@ -25,24 +25,24 @@ def _network(backbone="A", fusion="locally_connected", classes=10, **settings):
     return network
 
 
-def _pictures(count, seed=0, side=SIDE):
+def _images(count, seed=0, side=SIDE):
     return np.random.default_rng(seed).integers(0, 256, (count, side, side, 3), np.uint8)
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    """Twelve pictures of noise, of three classes: for training, and once more for testing."""
-    folder = tmp_path_factory.mktemp("pictures")
-    pictures = _pictures(12), np.arange(12) % 3
+    """Twelve images of noise, of three classes: for training, and once more for testing."""
+    folder = tmp_path_factory.mktemp("images")
+    images = _images(12), np.arange(12) % 3
     found = classification.write(
-        folder, {"train": pictures, "test": pictures}, CLASSES, verification.Findings()
+        folder, {"train": images, "test": images}, CLASSES, verification.Findings()
     )
     return classification.ClassificationData(Config(steps=1, prepared_dir=str(folder)), found)
 
 
 def _batch():
     return {
-        "image": tf.constant(_pictures(6), tf.float32),
+        "image": tf.constant(_images(6), tf.float32),
         "label": tf.constant([0, 1, 2, 0, 1, 2], tf.int64),
     }
 
@@ -112,7 +112,7 @@ def test_a_kernel_needs_weights(fusion):
 
 
 @pytest.mark.parametrize("sizes", [(0, 8), (8, 0), (8, 9)])
-def test_a_crop_comes_from_a_scaled_picture(sizes):
+def test_a_crop_comes_from_a_scaled_image(sizes):
     with pytest.raises(UserError, match="--resize_to=.* --crop="):
         Config(steps=1, resize_to=sizes[0], crop=sizes[1])
 
@@ -122,34 +122,35 @@ def test_a_crop_comes_from_a_scaled_picture(sizes):
 
 @pytest.mark.parametrize("fusion, sizes", [("none", [8]), ("sum", [16, 8, 8])])
 def test_side_branches_start_from_the_pooling_layers(fusion, sizes):
-    maps = _network(fusion=fusion).feature_maps(_pictures(2, side=32).astype("float32"))
+    maps = _network(fusion=fusion).feature_maps(_images(2, side=32).astype("float32"))
     assert [side.shape for side in maps] == [(2, size, size, 192) for size in sizes]
 
 
 def test_fused_feature_agrees_with_equations_2_1_and_2_3():
-    network, pictures = _network(), _pictures(2, side=32).astype("float32")
+    network = _network()
+    images = _images(2, side=32).astype("float32")
     kernel = np.random.default_rng(0).normal(size=(192, 3))
     network.fusion.set_weights([kernel, np.full(192, 0.1)])
-    pooled = np.stack(
-        [np.asarray(side).mean((1, 2)) for side in network.feature_maps(pictures)], -1
-    )
+    pooled = np.stack([np.asarray(side).mean((1, 2)) for side in network.feature_maps(images)], -1)
     expected = np.maximum((pooled * kernel).sum(-1) + 0.1, 0)
-    np.testing.assert_allclose(network.embed(pictures), expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(network.embed(images), expected, rtol=1e-4, atol=1e-5)
     weights, bias = network.head.get_weights()
-    np.testing.assert_allclose(network(pictures), expected @ weights + bias, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(network(images), expected @ weights + bias, rtol=1e-4, atol=1e-4)
 
 
 def test_sum_fusion_adds_what_its_side_branches_pool():
-    network, pictures = _network(fusion="sum"), _pictures(2, side=32).astype("float32")
-    pooled = [np.asarray(side).mean((1, 2)) for side in network.feature_maps(pictures)]
-    np.testing.assert_allclose(network.embed(pictures), sum(pooled), rtol=1e-5)
+    network = _network(fusion="sum")
+    images = _images(2, side=32).astype("float32")
+    pooled = [np.asarray(side).mean((1, 2)) for side in network.feature_maps(images)]
+    np.testing.assert_allclose(network.embed(images), sum(pooled), rtol=1e-5)
 
 
 def test_dropout_is_on_in_training_alone():
-    network, pictures = _network(), _pictures(2, side=32).astype("float32")
-    np.testing.assert_array_equal(network(pictures), network(pictures))
+    network = _network()
+    images = _images(2, side=32).astype("float32")
+    np.testing.assert_array_equal(network(images), network(images))
     assert (
-        np.abs(np.asarray(network(pictures, training=True)) - np.asarray(network(pictures))).max()
+        np.abs(np.asarray(network(images, training=True)) - np.asarray(network(images))).max()
         > 1e-4
     )
 
@@ -164,7 +165,7 @@ def test_layers_of_one_shape_start_differently():
 def test_every_weight_has_a_gradient(fusion):
     network = _network(fusion=fusion, dropout=0.0)
     with tf.GradientTape() as tape:
-        loss = tf.reduce_sum(network(_pictures(2, side=32).astype("float32"))[:, 0])
+        loss = tf.reduce_sum(network(_images(2, side=32).astype("float32"))[:, 0])
     gradients = tape.gradient(loss, [v.value for v in network.trainable_variables])
     assert all(np.abs(gradient).max() > 0 for gradient in gradients[:-2])
 
@@ -175,7 +176,7 @@ def test_half_precision_keeps_logits_in_float32():
         network = _network()
     finally:
         keras.config.set_dtype_policy("float32")
-    assert network(_pictures(1, side=32).astype("float32")).dtype == "float32"
+    assert network(_images(1, side=32).astype("float32")).dtype == "float32"
     assert network.blocks[0].layers[0].compute_dtype == "bfloat16"
 
 
@@ -184,7 +185,8 @@ def test_half_precision_keeps_logits_in_float32():
 
 @pytest.mark.parametrize("fusion", VARIANTS)
 def test_a_few_steps_lower_the_loss_of_a_batch(fusion, data):
-    system, batch = _system(data, fusion=fusion, dropout=0.0), _batch()
+    system = _system(data, fusion=fusion, dropout=0.0)
+    batch = _batch()
     losses = [float(system.train_step(batch)["loss"]) for _ in range(15)]
     assert losses[0] == pytest.approx(np.log(3), abs=0.5)
     assert losses[-1] < 0.97 * losses[0]
@@ -223,15 +225,15 @@ def test_embed_gives_the_fused_feature(data):
     system = _system(data)
     signature = system.signatures(data)["embed"]
     embedding = signature.function(image=tf.constant(signature.example["image"]))["embedding"]
-    expected = system.networks["classifier"].embed(_pictures(2)[:1].astype("float32"))
+    expected = system.networks["classifier"].embed(_images(2)[:1].astype("float32"))
     assert embedding.shape == (2, 192)
     np.testing.assert_allclose(embedding[:1], expected, rtol=1e-4, atol=1e-5)
 
 
 def test_error_rate_is_that_of_the_largest_logit(data):
     system = _system(data)
-    pictures, labels = data.split("test").read(np.arange(12))
-    wrong = system.predict(pictures).argmax(1) != labels
+    images, labels = data.split("test").read(np.arange(12))
+    wrong = system.predict(images).argmax(1) != labels
     report = system.evaluate(data, "test")
     assert report.metrics["error_rate"] == pytest.approx(100 * wrong.mean())
 
@@ -245,16 +247,17 @@ def test_disout_takes_the_place_of_every_dropout(data):
 # Figures 2.1 and 2.8
 
 
-def test_the_first_picture_of_each_class():
-    pictures = np.arange(4.0).reshape(4, 1, 1, 1)
-    batches = [(pictures[:3], np.array([5, 5, 2])), (pictures[3:], np.array([0]))]
+def test_the_first_image_of_each_class():
+    images = np.arange(4.0).reshape(4, 1, 1, 1)
+    batches = [(images[:3], np.array([5, 5, 2])), (images[3:], np.array([0]))]
     assert first_of_classes(batches, 2).ravel().tolist() == [0, 2]
     assert first_of_classes(batches, 9).ravel().tolist() == [0, 2, 3]
 
 
-def test_strongest_maps_are_ranked_for_each_picture():
+def test_strongest_maps_are_ranked_for_each_image():
     maps = np.zeros((2, 1, 1, 3), "float32")
-    maps[0, 0, 0], maps[1, 0, 0] = [1, 3, 2], [6, 4, 5]
+    maps[0, 0, 0] = [1, 3, 2]
+    maps[1, 0, 0] = [6, 4, 5]
     found = strongest_maps([maps], count=2)
     assert {name: chosen.ravel().tolist() for name, chosen in found.items()} == {
         "side 1, no. 1": [3, 6],
@@ -265,8 +268,8 @@ def test_strongest_maps_are_ranked_for_each_picture():
 def test_branch_weights_are_read_from_the_log(tmp_path):
     line = {"step": 1, "fusion/side 1/weight": 0.3, "fusion/side 1/deviation": 0.1}
     (tmp_path / "log.jsonl").write_text(json.dumps(line) + '\n{"step": 2, "fusion/side 1/wei')
-    assert logged_branch_weights(tmp_path / "log.jsonl") == {"side 1": [(1, 0.3, 0.1)]}
-    assert logged_branch_weights(tmp_path / "none.jsonl") == {}
+    assert logged_branch_weights(tmp_path) == {"side 1": [(1, 0.3, 0.1)]}
+    assert logged_branch_weights(tmp_path / "none") == {}
 
 
 def test_plots_are_written(tmp_path, data):

@@ -9,11 +9,11 @@ from tfvse.export import litert
 from tfvse.layers.disout import Disout
 from tfvse.layers.fusion import make_fusion
 from tfvse.systems import base
-from tfvse.systems.cfn_imagenet import Config, Network, mean_picture
+from tfvse.systems.cfn_imagenet import Config, Network, mean_image
 
 MODELS = ("cnn", "cfn", "dsn", "resnet")
 RNG = np.random.default_rng(0)
-PICTURES = RNG.integers(0, 256, (12, 40, 40, 3), np.uint8)
+IMAGES = RNG.integers(0, 256, (12, 40, 40, 3), np.uint8)
 
 
 def _network(model="cfn", depth=11, classes=10, fusion="locally_connected", side=32, **settings):
@@ -30,9 +30,9 @@ def _trainable(network):
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    """Twelve pictures of noise, of three classes: for training, and once more for testing."""
-    folder = tmp_path_factory.mktemp("pictures")
-    splits = dict.fromkeys(("train", "test"), (PICTURES, np.arange(12) % 3))
+    """Twelve images of noise, of three classes: for training, and once more for testing."""
+    folder = tmp_path_factory.mktemp("images")
+    splits = dict.fromkeys(("train", "test"), (IMAGES, np.arange(12) % 3))
     found = classification.write(folder, splits, ["cat", "dog", "elk"], verification.Findings())
     return classification.ClassificationData(_config(prepared_dir=str(folder)), found)
 
@@ -49,7 +49,7 @@ def _system(data, **settings):
 
 
 def _batch():
-    images = tf.constant(PICTURES[:6, :32, :32], tf.float32)
+    images = tf.constant(IMAGES[:6, :32, :32], tf.float32)
     return {"image": images, "label": tf.constant([0, 1, 2, 0, 1, 2], tf.int64)}
 
 
@@ -71,7 +71,8 @@ def test_parameters_for_a_thousand_classes(model, depth, parameters):
 
 
 def test_they_are_what_the_layers_add_up_to():
-    # 3×3 convolutions 64·64·2, 64·128 + 128², 128·256 + 256², 256·512 + 512²: 524,288 pairs of channels; 7·7·3·64;
+    # 3×3 convolutions 64·64·2, 64·128 + 128², 128·256 + 256², 256·512 + 512²: 524,288 pairs of
+    # channels; 7·7·3·64;
     # 512 · 1024.
     convolutions = 9 * 524_288 + 9_408 + 524_288
     offsets_and_scales = 2 * (64 + 2 * (64 + 128 + 256 + 512) + 1024)
@@ -97,20 +98,19 @@ def test_resnet_11_has_four_residual_connections_three_of_them_with_a_convolutio
 
 
 @pytest.mark.parametrize("model, sizes", [("cnn", [7]), ("cfn", [28, 14, 7, 7])])
-def test_branches_of_a_picture_of_224_pixels(model, sizes):
+def test_branches_of_an_image_of_224_pixels(model, sizes):
     maps = _network(model, side=224).feature_maps(np.zeros((1, 224, 224, 3), "float32"))
     assert [side.shape for side in maps] == [(1, size, size, 1024) for size in sizes]
 
 
 def test_fused_feature_agrees_with_equations_2_1_and_2_3():
-    network, pictures = _network(), PICTURES[:2, :32, :32].astype("float32")
+    network = _network()
+    images = IMAGES[:2, :32, :32].astype("float32")
     kernel = RNG.normal(size=(1024, 4))
     network.fusion.set_weights([kernel, np.full(1024, 0.1)])
-    pooled = np.stack(
-        [np.asarray(side).mean((1, 2)) for side in network.feature_maps(pictures)], -1
-    )
+    pooled = np.stack([np.asarray(side).mean((1, 2)) for side in network.feature_maps(images)], -1)
     expected = np.maximum((pooled * kernel).sum(-1) + 0.1, 0)
-    np.testing.assert_allclose(network.embed(pictures), expected, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(network.embed(images), expected, rtol=1e-3, atol=1e-4)
 
 
 def test_fusion_weights_start_at_a_quarter():
@@ -118,7 +118,8 @@ def test_fusion_weights_start_at_a_quarter():
 
 
 def test_a_residual_connection_adds_what_goes_around_the_pair():
-    network, hidden = _network("resnet"), RNG.normal(size=(1, 8, 8, 64)).astype("float32")
+    network = _network("resnet")
+    hidden = RNG.normal(size=(1, 8, 8, 64)).astype("float32")
     first, second = network.pairs[0][0]
     around = np.asarray(second(np.maximum(first(hidden), 0)))
     np.testing.assert_allclose(
@@ -127,18 +128,19 @@ def test_a_residual_connection_adds_what_goes_around_the_pair():
 
 
 def test_dsn_predicts_at_every_branch_and_answers_with_the_last():
-    network, pictures = _network("dsn"), PICTURES[:2, :32, :32].astype("float32")
-    logits = network.predictions(pictures)
+    network = _network("dsn")
+    images = IMAGES[:2, :32, :32].astype("float32")
+    logits = network.predictions(images)
     assert [one.shape for one in logits] == [(2, 10)] * 4
-    np.testing.assert_array_equal(network(pictures), logits[-1])
-    np.testing.assert_allclose(logits[-1], network.heads[-1](network.embed(pictures)), atol=1e-5)
+    np.testing.assert_array_equal(network(images), logits[-1])
+    np.testing.assert_allclose(logits[-1], network.heads[-1](network.embed(images)), atol=1e-5)
 
 
 @pytest.mark.parametrize("model", MODELS)
 def test_every_weight_has_a_gradient(model):
     network = _network(model)
     with tf.GradientTape() as tape:
-        logits = network.predictions(PICTURES[:4, :32, :32].astype("float32"), training=True)
+        logits = network.predictions(IMAGES[:4, :32, :32].astype("float32"), training=True)
         loss = tf.add_n([tf.reduce_sum(one[:, 0] ** 2) for one in logits])
     gradients = tape.gradient(loss, [v.value for v in network.trainable_variables])
     assert all(gradient is not None for gradient in gradients)
@@ -150,39 +152,40 @@ def test_litert_takes_wide_conditioned_fusion_and_disout(tmp_path):
     network = Network("cfn", 11, 4, make_fusion("conditioned", 3), 0.5, Disout)
     network(np.zeros((1, 32, 32, 3), "float32"))
     network.fusion.set_weights([RNG.normal(size=weight.shape) for weight in network.fusion.weights])
-    pictures = PICTURES[:2, :32, :32].astype("float32")
+    images = IMAGES[:2, :32, :32].astype("float32")
     model = litert.LiteRTModel(
-        lambda image: network(image, training=False), (32, 32, 3), pictures, None
+        lambda image: network(image, training=False), (32, 32, 3), images, None
     )
     litert.convert(model, "float32", tmp_path / "model.tflite")
-    expected = np.asarray(network(pictures))
+    expected = np.asarray(network(images))
     np.testing.assert_allclose(
-        litert.runner(tmp_path / "model.tflite")(pictures), expected, rtol=1e-3, atol=1e-3
+        litert.runner(tmp_path / "model.tflite")(images), expected, rtol=1e-3, atol=1e-3
     )
 
 
 # System
 
 
-def test_the_mean_picture_is_a_weight_that_training_leaves_alone(data):
+def test_the_mean_image_is_a_weight_that_training_leaves_alone(data):
     system = _system(data)
     layer = system.networks["classifier"].pixel_mean
-    expected = tf.image.resize(PICTURES, (36, 36), antialias=True).numpy()[:, 2:34, 2:34].mean(0)
+    expected = tf.image.resize(IMAGES, (36, 36), antialias=True).numpy()[:, 2:34, 2:34].mean(0)
     np.testing.assert_allclose(layer.mean, expected, rtol=1e-5)
     system.train_step(_batch())
     np.testing.assert_allclose(layer.mean, expected, rtol=1e-5)
     np.testing.assert_allclose(layer(np.zeros((1, 32, 32, 3), "float32"))[0], -expected, rtol=1e-5)
 
 
-def test_the_mean_of_many_pictures_is_that_of_evenly_spaced_ones(monkeypatch, data):
-    monkeypatch.setattr("tfvse.systems.cfn_imagenet.MEAN_PICTURES", 2)
+def test_the_mean_of_many_images_is_that_of_evenly_spaced_ones(monkeypatch, data):
+    monkeypatch.setattr("tfvse.systems.cfn_imagenet.MEAN_IMAGES", 2)
     train = data.split("train")
-    np.testing.assert_allclose(mean_picture(train), train.read([0, 11])[0].mean(0), rtol=1e-5)
+    np.testing.assert_allclose(mean_image(train), train.read([0, 11])[0].mean(0), rtol=1e-5)
 
 
 @pytest.mark.parametrize("model", MODELS)
 def test_a_few_steps_lower_the_loss_of_a_batch(model, data):
-    system, batch = _system(data, model=model), _batch()
+    system = _system(data, model=model)
+    batch = _batch()
     losses = [float(system.train_step(batch)["cross_entropy"]) for _ in range(8)]
     assert losses[-1] < 0.5 * losses[0]
 

@@ -6,8 +6,8 @@ import tensorflow as tf
 
 from tests.conformance import experiments
 from tests.systems.test_cyclematch import cosines, naive_loss, scores
-from tfvse import config as configs
 from tfvse import data as data_sets
+from tfvse import experiment as tfvse_experiment
 from tfvse.errors import UserError
 from tfvse.evaluation import retrieval
 from tfvse.index.similarity import Scorer
@@ -15,7 +15,9 @@ from tfvse.systems import base
 from tfvse.systems.cnn_lstm import CNNLSTM, Config, branch
 from tfvse.training.trainer import Trainer
 
-PAIRS, IMAGE_DIM, TEXT_DIM = 12, 10, 7
+PAIRS = 12
+IMAGE_DIM = 10
+TEXT_DIM = 7
 
 
 def batch(seed=0):
@@ -64,7 +66,8 @@ def embeddings(found, data):
 
 @pytest.mark.parametrize("negatives", [0, 1, 4])
 def test_the_loss_is_the_hinge_of_every_triplet_both_ways(negatives):
-    found, data = system(negatives=negatives, margin=0.3), batch()
+    found = system(negatives=negatives, margin=0.3)
+    data = batch()
     similarities = cosines(*embeddings(found, data))
     naive = naive_loss(
         similarities, data["image_id"].numpy(), 0.3, alpha=1.0, k=negatives or PAIRS - 1
@@ -73,15 +76,15 @@ def test_the_loss_is_the_hinge_of_every_triplet_both_ways(negatives):
 
 
 def collapsed(**settings):
-    """A system that gives every picture and every text the same embedding."""
+    """A system that gives every image and every text the same embedding."""
     found = system(**settings)
     for name, width in (("image_branch", IMAGE_DIM), ("text_branch", TEXT_DIM)):
         found.networks[name].set_weights([np.zeros((width, 8)), np.ones(8)])
     return found
 
 
-# Every cosine is 1, so a negative costs m = 0.2 either way. Of all negatives, the two texts of one picture have ten and
-# the ten others eleven: (2 * 10 + 10 * 11) / 12 of 11 count.
+# Every cosine is 1, so a negative costs m = 0.2 either way. Of all negatives, the two texts of one
+# image have ten and the ten others eleven: (2 * 10 + 10 * 11) / 12 of 11 count.
 @pytest.mark.parametrize(("negatives", "loss"), [(1, 0.4), (0, 0.4 * 130 / 12 / 11)])
 def test_a_collapse_costs_the_margin_both_ways_and_is_noticed(negatives, loss):
     found = collapsed(negatives=negatives)
@@ -91,9 +94,11 @@ def test_a_collapse_costs_the_margin_both_ways_and_is_noticed(negatives, loss):
 
 
 def test_a_collapse_scores_chance():
-    found, data = collapsed(), batch()
-    parts = [{"embedding": rows.numpy()} for rows in (found.embed_images(data["image"])["embedding"],
-                                                      found.embed_texts(data["text"])["embedding"])]  # fmt: skip
+    found = collapsed()
+    data = batch()
+    images = found.embed_images(data["image"])["embedding"].numpy()
+    texts = found.embed_texts(data["text"])["embedding"].numpy()
+    parts = [{"embedding": images}, {"embedding": texts}]
     scorers = Scorer(*parts), Scorer(*parts[::-1])
     metrics = retrieval.evaluate(*scorers, np.arange(PAIRS), bootstrap_samples=0).metrics
     assert metrics["t2i/R@1"] == pytest.approx(100 / PAIRS) and metrics[
@@ -118,7 +123,8 @@ def test_a_branch_is_one_linear_layer():
 
 
 def test_dropout_is_for_training_alone():
-    found, data = system(dropout=0.5), batch()
+    found = system(dropout=0.5)
+    data = batch()
     np.testing.assert_array_equal(*(embeddings(found, data)[0] for _ in range(2)))
     losses = [float(found.losses(data)[0]["ranking"]) for _ in range(2)]
     assert losses[0] != losses[1]
@@ -148,10 +154,10 @@ def test_contradicting_settings_are_told(settings, words):
 
 
 def test_raw_texts_and_pixels_are_learnt_end_to_end(tmp_path):
-    """On synthetic shapes a text finds its picture among the first ten of 160; chance is 6 %."""
+    """On synthetic shapes a text finds its image among the first ten of 160; chance is 6 %."""
     experiment = experiments.prepare("cnn_lstm", tmp_path)
     flags = experiment.flags(tmp_path / "run", "--steps=80", "--dropout=0")
-    config, run_dir = configs.parse_experiment(flags)
+    config, run_dir = tfvse_experiment.parse_experiment(flags)
     trainer = Trainer(config, data_sets.load(config), run_dir, base.create)
     before = experiments.networks(trainer.system)
     found = trainer.run()

@@ -10,13 +10,20 @@ from keras import ops
 from tfvse import systems
 from tfvse.errors import UserError
 from tfvse.systems import base
-from tfvse.systems.cyclegan import Config, CycleGAN, discriminator, generator
+from tfvse.systems.cyclegan import Config, CycleGAN
+from tfvse.systems.cyclegan_networks import discriminator, generator
 
 SIDE = 24
 SMALL = {
-    "system": "cyclegan", "steps": 4, "load_size": SIDE, "crop_size": SIDE, "generator_width": 4, "residual_blocks": 1,
-    "discriminator_width": 4, "pool_size": 3,
-}  # fmt: skip
+    "system": "cyclegan",
+    "steps": 4,
+    "load_size": SIDE,
+    "crop_size": SIDE,
+    "generator_width": 4,
+    "residual_blocks": 1,
+    "discriminator_width": 4,
+    "pool_size": 3,
+}
 NEST = {"generators_a_to_b": 2, "generators_b_to_a": 2, "nested": True}
 
 
@@ -55,24 +62,25 @@ def test_discriminator_has_the_references_parameters():
 
 
 def test_discriminator_looks_at_70_pixels():
-    # Backwards through the layers: a field of r pixels behind a convolution is (r - 1) · stride + kernel before it.
+    # Backwards through the layers: a field of r pixels behind a convolution is
+    # (r - 1) · stride + kernel before it.
     field = 1
-    for layer in reversed(
-        [layer for layer in discriminator(4).layers if isinstance(layer, keras.layers.Conv2D)]
-    ):
+    layers = discriminator(4).layers
+    convolutions = [layer for layer in layers if isinstance(layer, keras.layers.Conv2D)]
+    for layer in reversed(convolutions):
         field = (field - 1) * layer.strides[0] + layer.kernel_size[0]
     assert field == 70
 
 
 def test_discriminator_scores_patches_without_bounds():
     network = discriminator(4)
-    pictures = np.random.default_rng(0).uniform(-1, 1, size=(1, 64, 48, 3)).astype("float32")
-    assert network(pictures).shape == (1, 64 // 8 - 2, 48 // 8 - 2, 1)
+    images = np.random.default_rng(0).uniform(-1, 1, size=(1, 64, 48, 3)).astype("float32")
+    assert network(images).shape == (1, 64 // 8 - 2, 48 // 8 - 2, 1)
     last = network.get_layer(
         [layer.name for layer in network.layers if layer.name.startswith("conv2d")][-1]
     )
     last.bias.assign([7.0])
-    assert float(ops.mean(network(pictures))) > 2
+    assert float(ops.mean(network(images))) > 2
 
 
 def test_first_layer_of_the_discriminator_is_not_normalised():
@@ -85,9 +93,9 @@ def test_first_layer_of_the_discriminator_is_not_normalised():
 
 @pytest.mark.parametrize("height, width", [(8, 8), (32, 20)])
 def test_generator_keeps_the_size_and_the_range(height, width):
-    pictures = np.random.default_rng(0).uniform(-1, 1, size=(2, height, width, 3)).astype("float32")
-    made = generator(4, 1)(pictures)
-    assert made.shape == pictures.shape and float(ops.max(ops.abs(made))) <= 1
+    images = np.random.default_rng(0).uniform(-1, 1, size=(2, height, width, 3)).astype("float32")
+    made = generator(4, 1)(images)
+    assert made.shape == images.shape and float(ops.max(ops.abs(made))) <= 1
 
 
 def test_kernels_start_with_a_deviation_of_002():
@@ -126,9 +134,11 @@ def test_vanilla_losses_by_hand():
     )
     losses, fakes = system.generator_losses(_constant(0.4), _constant(1.0))
     expected = {
-        "adversarial_a": (1.1 - 1) ** 2, "adversarial_b": (2 * 0.2 - 1) ** 2,
-        "cycle_a": 0.4 - 0.3, "cycle_b": 1.0 - 0.55,
-    }  # fmt: skip
+        "adversarial_a": (1.1 - 1) ** 2,
+        "adversarial_b": (2 * 0.2 - 1) ** 2,
+        "cycle_a": 0.4 - 0.3,
+        "cycle_b": 1.0 - 0.55,
+    }
     assert _numbers(losses) == pytest.approx(expected, abs=1e-6)
     np.testing.assert_allclose(fakes["a"], 1.1)
     np.testing.assert_allclose(fakes["b"], 0.2)
@@ -136,10 +146,8 @@ def test_vanilla_losses_by_hand():
 
 def test_discriminator_losses_by_hand():
     # D_a(x) = x: (0.5 - 1)² + 0.3² = 0.34.  D_b(x) = 2x: (2·0.6 - 1)² + (2·0.1)² = 0.08.
-    reals, fakes = (
-        {"a": _constant(0.5), "b": _constant(0.6)},
-        {"a": _constant(0.3), "b": _constant(0.1)},
-    )
+    reals = {"a": _constant(0.5), "b": _constant(0.6)}
+    fakes = {"a": _constant(0.3), "b": _constant(0.1)}
     losses = _with({}).discriminator_losses(reals, fakes)
     assert _numbers(losses) == pytest.approx(
         {"discriminator_a": 0.34, "discriminator_b": 0.08}, abs=1e-6
@@ -147,9 +155,11 @@ def test_discriminator_losses_by_hand():
 
 
 CHAINS = {
-    "generator_a_to_b_1": lambda x: 2 * x, "generator_a_to_b_2": lambda x: x + 1,
-    "generator_b_to_a_1": lambda x: 3 * x, "generator_b_to_a_2": lambda x: x - 5,
-}  # fmt: skip
+    "generator_a_to_b_1": lambda x: 2 * x,
+    "generator_a_to_b_2": lambda x: x + 1,
+    "generator_b_to_a_1": lambda x: 3 * x,
+    "generator_b_to_a_2": lambda x: x - 5,
+}
 
 
 def test_nest_losses_by_hand():
@@ -157,20 +167,25 @@ def test_nest_losses_by_hand():
     # b = 2 → 6 → 1 = fake a → 2 → 3;   inner cycle: 6 → G²_AB → 7;   similarity |2 - 6|
     losses, fakes = _with(CHAINS, **NEST).generator_losses(_constant(1.0), _constant(2.0))
     expected = {
-        "adversarial_a": 0, "adversarial_b": (2 * 3 - 1) ** 2, "cycle_a": 4 - 1, "cycle_b": 3 - 2,
-        "inner_cycle_a": 1 + 3, "inner_cycle_b": 7 - 2, "similarity": 4,
-    }  # fmt: skip
+        "adversarial_a": 0,
+        "adversarial_b": (2 * 3 - 1) ** 2,
+        "cycle_a": 4 - 1,
+        "cycle_b": 3 - 2,
+        "inner_cycle_a": 1 + 3,
+        "inner_cycle_b": 7 - 2,
+        "similarity": 4,
+    }
     assert _numbers(losses) == pytest.approx(expected)
     assert fakes["a"].max() == 1 and fakes["b"].max() == 3
 
 
 def test_long_is_nest_without_inner_cycles():
-    long = _numbers(
-        _with(CHAINS, **{**NEST, "nested": False}).generator_losses(_constant(1.0), _constant(2.0))[
-            0
-        ]
-    )
-    nest = _numbers(_with(CHAINS, **NEST).generator_losses(_constant(1.0), _constant(2.0))[0])
+    def losses(nested):
+        system = _with(CHAINS, **{**NEST, "nested": nested})
+        return _numbers(system.generator_losses(_constant(1.0), _constant(2.0))[0])
+
+    long = losses(nested=False)
+    nest = losses(nested=True)
     assert nest.items() > long.items()
     assert nest.keys() - long.keys() == {"inner_cycle_a", "inner_cycle_b", "similarity"}
 
@@ -213,7 +228,7 @@ def test_identity_loss_by_hand_and_its_weight():
 
 @pytest.fixture(scope="module")
 def trained():
-    """A Nest CycleGAN before and after two steps: (system, weights before, logs of the second step)."""
+    """A Nest CycleGAN after two steps: (system, weights before, logs of the second step)."""
     system = _system(**NEST)
     before = _weights(system)
     for step in range(2):
@@ -226,10 +241,8 @@ def test_a_step_changes_every_kernel_of_every_network(trained):
     system, before, _ = trained
     for name, network in system.networks.items():
         for old, weight in zip(before[name], network.weights, strict=True):
-            assert len(weight.shape) == 1 or not np.array_equal(old, np.asarray(weight)), (
-                name,
-                weight.path,
-            )
+            told = (name, weight.path)
+            assert len(weight.shape) == 1 or not np.array_equal(old, np.asarray(weight)), told
 
 
 def test_logs_hold_every_loss_and_the_generators_sum(trained):
@@ -243,7 +256,7 @@ def test_logs_hold_every_loss_and_the_generators_sum(trained):
     assert logs.keys() > {"discriminator_a", "discriminator_b", "variety_a", "variety_b"}
 
 
-def test_pools_hold_the_generated_pictures(trained):
+def test_pools_hold_the_generated_images(trained):
     system, _, _ = trained
     for domain in "ab":
         assert system.pools[domain].count == 3
@@ -274,11 +287,10 @@ def test_each_role_leaves_the_others_networks_alone():
         assert changed == name.startswith("generator"), name
 
 
-def test_float16_trains_and_keeps_its_pictures_in_float32():
+def test_float16_trains_and_keeps_its_images_in_float32():
     system = _system(precision="mixed_float16")
-    for (
-        optimizer
-    ) in system.optimizers.values():  # 2¹⁵ overflows; finding a good one would take steps
+    # 2¹⁵ overflows; finding a good one would take steps.
+    for optimizer in system.optimizers.values():
         optimizer.dynamic_scale.assign(256)
     before = _weights(system)
     logs = _numbers(system.train_step(_batch()))
@@ -340,11 +352,11 @@ def test_it_is_registered():
 
 @pytest.mark.parametrize("height, width", [(1, 1), (7, 30), (24, 24)])
 def test_translation_keeps_every_size(trained, height, width):
-    pictures = np.random.default_rng(0).uniform(-1, 1, size=(1, height, width, 3)).astype("float32")
-    made = trained[0].translate("b_to_a", pictures)
-    assert made.shape == pictures.shape
+    images = np.random.default_rng(0).uniform(-1, 1, size=(1, height, width, 3)).astype("float32")
+    made = trained[0].translate("b_to_a", images)
+    assert made.shape == images.shape
     if height % 4 == width % 4 == 0:
-        np.testing.assert_allclose(made, trained[0].forward("b_to_a", pictures), atol=1e-6)
+        np.testing.assert_allclose(made, trained[0].forward("b_to_a", images), atol=1e-6)
 
 
 def test_same_seed_same_networks_other_seed_others():

@@ -9,7 +9,9 @@ from tfvse.index.similarity import Scorer
 from tfvse.systems import base
 from tfvse.systems.cyclematch import VARIANTS, Config, CycleMatch, mapping
 
-PAIRS, IMAGE_DIM, TEXT_DIM = 12, 10, 7
+PAIRS = 12
+IMAGE_DIM = 10
+TEXT_DIM = 7
 LOSSES = {
     "latent_match": {"latent"},
     "dual_match": {"dual_i2t2i", "dual_t2i2t"},
@@ -60,8 +62,9 @@ def cosines(a, b):
 
 
 def scores(found, data):
-    """Fused scores of every picture with every text, by what evaluation uses."""
-    images, texts = found.embed_images(data["image"]), found.embed_texts(data["text"])
+    """Fused scores of every image with every text, by what evaluation uses."""
+    images = found.embed_images(data["image"])
+    texts = found.embed_texts(data["text"])
 
     def numpy(parts):
         return {name: rows.numpy() for name, rows in parts.items()}
@@ -88,8 +91,10 @@ def test_losses_are_those_of_table_6_1(variant):
 
 
 def test_the_six_losses_are_equations_6_2_to_6_5():
-    found, data = system(margin=0.3, alpha=2.0), batch()
-    v, t = data["image"].numpy(), data["text"].numpy()
+    found = system(margin=0.3, alpha=2.0)
+    data = batch()
+    v = data["image"].numpy()
+    t = data["text"].numpy()
 
     def i2t(x):
         return {k: y.numpy() for k, y in found.networks["image_to_text"](x).items()}
@@ -112,7 +117,8 @@ def test_the_six_losses_are_equations_6_2_to_6_5():
 
 
 def test_latent_match_compares_the_two_third_layers():
-    found, data = system(variant="latent_match"), batch()
+    found = system(variant="latent_match")
+    data = batch()
     image = found.networks["image_to_text"](data["image"])["latent"].numpy()
     text = found.networks["text_to_image"](data["text"])["latent"].numpy()
     naive = naive_loss(cosines(image, text), data["image_id"].numpy(), 0.1, 2.0, 4)
@@ -168,7 +174,8 @@ def test_scores_can_be_chosen(scores, fusion):
 
 
 def test_visual_score_is_equation_6_7():
-    found, data = system(scores="visual"), batch()
+    found = system(scores="visual")
+    data = batch()
     mapped = found.networks["text_to_image"](data["text"])["mapped"].numpy()
     np.testing.assert_allclose(
         scores(found, data), cosines(data["image"].numpy(), mapped), atol=1e-5

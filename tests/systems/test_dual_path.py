@@ -6,15 +6,17 @@ import tensorflow as tf
 
 from tests.conformance import experiments
 from tests.systems.test_cyclematch import naive_loss
-from tfvse import config as configs
 from tfvse import data as data_sets
+from tfvse import experiment as tfvse_experiment
 from tfvse.errors import UserError
 from tfvse.export import parity, saved_model
 from tfvse.systems import base
 from tfvse.systems.dual_path import Config, DualPath, path
 from tfvse.training.trainer import Trainer
 
-PAIRS, PICTURES, DIM = 12, 40, 7
+PAIRS = 12
+IMAGES = 40
+DIM = 7
 
 
 def batch(seed=0):
@@ -44,7 +46,7 @@ def system(stage=0, **settings):
         name: tf.TensorSpec([None, *value.shape[1:]], value.dtype)
         for name, value in batch().items()
     }
-    train = types.SimpleNamespace(image_ids=np.arange(PICTURES))
+    train = types.SimpleNamespace(image_ids=np.arange(IMAGES))
     data = types.SimpleNamespace(element_spec=spec, vocabulary=None, split=lambda name: train)
     found = base.create(config(**settings), data)
     found.create_optimizers()
@@ -63,7 +65,8 @@ def cross_entropy(logits, labels):
 
 
 def test_the_losses_are_two_softmaxes_over_one_classifier_and_a_hinge_on_the_hardest_negative():
-    found, data = system(margin=0.5), batch()
+    found = system(margin=0.5)
+    data = batch()
     image, text = embeddings(found, data)
     classes = found.networks["classifier"].get_layer("classes").get_weights()[0]
     image_id = data["image_id"].numpy()
@@ -125,13 +128,12 @@ def test_without_the_instance_loss_as_many_steps_have_the_ranking_loss():
 )
 def test_training_lowers_the_loss_and_pairs_are_found(settings):
     found = system(optimizer="adam", learning_rate=0.01, weight_decay=0.0, margin=0.5, **settings)
-    step, data = tf.function(found.train_step), batch()
+    step = tf.function(found.train_step)
+    data = batch()
     losses = [float(step(data)["loss"]) for _ in range(100)]
     assert losses[-1] < 0.6 * losses[0]
-    image, text = (
-        found.embed_images(data["image"])["embedding"],
-        found.embed_texts(data["text"])["embedding"],
-    )
+    image = found.embed_images(data["image"])["embedding"]
+    text = found.embed_texts(data["text"])["embedding"]
     assert (np.argmax(image @ tf.transpose(text), 1)[2:] == np.arange(PAIRS)[2:]).mean() >= 0.8
 
 
@@ -152,7 +154,8 @@ def test_a_full_softmax_is_not_told(capsys):
 
 
 def test_all_classes_drawn_are_the_full_softmax():
-    full, sampled = system(), system(sampled_classes=PICTURES)
+    full = system()
+    sampled = system(sampled_classes=IMAGES)
     for name, network in sampled.networks.items():
         network.set_weights(full.networks[name].get_weights())
     assert float(sampled.losses(batch())[0]["text"]) == pytest.approx(
@@ -172,14 +175,17 @@ def test_contradicting_settings_are_told(settings, words):
         config(**settings)
 
 
-def test_more_sampled_classes_than_there_are_pictures_are_told():
+def test_more_sampled_classes_than_there_are_images_are_told():
     with pytest.raises(UserError, match="--sampled_classes=41: there are only 40"):
-        system(sampled_classes=PICTURES + 1)
+        system(sampled_classes=IMAGES + 1)
 
 
 @pytest.fixture(scope="module")
 def from_pixels(tmp_path_factory):
-    """A trainer of three steps a stage on pictures, after its run; with sampled classes, and no features extracted."""
+    """A trainer of three steps a stage on pixels, after its run.
+
+    Classes are sampled, and no features were extracted.
+    """
     folder = tmp_path_factory.mktemp("pixels")
     experiments.tool("prepare_data").main(
         ["--data=synthetic_matching", f"--prepared_dir={folder / 'data'}"]
@@ -191,7 +197,7 @@ def from_pixels(tmp_path_factory):
         *experiments.SHORT,
     ]
     experiment = experiments.Experiment("dual_path", folder / "data")
-    config, run_dir = configs.parse_experiment(experiment.flags(folder / "run", *flags))
+    config, run_dir = tfvse_experiment.parse_experiment(experiment.flags(folder / "run", *flags))
     trainer = experiments.Watched(config, data_sets.load(config), run_dir, base.create)
     trainer.run()
     return trainer
@@ -219,13 +225,14 @@ def test_a_run_from_pixels_is_evaluated_and_drawn(from_pixels):
 
 
 def test_the_exported_model_holds_the_trained_image_encoder(from_pixels, tmp_path):
-    found, data = from_pixels.system, from_pixels.data
+    found = from_pixels.system
+    data = from_pixels.data
     signatures = {"encode_image": found.signatures(data)["encode_image"]}
     saved_model.save(signatures, tmp_path / "model")
     parity.verify(signatures, tmp_path / "model")
-    pictures = signatures["encode_image"].example["image"]
+    images = signatures["encode_image"].example["image"]
     exported = tf.saved_model.load(str(tmp_path / "model")).signatures["encode_image"](
-        image=tf.constant(pictures)
+        image=tf.constant(images)
     )
     embedded = found.embed_images(tf.constant(data.split("test").image_inputs()[:2]))
     np.testing.assert_allclose(exported["embedding"], embedded["embedding"], atol=1e-5)
@@ -241,12 +248,12 @@ def test_a_killed_run_from_pixels_goes_on_to_the_same_weights(from_pixels, tmp_p
     assert experiments.networks(run().run()) == experiments.networks(from_pixels.system)
 
 
-def test_an_encoder_of_pictures_of_any_size_cannot_be_trained(from_pixels, monkeypatch):
+def test_an_encoder_of_images_of_any_size_cannot_be_trained(from_pixels, monkeypatch):
     from tfvse.encoders import image
 
     varied = types.SimpleNamespace(name="varied", size=None, resources=())
     monkeypatch.setitem(image.ENCODERS, "varied", lambda: varied)
-    settings = configs.parse_experiment(
+    settings = tfvse_experiment.parse_experiment(
         [
             f"--flagfile={from_pixels.run_dir}/flags.cfg",
             "--image_encoder=varied",

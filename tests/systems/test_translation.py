@@ -10,11 +10,12 @@ from tfvse.systems.translation import Translation, TranslationConfig
 
 
 class Split:
-    """Pictures in memory: domain a is dark, domain b is light; pairs when told so."""
+    """Images in memory: domain a is dark, domain b is light; pairs when told so."""
 
     def __init__(self, count=5, size=16, paired=True):
         self.count_a = self.count_b = count
-        self.paired, self.size = paired, size
+        self.paired = paired
+        self.size = size
 
     def pictures(self, domain, indices):
         rng = np.random.default_rng(0)
@@ -32,12 +33,13 @@ class Data:
 class Negative(Translation):
     """Translates perfectly between `Split`'s domains; takes even sizes of 4 or more only."""
 
-    multiple, minimum = 2, 4
+    multiple = 2
+    minimum = 4
 
-    def forward(self, direction, pictures):
-        height, width = pictures.shape[1:3]
+    def forward(self, direction, images):
+        height, width = images.shape[1:3]
         assert height is None or (height % 2 == width % 2 == 0 and min(height, width) >= 4)
-        return -pictures
+        return -images
 
 
 @pytest.fixture
@@ -47,8 +49,8 @@ def system():
 
 @pytest.mark.parametrize("size", [(1, 1), (5, 4), (4, 4), (9, 2)])
 def test_any_size_goes_in_and_comes_out(system, size):
-    pictures = np.random.default_rng(0).uniform(-1, 1, size=(2, *size, 3)).astype("float32")
-    np.testing.assert_array_equal(system.translate("a_to_b", pictures), -pictures)
+    images = np.random.default_rng(0).uniform(-1, 1, size=(2, *size, 3)).astype("float32")
+    np.testing.assert_array_equal(system.translate("a_to_b", images), -images)
 
 
 def test_evaluate_reports_cycles_and_pairs(system):
@@ -63,7 +65,7 @@ def test_evaluate_reports_cycles_and_pairs(system):
     assert (
         report.metrics["a_to_b/ssim"] == pytest.approx(1) and report.metrics["b_to_a/psnr"] == 100
     )
-    # Identity: the picture against its negative, |x - (-x)| = 2 |x| with |x| uniform in 0 … 1.
+    # Identity: the image against its negative, |x - (-x)| = 2 |x| with |x| uniform in 0 … 1.
     assert report.metrics["a/identity_l1"] == pytest.approx(1, abs=0.05)
 
 
@@ -71,7 +73,7 @@ def test_the_monitored_metric_is_one_of_the_report(system):
     assert system.monitor.removeprefix("-") in system.evaluate(Data(), "val").metrics
 
 
-def test_samples_show_each_picture_its_translation_and_the_way_back(system):
+def test_samples_show_each_image_its_translation_and_the_way_back(system):
     grid = system.samples(Data())["translations"]
     assert grid.shape == (4 * 16, 6 * 16, 3) and grid.dtype == np.uint8
     a, made_b, back_to_a, b, made_a, back_to_b = np.split(grid.astype(int), 6, axis=1)
@@ -88,7 +90,7 @@ def test_a_small_split_gives_a_small_grid(system):
     assert system.samples(Two())["translations"].shape[0] == 2 * 16
 
 
-def test_plots_write_one_picture(system, tmp_path):
+def test_plots_write_one_image(system, tmp_path):
     report = system.evaluate(Data(), "val")
     (path,) = system.plots(report, Data(), tmp_path)
     assert path.parent == tmp_path and path.read_bytes().startswith(b"\x89PNG")
@@ -100,7 +102,7 @@ def _png(pixels):
     return stream.getvalue()
 
 
-def test_signatures_take_pictures_of_any_size_and_give_png(system):
+def test_signatures_take_images_of_any_size_and_give_png(system):
     signature = system.signatures(Data())["translate_a_to_b"]
     rng = np.random.default_rng(0)
     pixels = [rng.integers(0, 256, size=(*size, 3), dtype=np.uint8) for size in ((5, 7), (8, 3))]
@@ -112,7 +114,7 @@ def test_signatures_take_pictures_of_any_size_and_give_png(system):
 
 def test_signature_examples_are_two_sizes(system):
     for signature in system.signatures(Data()).values():
-        sizes = {Image.open(io.BytesIO(picture)).size for picture in signature.example["image"]}
+        sizes = {Image.open(io.BytesIO(image)).size for image in signature.example["image"]}
         assert len(sizes) == 2
 
 
@@ -122,5 +124,5 @@ def test_litert_models_fit_the_crop_and_measure_ssim(system):
     assert set(models) == {"generator_a_to_b", "generator_b_to_a"}
     model = models["generator_b_to_a"]
     assert model.shape == (16, 16, 3) and model.representative.shape == (5, 16, 16, 3)
-    assert model.metric(lambda pictures: -pictures) == ("SSIM with Keras", pytest.approx(1))
-    assert model.metric(lambda pictures: pictures)[1] < 0.5
+    assert model.metric(lambda images: -images) == ("SSIM with Keras", pytest.approx(1))
+    assert model.metric(lambda images: images)[1] < 0.5

@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 
 from tests.data.formats.test_boundaries import write_annotations
-from tfvse.errors import UserError
 from tfvse.commands import evaluate
+from tfvse.errors import UserError
 
 
 @pytest.fixture

@@ -113,7 +113,7 @@ def test_an_ensemble_is_evaluated_from_the_runs_of_its_rows(monkeypatch, tmp_pat
         called.append((name, [a for a in argv if a.startswith(("--run_dir", "--ensemble"))]))
         folder = pathlib.Path(next(a for a in argv if a.startswith("--run_dir")).partition("=")[2])
         folder.mkdir(exist_ok=True)
-        (folder / "log.jsonl").write_text('{"time": 1}\n{"time": 3}\n')
+        (folder / "log.jsonl").write_text('{"step": 1, "time": 1}\n{"step": 2, "time": 3}\n')
         if name == "evaluate":
             report_name = next(a for a in argv if a.startswith("--report")).partition("=")[2]
             (folder / report_name).write_text(json.dumps({**report(1.0), "data_set": "d"}))
@@ -178,7 +178,7 @@ def test_every_row_of_every_table_is_a_config(path, monkeypatch):
             *row.get("train", []),
             *row.get("evaluate", []),
         ]
-        reproduce.configs.parse_experiment([*argv, "--run_dir=unused"])
+        reproduce.experiment.parse_experiment([*argv, "--run_dir=unused"])
         assert set(row.get("ensemble", [])) <= {
             other["name"] for other in table["rows"] if "ensemble" not in other
         }

@@ -1,15 +1,18 @@
 """The loop: stages, exact resume, plain words when a run cannot go on."""
 
+import hashlib
 import json
+import signal
 
 import numpy as np
 import pytest
 
 from tests.training import tiny
 from tests.training.interrupted import killed_at
-from tfvse import systems
+from tfvse import interruption, systems
 from tfvse.errors import UserError
 from tfvse.systems import base
+from tfvse.training.checkpoint import Checkpoints
 from tfvse.training.trainer import Trainer
 
 
@@ -63,6 +66,70 @@ def test_a_killed_run_goes_on_to_the_same_bytes(tmp_path, step, settings):
     killed_at(step, trainer(tmp_path / "killed", **settings))
     assert tiny.weights(trainer(tmp_path / "killed", **settings).run()) == whole
     assert log(tmp_path / "killed") == log(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("step", [1, 6, 13])
+def test_a_signal_stops_after_the_step_with_a_checkpoint(tmp_path, step, own_signals):
+    whole = tiny.weights(trainer(tmp_path / "whole").run())
+    interruption.install()
+    stopped = trainer(tmp_path / "stopped")
+    set_step = stopped._set_step
+
+    def signalled():
+        set_step()
+        if stopped.state["step"] == step - 1:
+            signal.raise_signal(signal.SIGTERM)
+
+    stopped._set_step = signalled
+    with pytest.raises(interruption.Interrupted) as caught:
+        stopped.run()
+    assert str(caught.value) == f"stopped at step {step}; the same command resumes there"
+    assert stopped.checkpoints.steps()[-1] == step
+    interruption.install()
+    assert tiny.weights(trainer(tmp_path / "stopped").run()) == whole
+
+
+def _state_file(run_dir):
+    return max((run_dir / "checkpoints").glob("[0-9]*")) / "state.json"
+
+
+def test_a_changed_state_is_noticed_and_the_checkpoint_before_it_used(tmp_path, capsys):
+    killed_at(14, trainer(tmp_path))
+    path = _state_file(tmp_path)
+    path.write_text(path.read_text().replace('"waited": 0', '"waited": 1'))
+    resumed = trainer(tmp_path)
+    resumed.run()
+    assert "checksum of state.json" in capsys.readouterr().err
+
+
+def test_a_run_on_another_machine_is_warned_of(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "3")
+    killed_at(4, trainer(tmp_path))
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "5")
+    trainer(tmp_path).run()
+    assert "under other conditions (threads 3 → 5)" in capsys.readouterr().err
+
+
+def test_checkpoints_of_before_the_checksum_of_the_state_still_load(tmp_path, capsys):
+    whole = tiny.weights(trainer(tmp_path / "whole").run())
+    killed_at(4, trainer(tmp_path / "old"))
+    path = _state_file(tmp_path / "old")
+    state = json.loads(path.read_text())
+    del state["machine"]
+    files = path.parent.glob("variables.*")
+    state["files"] = {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+    path.write_text(json.dumps(state))
+    (path.parent / "SHA256SUMS").unlink()
+    assert tiny.weights(trainer(tmp_path / "old").run()) == whole
+    assert "warning" not in capsys.readouterr().err
+
+
+def test_a_run_that_goes_on_from_an_older_checkpoint_drops_the_damaged_newer_ones(tmp_path):
+    killed_at(14, trainer(tmp_path))
+    for name in ("000000009", "000000012"):
+        (tmp_path / "checkpoints" / name / "state.json").write_text("{")
+    killed_at(7, trainer(tmp_path, checkpoint_every=1))
+    assert Checkpoints(tmp_path, {}).steps()[-1] == 7
 
 
 def test_a_finished_run_is_left_alone(tmp_path):

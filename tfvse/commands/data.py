@@ -4,9 +4,10 @@ import dataclasses
 from collections.abc import Sequence
 
 from tfvse.commands import descriptions
-from tfvse.config import Settings, parse_flags, setting
+from tfvse.config import Settings, setting
 from tfvse.data import DATASETS
 from tfvse.errors import UserError, nearest
+from tfvse.parsing import parse_flags
 
 NO_LICENCE = "as its manifest says"
 

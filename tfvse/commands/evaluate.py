@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from tfvse import commands
 from tfvse.commands import edge_maps
-from tfvse.config import RunConfig, RunFolder, from_run_dir, parse_run_tool, setting
+from tfvse.config import RunConfig, RunFolder, setting
+from tfvse.errors import UserError
+from tfvse.experiment import from_run_dir, parse_run_tool
 
 if TYPE_CHECKING:
     from tfvse.evaluation.report import Report
@@ -35,6 +37,18 @@ class Flags(RunFolder):
         "", "folders of further runs, separated by commas, whose scores are averaged with it"
     )
     plots: bool = setting(True, "write the system's figures as well")
+
+    def check(self) -> None:
+        """Refuses a report outside the run folder.
+
+        Raises:
+          UserError: --report is no file name.
+        """
+        if not self.report or pathlib.PurePath(self.report).name != self.report:
+            raise UserError(
+                f"--report={self.report}: must be a file name, such as report.json; it is written "
+                "into --run_dir"
+            )
 
 
 def main(argv: Sequence[str]) -> None:

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from tfvse.commands import evaluate
-from tfvse.config import RunFolder, parse_run_tool, setting
+from tfvse.config import RunFolder, setting
+from tfvse.experiment import parse_run_tool
 
 
 @dataclasses.dataclass(frozen=True)

@@ -14,8 +14,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tfvse import errors
-from tfvse.config import Settings, parse_flags, setting
+from tfvse.config import Settings, setting
 from tfvse.errors import UserError
+from tfvse.parsing import parse_flags
 
 if TYPE_CHECKING:
     from tfvse.serving.server import Server

@@ -4,10 +4,11 @@ import dataclasses
 import textwrap
 from collections.abc import Sequence
 
-from tfvse import flagfiles
+from tfvse import recipes
 from tfvse.commands import descriptions
-from tfvse.config import Settings, parse_flags, setting
+from tfvse.config import Settings, setting
 from tfvse.errors import UserError, nearest
+from tfvse.parsing import parse_flags
 from tfvse.systems import SYSTEMS
 
 _WIDTH = 100
@@ -42,7 +43,7 @@ def listing() -> str:
     lines = ["systems"]
     for name in sorted(SYSTEMS):
         module = SYSTEMS[name].split(":")[0]
-        count = len(flagfiles.names(name))
+        count = len(recipes.names(name))
         text = f"{descriptions.first_sentence(module)} ({count} configs)"
         lines.append(_entry(name, text))
     return "\n".join(lines)
@@ -53,7 +54,7 @@ def describe(name: str) -> str:
     module = SYSTEMS[name].split(":")[0]
     head, paper = [*descriptions.paragraphs(module), "", ""][:2]
     lines = [name, *_wrapped(head), *_wrapped(paper), "configs"]
-    for config in [*flagfiles.names(name), f"smoke/{name}"]:
+    for config in [*recipes.names(name), f"smoke/{name}"]:
         lines.append(f"  --flagfile={config}")
     return "\n".join(lines)
 

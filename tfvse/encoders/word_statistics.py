@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from tfvse import interruption
 from tfvse.preprocessing.text import PAD, RESERVED
 
 SMOOTHING = 1e-3  # of a word's frequency: words more frequent than this count less and less (Arora et al., ICLR 2017)
@@ -39,9 +40,10 @@ def latent_vectors(tokens, image_of_text, rows: int, dim: int) -> np.ndarray:
     result = np.zeros([rows, dim], np.float32)
     if not kept:
         return result
-    _, values, vectors = scipy.sparse.linalg.svds(
-        weighted, k=kept, solver="propack", random_state=0
-    )
+    with interruption.deferred():  # PROPACK loses what a signal raises in its callback
+        _, values, vectors = scipy.sparse.linalg.svds(
+            weighted, k=kept, solver="propack", random_state=0
+        )
     signs = np.sign(
         vectors[np.arange(kept), np.abs(vectors).argmax(axis=1)]
     )  # a singular vector may point either way

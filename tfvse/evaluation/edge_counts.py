@@ -5,6 +5,7 @@ TensorFlow is not imported here, so that a process starts in a second.
 
 import collections
 import concurrent.futures
+import contextlib
 import functools
 import hashlib
 import json
@@ -14,11 +15,12 @@ import pathlib
 import signal
 import threading
 import urllib.parse
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from tfvse import interruption
 from tfvse.evaluation.nms import suppress
 from tfvse.files import read_regular, write_json
 from tfvse.metrics import edges as metrics_lib
@@ -82,7 +84,8 @@ def count_all(
     pending: collections.deque[concurrent.futures.Future[Counted]] = collections.deque()
     try:
         for example in examples:
-            pending.append(pool.submit(measure, example))
+            with _signals_held():
+                pending.append(pool.submit(measure, example))
             if len(pending) >= PENDING * workers:
                 yield pending.popleft().result()
         while pending:
@@ -91,8 +94,18 @@ def count_all(
         pool.shutdown(cancel_futures=True)
 
 
+@contextlib.contextmanager
+def _signals_held() -> Iterator[None]:
+    """A process that starts in this block never sees Ctrl-C and SIGTERM, not even while it imports."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, interruption.SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _follow_parent() -> None:
-    """Leaves Ctrl-C to the parent, and ends this process when the parent is killed."""
+    """Ends this process when the parent is killed."""
     parent = multiprocessing.parent_process()
 
     def wait() -> None:
@@ -101,7 +114,6 @@ def _follow_parent() -> None:
             parent.join()
         os._exit(1)
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=wait, daemon=True).start()
 
 

@@ -3,9 +3,9 @@
 Figures 2.1 and 2.8 of Y. Liu's thesis.
 """
 
-import json
 import os
 import pathlib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 import matplotlib
@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from tfvse.figures.contact_sheets import grid
 from tfvse.figures.page import printable
 from tfvse.figures.style import COLOURS, DPI, STYLE, save, set_title
+from tfvse.training import log
 
 
 def first_of_classes(batches: Iterable[tuple[np.ndarray, np.ndarray]], count: int) -> np.ndarray:
@@ -84,27 +85,25 @@ def _heat(maps):
     return matplotlib.colormaps["inferno"](scaled, bytes=True)[..., :3]
 
 
-def logged_branch_weights(log: pathlib.Path) -> dict[str, list[tuple[int, float, float]]]:
-    """Reads the weights of the branches from a training log.
+def logged_branch_weights(run_dir: pathlib.Path) -> dict[str, list[tuple[int, float, float]]]:
+    """Reads the weights of the branches from a run's log.
 
     Returns:
       "side 1" → list of (step, mean weight, standard deviation); {} where the log has none.
     """
-    lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
     weights = {}
-    for line in lines:
-        # The last line of a run that was killed may be cut short.
-        if "fusion/" in line and line.endswith("}"):
-            _add_point(weights, json.loads(line))
+    for record in log.read(run_dir):
+        _add_points(weights, record)
     return weights
 
 
-def _add_point(weights, record):
+def _add_points(weights, record):
     for key in record:
-        if key.startswith("fusion/") and key.endswith("/weight"):
-            branch = key.split("/")[1]
-            point = (record["step"], record[key], record[f"fusion/{branch}/deviation"])
-            weights.setdefault(branch, []).append(point)
+        match = re.fullmatch(r"fusion/(.+)/weight", key)
+        deviation = match and record.get(f"fusion/{match[1]}/deviation")
+        if deviation is not None:
+            point = (record["step"], record[key], deviation)
+            weights.setdefault(match[1], []).append(point)
 
 
 def branch_weights(

@@ -1,6 +1,5 @@
 """Training curves: everything in a run's log against the step."""
 
-import json
 import math
 import pathlib
 
@@ -11,6 +10,7 @@ from matplotlib.figure import Figure
 from tfvse.errors import UserError
 from tfvse.figures.page import printable
 from tfvse.figures.style import COLOURS, DPI, GREY, STYLE, save
+from tfvse.training import log
 
 _NO_CURVES = ("step", "epoch", "stage", "time")
 _FEW = 40  # points that are drawn as dots; more are smoothed
@@ -28,7 +28,7 @@ def curves(run_dir: str | pathlib.Path) -> pathlib.Path:
     Raises:
       UserError: there is no log, or nothing in it.
     """
-    series, stages = read_log(pathlib.Path(run_dir) / "log.jsonl")
+    series, stages = read_log(pathlib.Path(run_dir))
     panels = _panels(series)
     last = max(max(points) for points in series.values())
     across = min(4, math.ceil(math.sqrt(len(panels))))
@@ -45,8 +45,8 @@ def curves(run_dir: str | pathlib.Path) -> pathlib.Path:
         return save(figure, pathlib.Path(run_dir) / "curves.png")
 
 
-def read_log(path: pathlib.Path) -> tuple[dict[str, dict[int, float]], list[tuple[str, int]]]:
-    """Reads a training log.
+def read_log(run_dir: pathlib.Path) -> tuple[dict[str, dict[int, float]], list[tuple[str, int]]]:
+    """Reads the log of a run.
 
     Returns:
       (name → {step: value}, list of (stage, its first step)). A step logged twice counts as the
@@ -55,16 +55,13 @@ def read_log(path: pathlib.Path) -> tuple[dict[str, dict[int, float]], list[tupl
     Raises:
       UserError: there is no log, or nothing in it.
     """
+    path = run_dir / log.FILE
     if not path.exists():
         raise UserError(f"{path}: there is no training log; train the run first")
     series = {}
     stages = {}
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            record = json.loads(line)
-        except ValueError:  # the last line of a run that was killed while writing it
-            continue
-        if record["stage"]:
+    for record in log.read(run_dir):
+        if record.get("stage"):
             stages.setdefault(record["stage"], record["step"])
         for name, value in record.items():
             if name not in _NO_CURVES:

@@ -1,9 +1,15 @@
-"""The methods. `SYSTEMS` maps a name to "module:class"; a system is imported when it is asked for."""
+"""The methods. `SYSTEMS` maps a name to "module:class", which `load` imports."""
+
+from __future__ import annotations
 
 import importlib
+from typing import TYPE_CHECKING
 
 from tfvse.config import nearest
 from tfvse.errors import UserError
+
+if TYPE_CHECKING:
+    from tfvse.systems.base import System
 
 SYSTEMS = {
     "a3vse": "tfvse.systems.a3vse:A3VSE",
@@ -22,15 +28,16 @@ SYSTEMS = {
 }
 
 
-def load(name):
+def load(name: str) -> type[System]:
     """The `System` subclass called `name`.
 
     Raises:
       UserError: no system has that name.
     """
     if name not in SYSTEMS:
+        known = ", ".join(SYSTEMS)
         raise UserError(
-            f"--system={name}: no such system; there are {', '.join(SYSTEMS)}{nearest(name, SYSTEMS)}"
+            f"--system={name}: no such system; there are {known}{nearest(name, SYSTEMS)}"
         )
     module, cls = SYSTEMS[name].split(":")
     return getattr(importlib.import_module(module), cls)

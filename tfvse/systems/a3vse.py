@@ -1,42 +1,54 @@
-"""A3VSE: embeddings of pictures and texts from few annotated pictures and many others.
+"""A3VSE: embeddings of images and texts, learnt from few annotated images and many others.
 
-P.-Y. Huang, G. Kang, W. Liu, X. Chang, A. G. Hauptmann, "Annotation Efficient Cross-Modal Retrieval with Adversarial
-Attentive Alignment", ACM Multimedia 2019. Pictures are sets of regions, texts sequences of words; attention pools
-either. A picture without texts is paired with the words that a detector finds in its regions, and discriminators that
-the embeddings learn to deceive draw the four kinds of samples together.
+P.-Y. Huang, G. Kang, W. Liu, X. Chang, A. G. Hauptmann, "Annotation Efficient Cross-Modal Retrieval
+with Adversarial Attentive Alignment", ACM Multimedia 2019.
+
+An image is a set of regions, a text a sequence of words. Attention pools either into one vector. An
+image without texts is paired with its *semantics*: the words that a detector finds in its regions.
+Discriminators learn to tell the four kinds of samples apart. The embeddings learn to deceive them,
+which aligns the four kinds.
 
 Symbols
-    v, t; v_u, s           batch "image", "text": annotated; "other_image", "other_text": other pictures, semantics
-    F_v, E_v, G_v          the network "image": FC "fc", attention "attention", both (1); F_t, E_t, G_t: "text"
-    K, H, lambda_v         heads, dim, temperature
-    S(a, b)                ranking.cosine_similarities
-    l_p, alpha_vt, alpha_vs  losses "pairs" and "semantics" (2) with their margins pair_margin, semantics_margin
-    beta                   pair_weight (3)
-    l_d, theta             losses "<domain>_<domain>": adversarial.cross_entropy of a network "discriminator_..." behind
-                           a gradient reversal (4)
-    lambda_..              ALIGNMENTS (5-7)
-    gamma, p               `reversal`, of the step (section 4.3)
+    v, t                batch "image", "text": annotated images and their texts
+    v_u, s              batch "other_image", "other_text": other images and their semantics
+    F_v, E_v, G_v       network "image": its layer "fc", its layer "attention", and both (eq. 1)
+    F_t, E_t, G_t       network "text": words and "lstm", "attention", and both (eq. 1)
+    K, H, lambda_v      heads, dim, temperature
+    S(a, b)             ranking.cosine_similarities
+    l_p                 losses "pairs" and "semantics" (eq. 2)
+    alpha_vt, alpha_vs  pair_margin, semantics_margin
+    beta                pair_weight (eq. 3)
+    l_d                 losses "<domain>_<domain>": adversarial.cross_entropy (eq. 4)
+    theta               networks "discriminator_<domain>_<domain>", behind a gradient reversal
+    lambda_..           ALIGNMENTS (eqs 5-7)
+    gamma, p            `reversal` and its argument, the progress of training (section 4.3)
 
 Where this departs from the paper, or the paper is silent
-    - lambda_v is only called constant: 0.05 here, about 1/sqrt(H), with which the softmax neither starts uniform nor
-      picks one entity.
-    - A discriminator is not described: one hidden layer of H units with ReLU, then one score. It reads L2-normalised
-      embeddings, which are what S compares; else the lengths of pictures' and words' features alone tell them apart.
-    - The visual FC has no activation. Biases of the attention are not in (1), and there are none here.
-    - Captions of one picture in one batch are never negatives of each other, nor is a picture of its own semantics.
-    - Where every picture is annotated, the other pictures are all pictures; the paper does not say what they are then.
-    - An epoch is the longer of the two streams; the shorter one begins anew within it. p and the step of the learning
-      rate are counted in steps.
-    - Without semantics there are no other pictures, and only v and t can be aligned.
-    - Regions and their words come from a file of bottom-up features as in the paper, or from the cells of a classifier
-      (`encoders.regions`): its 1000 class names have no attributes. Global semantics are then the names of the whole
-      picture from 0.3 of the highest probability on, not the paper's four taggers, and the training-free baseline
-      compares words as they are, without WordNet's synonyms and without the taggers' confidence.
-    - Table 1 prints 23,200 pairs for half of Flickr30K's pictures with two sentences; they are 29,000 here.
+    - The paper calls lambda_v constant and gives no value. Here it is 0.05, about 1/sqrt(H). With
+      it the softmax neither starts uniform nor picks one entity.
+    - The paper does not describe a discriminator. Here it has one hidden layer of H units with
+      ReLU, then one score. It reads L2-normalised embeddings, since S compares those. Otherwise
+      the lengths of the images' and the words' features alone would tell them apart.
+    - The visual FC has no activation. Eq. 1 has no biases in the attention, and neither has this.
+    - Captions of one image in one batch are never negatives of each other. Nor is an image a
+      negative of its own semantics.
+    - Where every image is annotated, the other images are all images. The paper does not say what
+      they are then.
+    - An epoch is as long as the longer of the two streams; the shorter one restarts within it. p
+      and the drop of the learning rate are counted in steps.
+    - Without semantics there are no other images, and only v and t can be aligned.
+    - Regions and their words come from a file of bottom-up features, as in the paper, or from the
+      cells of a classifier (`encoders.regions`). Its 1000 class names have no attributes. Global
+      semantics are then the names for the whole image from 0.3 of the highest probability on. The
+      paper has four taggers instead. The training-free baseline compares words as they are,
+      without WordNet's synonyms and without the taggers' confidence.
+    - Table 1 prints 23,200 pairs for half of Flickr30K's images with two sentences; here they are
+      29,000.
     - Weight decay is an L2 penalty on matrices.
-    - `negatives` above 1 takes the mean over several hardest negatives, and `adversarial_weight` below 1 weakens the
-      discriminators. Short schedules need both: with one negative the first few hundred steps learn little, and while
-      pictures and texts still lie far apart the reversed gradients outweigh the triplets'.
+    - `negatives` above 1 averages over several hardest negatives. `adversarial_weight` below 1
+      weakens the discriminators. Short schedules need both: with one negative the first few
+      hundred steps learn little. While images and texts still lie far apart, the reversed
+      gradients outweigh those of the triplets.
 
 Numbers to reach (R@1, R@5, R@10 in percent; tables 1-5)
 
@@ -57,17 +69,15 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-import keras
-import numpy as np
 from keras import ops
 
 from tfvse.config import setting
 from tfvse.errors import UserError
-from tfvse.layers.attention import ContextAttention
 from tfvse.layers.gradients import reverse_gradient
-from tfvse.layers.text import MaskedMean
 from tfvse.losses import ranking
 from tfvse.losses.adversarial import FAKE, REAL, cross_entropy
+from tfvse.systems.a3vse_baseline import shared_words
+from tfvse.systems.a3vse_networks import discriminator, image_network, reversal, text_network
 from tfvse.systems.base import Batch, Logs, Losses, Tensor
 from tfvse.systems.matching import MatchingSystem, Parts
 from tfvse.systems.matching_settings import MatchingConfig
@@ -84,8 +94,8 @@ ALIGNMENTS = {
     "cross": (("image", "text", 0.5), ("other_image", "other_text", 0.5)),
     "transitive": (("image", "other_text", 0.3), ("other_image", "text", 0.3)),
 }
-STEEPNESS = 10.0  # eta of gamma
-DECAY_FROM, DECAY = 2 / 3, 0.1  # the learning rate after the 16th of 24 epochs
+DECAY_FROM = 2 / 3  # of training, the 16th of 24 epochs: the learning rate falls
+DECAY = 0.1  # what it is multiplied by
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,28 +103,30 @@ class Config(MatchingConfig):
     """Settings of A3VSE; the defaults are the paper's."""
 
     image_encoder: str = setting(
-        "efficientnet_lite0_regions", "encoder of regions that made the pictures' features"
+        "efficientnet_lite0_regions", "encoder of regions that made the images' features"
     )
     text_encoder: str = setting(
         "lstm_attention", "A3VSE's own text encoder", choices=("lstm_attention",)
     )
     scores: str = setting(
-        "latent", "what is scored: embeddings or, in evaluation, the words that a text shares with the semantics",
+        "latent",
+        "what is scored: embeddings or, in evaluation, the words that a text shares with the "
+        "semantics",
         choices=("latent", "semantics"),
-    )  # fmt: skip
+    )
     min_word_count: int = setting(
         4, "times that a word must occur in the known texts to be known", low=1
     )
     semantics: str = setting(
         "regional",
-        "words that stand for the texts of other pictures",
+        "words that stand for the texts of other images",
         choices=("none", "regional", "global"),
     )
     attention: bool = setting(True, "pool by attention; false: by the mean")
     alignments: str = setting(
         "intra,cross,transitive", "adversarial alignments, separated by commas; empty: none"
     )
-    regions: int = setting(0, "regions of a picture that are read, the first ones; 0: all", low=0)
+    regions: int = setting(0, "first regions of an image that are read; 0: all", low=0)
     adversarial_weight: float = setting(
         1.0, "weight of all adversarial losses together in eq. 9", low=0.0
     )
@@ -124,14 +136,12 @@ class Config(MatchingConfig):
     heads: int = setting(3, "heads K of the attention", low=1)
     temperature: float = setting(0.05, "constant λ of the attention's softmax", low=0.0)
     pair_margin: float = setting(0.2, "margin α_vt of annotated pairs", low=0.0, high=2.0)
-    semantics_margin: float = setting(
-        0.3, "margin α_vs of pictures and semantics", low=0.0, high=2.0
-    )
+    semantics_margin: float = setting(0.3, "margin α_vs of images and semantics", low=0.0, high=2.0)
     pair_weight: float = setting(
         0.8, "weight β of the annotated pairs' triplet loss", low=0.0, high=1.0
     )
     negatives: int = setting(
-        1, "hardest negatives of a picture or text in its batch, averaged", low=1
+        1, "hardest negatives of an image or text in its batch, averaged", low=1
     )
     learning_rate: float = setting(
         5e-4, "learning rate of Adam; a tenth of it in the last third", low=0.0
@@ -140,14 +150,15 @@ class Config(MatchingConfig):
     clip_norm: float = setting(2.0, "bound of the gradient's norm; 0: none", low=0.0)
 
     @property
-    def kinds(self):
-        """The alignments that are trained, a tuple of str."""
+    def kinds(self) -> tuple[str, ...]:
+        """The alignments that are trained, some of `ALIGNMENTS`."""
         return tuple(kind for kind in self.alignments.split(",") if kind)
 
-    def check(self):
-        """Raises `UserError` for an alignment that does not exist, too many negatives, and what is not used here."""
+    def check(self) -> None:
+        """Raises `UserError` for unknown alignments, too many negatives or unread settings."""
         super().check()
-        if not set(self.kinds) <= set(ALIGNMENTS) or len(set(self.kinds)) < len(self.kinds):
+        kinds = set(self.kinds)
+        if not kinds <= set(ALIGNMENTS) or len(kinds) < len(self.kinds):
             raise UserError(
                 f"--alignments={self.alignments}: must be some of {','.join(ALIGNMENTS)}, or empty"
             )
@@ -157,7 +168,7 @@ class Config(MatchingConfig):
             )
         if self.scores == "semantics" and self.semantics == "none":
             raise UserError(
-                "--scores=semantics: needs the words of pictures; take --semantics=regional or global"
+                "--scores=semantics: needs the words of images; take --semantics=regional or global"
             )
         if self.scores == "semantics" and self.hub_neighbours:
             raise UserError(
@@ -170,79 +181,8 @@ class Config(MatchingConfig):
                 )
 
 
-def image_network(shape, config):
-    """G_v: region features [B, R, D] → [B, K · H], or [B, H] without attention. Regions of zeros are padding."""
-    image = keras.Input(shape, name="image")
-    left_out = max(shape[0] - config.regions, 0) if config.regions else 0
-    regions = keras.layers.Masking(name="regions")(
-        keras.layers.Cropping1D([0, left_out], name="first")(image)
-    )
-    embedded = keras.layers.Dense(config.dim, name="fc")(regions)
-    return keras.Model(image, _pooled(embedded, config), name="image")
-
-
-def text_network(config, data):
-    """G_t: word numbers [B, L] → [B, K · H], or [B, H] without attention; zeros for a text without a word."""
-    from tfvse.encoders import text
-
-    tokens = keras.Input([config.max_words], dtype="int32", name="text")
-    # The plain loop on every device: a cuDNN kernel would tie an exported model to GPUs, and refuses an empty text.
-    lstm = keras.layers.LSTM(
-        config.dim,
-        return_sequences=True,
-        recurrent_initializer="glorot_uniform",
-        use_cudnn=False,
-        name="lstm",
-    )
-    return keras.Model(
-        tokens, _pooled(lstm(text.embed_words(tokens, config, data)), config), name="text"
-    )
-
-
-def _pooled(entities, config):
-    if not config.attention:
-        return MaskedMean(name="mean")(entities)
-    return ContextAttention(config.heads, config.dim, config.temperature, name="attention")(
-        entities
-    )
-
-
-def discriminator(width, units, name):
-    """D of eq. 4 before its sigmoid: [B, width] → scores [B, 1], larger for the first of two domains."""
-    hidden = keras.layers.Dense(units, "relu", name="hidden")
-    return keras.Sequential(
-        [keras.Input([width]), hidden, keras.layers.Dense(1, name="score")], name=name
-    )
-
-
-def shared_words(split):
-    """The training-free baseline: how many words of a picture's semantics occur in a text, but for stop words.
-
-    Args:
-      split: `tfvse.data.kinds.matching.MatchingSplit` with semantics.
-
-    Returns:
-      ({"semantics": s_g}, {"semantics": q}), np.float32 [N, V] and [T, V] of zeros and ones over the V words of the
-      split's semantics; their products are the scores r.
-    """
-    from tfvse.data.kinds import word_labels
-
-    tokenizer = split.data.tokenizer
-    words = word_labels.frequent_words(split.semantics, None, tokenizer)
-    found = (
-        word_labels.targets(t, np.arange(len(t)), words, tokenizer)
-        for t in (split.semantics, split.texts)
-    )
-    return tuple({"semantics": rows} for rows in found)
-
-
-def reversal(progress):
-    """γ of section 4.3, from 0 at the beginning of training (progress 0) to almost 1 at its end (progress 1)."""
-    return 2.0 / (1.0 + ops.exp(-STEEPNESS * progress)) - 1.0
-
-
 class A3VSE(MatchingSystem):
-    """See the module's docstring."""
+    """A3VSE (Huang et al., MM 2019): attentive encoders against discriminators of domains."""
 
     Config = Config
 
@@ -268,8 +208,8 @@ class A3VSE(MatchingSystem):
             name = f"discriminator_{first}_{second}"
             self.networks[name] = discriminator(width, config.dim, name)
 
-    def _aligned(self):
-        """(domain, domain, weight) of the discriminators."""
+    def _aligned(self) -> list[tuple[str, str, float]]:
+        """(domain, domain, weight) of each discriminator that is trained."""
         aligned = []
         for kind in self.config.kinds:
             for first, second, weight in ALIGNMENTS[kind]:
@@ -296,16 +236,25 @@ class A3VSE(MatchingSystem):
             weights["semantics"] = 1 - config.pair_weight
         for first, second, weight in self._aligned():
             weights[f"{first}_{second}"] = weight * config.adversarial_weight
-        trains = {"main": tuple(self.networks)}
-        return (Stage("match", trains, {"main": optimizer}, weights, config.steps, config.epochs),)
+        stage = Stage(
+            "match",
+            {"main": tuple(self.networks)},
+            {"main": optimizer},
+            weights,
+            config.steps,
+            config.epochs,
+        )
+        return (stage,)
 
     def losses(self, batch: Batch) -> tuple[Losses, Logs]:
         """The triplet losses of eq. 3 and the cross-entropies of the discriminators."""
         config = self.config
-        found = {**self._embed("image", batch), **self._embed("text", batch)}
+        found = self._embed("image", batch)
+        found.update(self._embed("text", batch))
         image = self.gather(found["image"])
         text = self.gather(found["text"])
-        losses = {"pairs": self._triplet(image, text, batch["image_id"], config.pair_margin)}
+        losses = {}
+        losses["pairs"] = self._triplet(image, text, batch["image_id"], config.pair_margin)
         if config.semantics != "none":
             losses["semantics"] = self._triplet(
                 self.gather(found["other_image"]),
@@ -317,28 +266,47 @@ class A3VSE(MatchingSystem):
             losses[f"{first}_{second}"] = self._modality_entropy(found, first, second)
         return losses, {"mean_cosine": self.mean_cosine(image, text)}
 
-    def _modality_entropy(self, found, first, second):
-        """Eq. 4 of two domains, through the reversed gradient of section 4.3."""
-        gamma = reversal(ops.cast(self.step, "float32") / self.length)
+    def _modality_entropy(self, found: Parts, first: str, second: str) -> Tensor:
+        """Eq. 4 of two domains, scalar, through the reversed gradient of section 4.3.
+
+        Args:
+          found: domain → embeddings float32 [B, D].
+          first, second: the domains that a discriminator tells apart.
+        """
+        step = ops.cast(self.step, "float32")
+        gamma = reversal(step / self.length)
         network = self.networks[f"discriminator_{first}_{second}"]
         real = network(reverse_gradient(found[first], gamma), training=True)
         fake = network(reverse_gradient(found[second], gamma), training=True)
-        return ops.mean(cross_entropy(real, REAL)) + ops.mean(cross_entropy(fake, FAKE))
+        of_first = ops.mean(cross_entropy(real, REAL))
+        of_second = ops.mean(cross_entropy(fake, FAKE))
+        return of_first + of_second
 
-    def _embed(self, name, batch):
-        """What the network `name` makes of its input and, in the same call, of the other stream's.
+    def _embed(self, name: str, batch: Batch) -> Parts:
+        """Embeds the input of the network `name` and, in the same call, that of the other stream.
+
+        Args:
+          name: "image" or "text".
+          batch: a training batch.
 
         Returns:
-          name, and f"other_{name}" where the batch has it → rows of length 1, float32 [B, D].
+          `name`, and f"other_{name}" where the batch has it → rows of length 1, float32 [B, D].
         """
         names = [key for key in (name, f"other_{name}") if key in batch]
         inputs = ops.concatenate([batch[key] for key in names])
         both = self.networks[name](inputs, training=True)
         both = ops.normalize(ops.cast(both, "float32"), axis=-1)
-        return dict(zip(names, ops.split(both, len(names)), strict=True))
+        parts = ops.split(both, len(names))
+        return dict(zip(names, parts, strict=True))
 
-    def _triplet(self, image, text, ids, margin):
-        """Eq. 2: the hardest negative of each image and text, over the batches of all replicas."""
+    def _triplet(self, image: Tensor, text: Tensor, ids: Tensor, margin: float) -> Tensor:
+        """Eq. 2, scalar, with the hardest negatives in the batches of all replicas.
+
+        Args:
+          image, text: embeddings of all replicas, [B, D] each.
+          ids: int64 [b], this replica's; equal ids are never negatives of each other.
+          margin: α of the pairs.
+        """
         similarities = ranking.cosine_similarities(image, text)
         positives = ranking.same_label(self.gather(ids))
         count = self.config.negatives
@@ -352,11 +320,12 @@ class A3VSE(MatchingSystem):
         return super().embed_split(split)
 
     def signatures(self, data: MatchingData) -> dict[str, Signature]:
-        """Those of the family."""
+        """The family's; raises `UserError` with --scores=semantics."""
         self._require_embeddings()
         return super().signatures(data)
 
-    def _require_embeddings(self):
+    def _require_embeddings(self) -> None:
+        """Raises `UserError` with --scores=semantics, which has nothing to train or export."""
         if self.config.scores == "semantics":
             raise UserError(
                 "--scores=semantics: is for tools/evaluate.py alone; take --scores=latent"

@@ -1,50 +1,63 @@
-"""Modality-invariant embedding: a classifier of modalities plays against the embedding of pictures and texts.
+"""Modality-invariant embedding: a classifier of modalities plays against the embedding.
 
-R. Liu, Y. Zhao, S. Wei, L. Zheng, Y. Yang, "Modality-Invariant Image-Text Embedding for Image-Sentence Matching", ACM
-Transactions on Multimedia Computing, Communications, and Applications 15 (2019). On top of a triplet loss, a network
-learns to tell whether an embedding comes from a picture or from a text, and the two branches learn to leave it
-guessing, so that both modalities are distributed alike in the embedding space.
+R. Liu, Y. Zhao, S. Wei, L. Zheng, Y. Yang, "Modality-Invariant Image-Text Embedding for
+Image-Sentence Matching", ACM Transactions on Multimedia Computing, Communications, and Applications
+15 (2019).
 
-Only the paper's abstract was at hand. It names the triplet-loss baseline, the modality classification network, its
-adversarial loss and the multi-stage training; all the rest below was chosen here.
+A triplet loss brings images and their texts together. On top of it, a network learns to tell
+whether an embedding comes from an image or from a text. The two branches learn to leave it
+guessing. Both modalities then have the same distribution in the embedding space.
+
+Only the paper's abstract was available. It names the triplet-loss baseline, the modality
+classification network, its adversarial loss and the multi-stage training. All the rest below was
+chosen here.
 
 Symbols
-    v, s                   image, text: features from the encoders
-    f(v), g(s)             the networks image_branch, text_branch
-    D                      the network classifier: score above 0 for a picture, below for a text
-    L_triplet              loss "triplet", ranking.top_k_ranking_loss; margin, negatives
-    L_D                    loss "modality", which D minimises: adversarial.cross_entropy with REAL for pictures
-    L_adv                  loss "adversarial", which f and g minimise: adversarial.cross_entropy with UNSURE
+    v, s                   batch "image", "text": features from the encoders
+    f(v), g(s)             networks "image_branch", "text_branch"
+    D                      network "classifier": score above 0 for an image, below 0 for a text
+    L_triplet              loss "triplet": ranking.top_k_ranking_loss with margin, negatives
+    L_D                    loss "modality", which D minimises: adversarial.cross_entropy, REAL for
+                           images
+    L_adv                  loss "adversarial", which f and g minimise: adversarial.cross_entropy
+                           with UNSURE
     lambda                 adversarial_weight
 
 What was chosen
-    - Encoders and branches: those of the baseline of chapter 5 of Y. Liu's thesis, frozen ResNet-152 and HGLMM features
-      and four fully connected layers with batch normalisation.
-    - The triplets: both directions, cosine, the hardest negative of the batch, the mean over pairs and negatives;
-      captions of one picture in one batch are never negatives of each other.
-    - The classifier: two hidden layers with ReLU on the directions of the embeddings, for their lengths mean nothing to
-      a cosine; they are scaled to a mean square of 1 per number, which such layers expect.
-    - The adversarial loss: the cross-entropy to "either modality, one half". It is least where nothing can be told;
-      with the labels exchanged it would be least where every picture is taken for a text and every text for a picture.
-    - Three stages: "baseline" trains the branches with the triplet loss; "classifier" trains the classifier while the
-      embeddings rest, so that the game begins with an opponent that knows them; in "adversarial" either side makes one
-      step in turn, the branches first. The stages are as long as --steps or --epochs, --classifier_length and
-      --joint_length say, in the same unit. The last one begins at a tenth of the first one's rate.
-    - The classifier's rate is the branches' of the last stage. One that learns much faster is always right, and what
-      the branches then try ruins the matching.
-    - With --noadversarial the branches go through the same two stages with the triplet loss alone: the baseline with as
-      many steps and the same rates.
+    - Encoders and branches are those of the baseline in chapter 5 of Y. Liu's thesis: frozen
+      ResNet-152 and HGLMM features, and four fully connected layers with batch normalisation.
+    - The triplet loss compares cosines in both directions, with the hardest negative of the batch.
+      It is the mean over pairs and negatives. Captions of one image in one batch are never
+      negatives of each other.
+    - The classifier has two hidden layers with ReLU. It reads the directions of the embeddings,
+      since a cosine ignores their lengths. They are scaled to a mean square of 1 per number, which
+      such layers expect.
+    - The adversarial loss is the cross-entropy to "either modality, one half". It is least where
+      nothing can be told. With exchanged labels it would be least where every image is taken for a
+      text and every text for an image.
+    - There are three stages. "baseline" trains the branches with the triplet loss. "classifier"
+      trains the classifier while the embeddings rest, so that the game begins with an opponent
+      that knows them. In "adversarial" the two sides take one step each in turn, the branches
+      first.
+    - --steps or --epochs, --classifier_length and --joint_length are the lengths of the stages, in
+      the same unit. The last stage begins at a tenth of the first one's rate.
+    - The classifier has the branches' rate of the last stage. A classifier that learns much faster
+      is always right, and what the branches then try ruins the matching.
+    - With --noadversarial the branches go through the same two stages with the triplet loss alone:
+      the baseline with as many steps and the same rates.
 
-Numbers to reach: the abstract has none; it tells of "stable" improvement over the baseline on Flickr30k and MSCOCO.
+Numbers to reach: the abstract has none. It reports a "stable" improvement over the baseline on
+Flickr30k and MSCOCO.
 """
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import keras
-from keras import ops
+from keras import layers, ops
 
 from tfvse.config import setting
 from tfvse.layers.normalization import batch_normalization
@@ -63,11 +76,11 @@ NORM_MOMENTUM = 0.9  # of batch normalisation
 
 @dataclasses.dataclass(frozen=True)
 class Config(RankingConfig):
-    """Settings of the adversarial embedding; the paper's own are not known."""
+    """Settings of the adversarial embedding; those of the paper are not known."""
 
     text_encoder: str = setting("hglmm", "encoder of the texts")
     scores: str = setting(
-        "embedding", "scores that are fused: the one there is", choices=("embedding",)
+        "embedding", "scores that are fused; this system has one", choices=("embedding",)
     )
     adversarial: bool = setting(
         True, "train against the classifier of modalities; else the triplet loss alone"
@@ -96,41 +109,61 @@ class Config(RankingConfig):
         0, "steps or epochs of the third stage; 0: as many as the first", low=0
     )
 
-    def check(self):
-        """Raises `UserError` where widths are no numbers."""
+    def check(self) -> None:
+        """Raises `UserError` where --widths is not four numbers."""
         super().check()
         layer_widths(self.widths, 4)
 
 
-def branch(input_dim, config, name):
-    """The four layers of one modality: Model [B, input_dim] → [B, width of the fourth], not normalised."""
-    features = keras.Input((input_dim,))
-    hidden = keras.layers.Dropout(config.input_dropout)(features)
+def branch(
+    input_dim: int,
+    config: Config,
+    name: str,
+) -> keras.Model:
+    """The four layers of one modality.
+
+    Args:
+      input_dim: D, numbers of a feature.
+      config: its `widths`, `input_dropout` and `dropout`.
+      name: of the network.
+
+    Returns:
+      Model, float [B, D] → [B, width of the fourth layer], not normalised.
+    """
     widths = layer_widths(config.widths, 4)
+    features = keras.Input((input_dim,))
+    hidden = layers.Dropout(config.input_dropout)(features)
     for place, width in enumerate(widths, start=1):
-        hidden = keras.layers.Dense(width, name=f"fc{place}")(hidden)
+        hidden = layers.Dense(width, name=f"fc{place}")(hidden)
         hidden = batch_normalization(momentum=NORM_MOMENTUM, name=f"fc{place}_norm")(hidden)
         if place < len(widths):
-            hidden = keras.layers.ReLU()(hidden)
+            hidden = layers.ReLU()(hidden)
         if place == 1:
-            hidden = keras.layers.Dropout(config.dropout)(hidden)
+            hidden = layers.Dropout(config.dropout)(hidden)
     return keras.Model(features, hidden, name=name)
 
 
-def classifier(dim, width):
-    """The modality classification network: Model [B, dim] → float32 [B, 1], above 0 for a picture, without sigmoid."""
-    hidden = embeddings = keras.Input((dim,))
-    hidden = keras.layers.UnitNormalization(dtype="float32")(hidden)
-    hidden = keras.layers.Rescaling(dim**0.5, dtype="float32")(hidden)
+def classifier(dim: int, width: int) -> keras.Model:
+    """The modality classification network D.
+
+    Args:
+      dim: numbers of an embedding.
+      width: units of either hidden layer.
+
+    Returns:
+      Model, float [B, dim] → scores float32 [B, 1] without sigmoid, above 0 for an image.
+    """
+    embeddings = keras.Input((dim,))
+    hidden = layers.UnitNormalization(dtype="float32")(embeddings)
+    hidden = layers.Rescaling(dim**0.5, dtype="float32")(hidden)
     for place in (1, 2):
-        hidden = keras.layers.Dense(width, activation="relu", name=f"fc{place}")(hidden)
-    return keras.Model(
-        embeddings, keras.layers.Dense(1, name="score", dtype="float32")(hidden), name="classifier"
-    )
+        hidden = layers.Dense(width, activation="relu", name=f"fc{place}")(hidden)
+    score = layers.Dense(1, name="score", dtype="float32")(hidden)
+    return keras.Model(embeddings, score, name="classifier")
 
 
 class Adversarial(MatchingSystem):
-    """See the module's docstring."""
+    """Two branches against a classifier of modalities (R. Liu et al., TOMM 2019)."""
 
     Config = Config
 
@@ -138,8 +171,7 @@ class Adversarial(MatchingSystem):
         """Makes the encoders, the two branches and, for the game, the classifier."""
         config = self.config
         self.networks = self.matching_networks(data)
-        for branch_name, encoder in zip(self.branches, list(self.networks.values()), strict=True):
-            self.networks[branch_name] = branch(encoder.output_shape[-1], config, branch_name)
+        self.add_branches(branch)
         if config.adversarial:
             dim = layer_widths(config.widths, 4)[-1]
             self.networks["classifier"] = classifier(dim, config.classifier_width)
@@ -155,11 +187,10 @@ class Adversarial(MatchingSystem):
         then = dataclasses.replace(first, learning_rate=config.joint_rate)
         adam = Optimizer("adam", config.classifier_rate)
 
-        baseline = self._stage("baseline", {"branches": trained}, {"branches": first})
+        branches = {"branches": trained}
+        baseline = self._stage("baseline", branches, {"branches": first})
         if not config.adversarial:
-            longer = self._stage(
-                "longer", {"branches": trained}, {"branches": then}, config.joint_length
-            )
+            longer = self._stage("longer", branches, {"branches": then}, config.joint_length)
             return baseline, longer
 
         alone = self._stage(
@@ -170,14 +201,22 @@ class Adversarial(MatchingSystem):
         )
         game = self._stage(
             "adversarial",
-            {"branches": trained, "classifier": ("classifier",)},
+            {**branches, "classifier": ("classifier",)},
             {"branches": then, "classifier": adam},
             config.joint_length,
             {"adversarial": config.adversarial_weight},
         )
         return baseline, alone, game
 
-    def _stage(self, name, trains, optimizers, length=0, weights=None):
+    def _stage(
+        self,
+        name: str,
+        trains: Mapping[str, tuple[str, ...]],
+        optimizers: Mapping[str, Optimizer],
+        length: int = 0,
+        weights: Mapping[str, float] | None = None,
+    ) -> Stage:
+        """A stage of `length` steps or epochs; 0: as long as the run."""
         steps, epochs = self.config.stage_length(length)
         return Stage(name, trains, optimizers, weights or {}, steps, epochs)
 
@@ -187,12 +226,13 @@ class Adversarial(MatchingSystem):
         The classifier learns from the embeddings that the branches gave before their update.
         """
         trains = self.stage.trains
-        embedded = {}
         if "branches" not in trains:
-            embedded = self._embed(batch, training=False)
-            return self.minimize("classifier", lambda: self.classifier_losses(**embedded))
+            resting = self._embed(batch, training=False)
+            return self.minimize("classifier", lambda: self.classifier_losses(**resting))
 
-        def branch_losses():
+        embedded: dict[str, Tensor] = {}
+
+        def branch_losses() -> tuple[Losses, Logs]:
             embedded.update(self._embed(batch, training=True))
             return self.branch_losses(**embedded, image_id=batch["image_id"])
 
@@ -202,13 +242,19 @@ class Adversarial(MatchingSystem):
             logs = {**judged, **logs}
         return logs
 
-    def _embed(self, batch, training):
+    def _embed(self, batch: Batch, training: bool) -> dict[str, Tensor]:
+        """The embeddings "image" and "text" of a batch, [B, D] each."""
         return {
             "image": self.embed_image(batch["image"], training),
             "text": self.embed_text(batch["text"], training),
         }
 
-    def branch_losses(self, image: Tensor, text: Tensor, image_id: Tensor) -> tuple[Losses, Logs]:
+    def branch_losses(
+        self,
+        image: Tensor,
+        text: Tensor,
+        image_id: Tensor,
+    ) -> tuple[Losses, Logs]:
         """The branches' side: the triplet loss and, in the game, the adversarial one.
 
         Args:
@@ -228,7 +274,8 @@ class Adversarial(MatchingSystem):
         )
         losses = {"triplet": ops.mean(triplet) / config.negatives}
         if "classifier" in self.stage.trains:
-            scores = self.networks["classifier"](ops.concatenate([image, text]))
+            both = ops.concatenate([image, text])
+            scores = self.networks["classifier"](both)
             losses["adversarial"] = ops.mean(cross_entropy(scores, UNSURE))
         return losses, {"mean_cosine": self.mean_cosine(images, texts)}
 

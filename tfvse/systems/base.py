@@ -84,7 +84,7 @@ class System:
         raise NotImplementedError
 
     def train_step(self, batch: Batch) -> Logs:
-        """One update from one replica's batch; returns scalar logs. Here: all roles, one gradient."""
+        """One update from one replica's batch, here of all roles by one gradient: scalar logs."""
         return self.minimize(tuple(self.stage.trains), lambda: self.losses(batch))
 
     def minimize(

@@ -1,11 +1,14 @@
-"""The family of single-label classifiers: one network from pictures to logits, cross-entropy, SGD, error rate."""
+"""The family of single-label classifiers: one network from images to logits.
+
+It learns by cross-entropy and SGD, and is measured by its error rate.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import pathlib
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 import keras
 import numpy as np
@@ -51,13 +54,13 @@ class ClassificationConfig(RunConfig):
 
     augment: bool = setting(
         False,
-        "train on random crops, half of them mirrored; small pictures are padded by 4 pixels before",
+        "train on random crops, half of them mirrored; small images are padded by 4 pixels before",
     )
     resize_to: int = setting(
-        0, "height and width that pictures are scaled to; 0: they are small and of one size", low=0
+        0, "height and width that images are scaled to; 0: they are small and of one size", low=0
     )
     crop: int = setting(
-        0, "height and width of the part that the network sees; 0: the whole picture", low=0
+        0, "height and width of the part that the network sees; 0: the whole image", low=0
     )
     fusion: str = setting(
         "locally_connected",
@@ -68,28 +71,38 @@ class ClassificationConfig(RunConfig):
         1, "neighbouring channels that fusion weighs together", choices=(1, 2, 3)
     )
     regularizer: str = setting(
-        "dropout", "what disturbs features in training", choices=tuple(REGULARIZERS)
+        "dropout", "how features are disturbed in training", choices=tuple(REGULARIZERS)
     )
-    dropout: float = setting(0.5, "fraction of the features that it disturbs", low=0.0, high=0.99)
+    dropout: float = setting(
+        0.5, "fraction of the features that --regularizer disturbs", low=0.0, high=0.99
+    )
     learning_rate: float = setting(0.1, "of SGD, at the start", low=0.0)
     momentum: float = setting(0.9, "of SGD", low=0.0, high=0.999)
-    weight_decay: float = setting(1e-4, "L2 penalty on weights, not on biases", low=0.0)
+    weight_decay: float = setting(1e-4, "L2 penalty of the weights, not of the biases", low=0.0)
     clip_norm: float = setting(0.0, "bound of the gradient's norm; 0: none", low=0.0)
 
-    def check(self):
+    def check(self) -> None:
+        """Raises `UserError` where sizes or the fusion's kernel contradict each other."""
         super().check()
-        if not bool(self.crop) == bool(self.resize_to) or self.crop > self.resize_to:
+        one_of_two = bool(self.crop) != bool(self.resize_to)
+        if one_of_two or self.crop > self.resize_to:
             raise UserError(
-                f"--resize_to={self.resize_to} --crop={self.crop}: both above 0 and the crop no larger, or both 0"
+                f"--resize_to={self.resize_to} --crop={self.crop}: set both above 0, with a crop "
+                "no larger than --resize_to, or set both to 0"
             )
 
         if self.fusion_kernel > 1 and self.fusion in ("none", "sum"):
             raise UserError(
-                f"--fusion_kernel={self.fusion_kernel}: --fusion={self.fusion} has no kernel; leave it at 1"
+                f"--fusion_kernel={self.fusion_kernel}: --fusion={self.fusion} has no kernel; "
+                "leave it at 1"
             )
 
-    def sgd(self, **schedule):
-        """`Optimizer` of these settings; `schedule` as there."""
+    def sgd(self, **schedule: Any) -> Optimizer:
+        """SGD with these settings.
+
+        Args:
+          **schedule: fields of `Optimizer` that say how the learning rate falls.
+        """
         return Optimizer(
             "sgd",
             self.learning_rate,
@@ -120,27 +133,36 @@ class ClassificationSystem(System):
     def build(self, data: ClassificationData) -> None:
         """Makes the classifier for images of the data's size."""
         classifier = self.make_classifier(data)
-        classifier(np.zeros((1, *data.element_spec["image"].shape[1:]), "float32"))
+        size = data.element_spec["image"].shape[1:]
+        classifier(np.zeros((1, *size), "float32"))
         self.networks = {"classifier": classifier}
 
     def stage_of(self, optimizer: Optimizer, weights: Mapping[str, float]) -> tuple[Stage, ...]:
         """The recipe of one stage that trains the whole classifier, with weights of its losses."""
         config = self.config
-        trains = {"main": ("classifier",)}
-        optimizers = {"main": optimizer}
-        return (Stage("train", trains, optimizers, weights, config.steps, config.epochs),)
+        stage = Stage(
+            "train",
+            {"main": ("classifier",)},
+            {"main": optimizer},
+            weights,
+            config.steps,
+            config.epochs,
+        )
+        return (stage,)
 
     def losses(self, batch: Batch) -> tuple[Losses, Logs]:
         """The mean cross-entropy."""
         logits = self.networks["classifier"](batch["image"], training=True)
-        return {"cross_entropy": ops.mean(softmax_cross_entropy(logits, batch["label"]))}, {}
+        cross_entropy = softmax_cross_entropy(logits, batch["label"])
+        return {"cross_entropy": ops.mean(cross_entropy)}, {}
 
     def train_step(self, batch: Batch) -> Logs:
         """One update; the weights of the branches after it are logged too."""
-        return {**super().train_step(batch), **self.branch_weights()}
+        logs = super().train_step(batch)
+        return {**logs, **self.branch_weights()}
 
     def branch_weights(self) -> Logs:
-        """Mean and deviation of the weights that fusion gives to each side output; {} without them."""
+        """Mean and deviation of the weights of each side output in the fusion; {} without them."""
         fusion = self.networks["classifier"].fusion
         if not isinstance(fusion, LocallyConnectedFusion):
             return {}
@@ -162,21 +184,31 @@ class ClassificationSystem(System):
         return ops.convert_to_numpy(ops.cast(features, "float32"))
 
     def evaluate(
-        self, data: ClassificationData, split: str, work_dir: pathlib.Path | None = None
+        self,
+        data: ClassificationData,
+        split: str,
+        work_dir: pathlib.Path | None = None,
     ) -> Report:
         """Error rates; see `tfvse.evaluation.classification`."""
         from tfvse.evaluation import classification
         from tfvse.evaluation.report import Report
 
-        seed = self.config.seed
-        result = classification.evaluate(self.predict, data.split(split), data.classes, seed=seed)
+        result = classification.evaluate(
+            self.predict,
+            data.split(split),
+            data.classes,
+            seed=self.config.seed,
+        )
         weights = self.networks["classifier"].trainable_weights
         parameters = sum(int(np.prod(weight.shape)) for weight in weights)
         protocol = {**result.protocol, "parameters": parameters}
         return Report.of(self, data, split, result._replace(protocol=protocol))
 
     def plots(
-        self, report: Report, data: ClassificationData, run_dir: pathlib.Path
+        self,
+        report: Report,
+        data: ClassificationData,
+        run_dir: pathlib.Path,
     ) -> list[pathlib.Path]:
         """The confusion matrix, figure 2.1 (maps of ten images) and figure 2.8 (branch weights)."""
         from tfvse.figures import branches
@@ -189,15 +221,18 @@ class ClassificationSystem(System):
             path = run_dir / "confusion.png"
             written.append(confusion_matrix(path, confusion, data.classes, title))
 
-        shown = branches.first_of_classes(data.split(report.split).batches(100), 10)
-        maps = self.networks["classifier"].feature_maps(shown)
-        maps = [ops.convert_to_numpy(ops.cast(side, "float32")) for side in maps]
+        batches = data.split(report.split).batches(100)
+        shown = branches.first_of_classes(batches, 10)
+        maps = []
+        for side in self.networks["classifier"].feature_maps(shown):
+            maps.append(ops.convert_to_numpy(ops.cast(side, "float32")))
         strongest = branches.strongest_maps(maps)
         path = run_dir / "feature_maps.png"
         title = "Strongest feature maps"
-        written.append(branches.feature_maps(path, shown.astype("uint8"), strongest, title))
+        images = shown.astype("uint8")
+        written.append(branches.feature_maps(path, images, strongest, title))
 
-        weights = branches.logged_branch_weights(run_dir / "log.jsonl")
+        weights = branches.logged_branch_weights(run_dir)
         if weights:
             path = run_dir / "branch_weights.png"
             written.append(branches.branch_weights(path, weights, "Weights of side outputs"))
@@ -213,19 +248,28 @@ class ClassificationSystem(System):
         view = data.view
         names = tf.constant(data.classes)
 
-        def seen(image):
-            pixels = map_pictures(lambda encoded: view.central(view.decode(encoded)), image)
+        def central(encoded: Tensor) -> Tensor:
+            """An image file, string scalar → its central part, float32 [H, W, 3]."""
+            return view.central(view.decode(encoded))
+
+        def seen(image: Tensor) -> Tensor:
+            """Image files, string [B] → what the network sees, float32 [B, H, W, 3]."""
+            pixels = map_pictures(central, image)
             return tf.ensure_shape(pixels, [None, *view.seen, 3])
 
-        def classify(image):
+        def classify(image: Tensor) -> dict[str, Tensor]:
             """Image files, string [B] → every class by falling probability."""
-            probabilities = tf.nn.softmax(classifier(seen(image), training=False))
-            best = tf.math.top_k(probabilities, len(data.classes))
-            return {"classes": tf.gather(names, best.indices), "probabilities": best.values}
+            logits = classifier(seen(image), training=False)
+            best = tf.math.top_k(tf.nn.softmax(logits), len(data.classes))
+            return {
+                "classes": tf.gather(names, best.indices),
+                "probabilities": best.values,
+            }
 
-        def embed(image):
+        def embed(image: Tensor) -> dict[str, Tensor]:
             """Image files, string [B] → float32 [B, d] features under the classifier."""
-            return {"embedding": tf.cast(classifier.embed(seen(image)), tf.float32)}
+            features = classifier.embed(seen(image))
+            return {"embedding": tf.cast(features, tf.float32)}
 
         inputs = {"image": ("string", (None,))}
         example = {"image": _example_files(data)}
@@ -241,15 +285,18 @@ class ClassificationSystem(System):
 
         train = data.split("train")
         held_out = data.split(data.last_split)
-        images, labels = held_out.read(np.arange(min(LITERT_IMAGES, len(held_out))))
+        measured = min(LITERT_IMAGES, len(held_out))
+        images, labels = held_out.read(np.arange(measured))
 
-        def error_rate(run):
+        def error_rate(run: Callable[[np.ndarray], np.ndarray]) -> tuple[str, float]:
+            """The metric of `LiteRTModel`."""
             predictions = metrics.predictions(run(images))
             confusion = metrics.confusion_matrix(predictions, labels)
             return "error rate (%)", 100 * float(metrics.error_rate(confusion))
 
         classifier = self.networks["classifier"]
-        calibration = train.read(np.arange(min(CALIBRATION_IMAGES, len(train))))[0]
+        calibrating = min(CALIBRATION_IMAGES, len(train))
+        calibration, _ = train.read(np.arange(calibrating))
         return {
             "classifier": LiteRTModel(
                 function=lambda image: classifier(image, training=False),
@@ -260,11 +307,16 @@ class ClassificationSystem(System):
         }
 
 
-def _example_files(data):
+def _example_files(data: ClassificationData) -> np.ndarray:
     """PNG bytes of two images, one of them at twice its size: object array [2]."""
     import tensorflow as tf
 
-    small, other = data.split(data.last_split).read(np.arange(2))[0]
-    large = tf.image.resize(other, (2 * other.shape[0], 2 * other.shape[1]))
-    encoded = [tf.io.encode_png(tf.cast(image, tf.uint8)).numpy() for image in (small, large)]
-    return np.array(encoded, object)
+    images, _ = data.split(data.last_split).read(np.arange(2))
+    small, other = images
+    height, width, _ = other.shape
+    large = tf.image.resize(other, (2 * height, 2 * width))
+    files = []
+    for image in (small, large):
+        encoded = tf.io.encode_png(tf.cast(image, tf.uint8))
+        files.append(encoded.numpy())
+    return np.array(files, object)

@@ -1,33 +1,40 @@
-"""CNN-LSTM: pictures and noisy texts, learnt end to end with a hinge-based triplet ranking.
+"""CNN-LSTM: images and noisy texts, learnt end to end with a hinge-based triplet ranking.
 
-H. Abdi Khojasteh, E. Ansari, P. Razzaghi, A. Karimi, "Deep Multimodal Image-Text Embeddings for Automatic Cross-Media
-Retrieval" (arXiv 2002.10016). A convolutional network reads the picture, a recurrent one the text, and a ranking loss
-brings pairs that match closer than pairs that do not. The paper trains on tweets with their pictures and tests on COCO.
+H. Abdi Khojasteh, E. Ansari, P. Razzaghi, A. Karimi, "Deep Multimodal Image-Text Embeddings for
+Automatic Cross-Media Retrieval" (arXiv 2002.10016).
 
-Symbols (ours: of the paper only the abstract was at hand)
-    image branch           image_encoder (ResNet-50), then `branch`: image_branch
-    text branch            text_encoder (word vectors, LSTM), then `branch`: text_branch
+A convolutional network reads the image, a recurrent one the text. A ranking loss brings pairs that
+match closer together than pairs that do not. The paper trains on tweets with their images and tests
+on COCO. Only the paper's abstract was available.
+
+Symbols (chosen here; the abstract has none)
+    image branch           network "image_encoder" (ResNet-50), then `branch`: "image_branch"
+    text branch            network "text_encoder" (word vectors, LSTM), then `branch`: "text_branch"
     s(., .), m             ranking.cosine_similarities, margin
-    ranking loss           loss ranking: the mean over the negatives n of a pair, both ways, of
+    ranking loss           loss "ranking": the mean over the negatives n of a pair, both ways, of
                            [m - s(i, t) + s(i, t_n)]+ and [m - s(i, t) + s(i_n, t)]+
 
 Where this departs from the paper, or the abstract is silent
-    - The abstract says: a convolutional-recurrent network, learnt end to end; a hinge-based triplet ranking; tweets.
-      The authors' code was not read. ResNet-50 and an LSTM stand for the networks. All else is chosen here, after what
-      was usual for such networks (Kiros et al. 2014; Faghri et al., VSE++, 2018): one linear layer to 1,024 numbers for
-      each branch, cosines of L2-normalised embeddings, 1,024 LSTM units whose last state is the text, word vectors of
-      300 numbers learnt from nothing, m = 0.2, Adam at 0.0002 and gradients of at most 2.
-    - The negatives of a pair are the others of its batch, all of them; --negatives=1 takes the hardest one either way.
-      The loss is the mean over them, where a sum is usual: the rate then does not depend on their number.
-    - Another text of the same picture is never a negative. Copies of a picture in several files still are.
-    - End to end: the batches are pixels, cropped and mirrored at random, and ResNet-50 starts from ImageNet and learns
-      with a tenth of the rate; its batch normalisation keeps the statistics of ImageNet.
-      --notrain_image_encoder reads features that were computed beforehand.
-    - What a word of a tweet is, `tfvse.preprocessing.tweet_text` says.
+    - The abstract names a convolutional-recurrent network learnt end to end, a hinge-based triplet
+      ranking, and tweets. The authors' code was not read. ResNet-50 and an LSTM stand for the
+      networks.
+    - All else follows what was usual for such networks (Kiros et al. 2014; Faghri et al., VSE++,
+      2018). Each branch is one linear layer to 1,024 numbers; cosines compare L2-normalised
+      embeddings. The last state of 1,024 LSTM units is the text. Word vectors of 300 numbers are
+      learnt from scratch. m is 0.2; Adam has a rate of 0.0002 and gradients of at most 2.
+    - The negatives of a pair are all others of its batch. --negatives=1 takes the hardest one
+      either way. The loss is the mean over them, where a sum is usual: the rate then does not
+      depend on their number.
+    - Another text of the same image is never a negative. Copies of an image in several files still
+      are negatives.
+    - End to end: the batches are pixels, cropped and mirrored at random. ResNet-50 starts from
+      ImageNet and learns with a tenth of the rate; its batch normalisation keeps the statistics of
+      ImageNet. --notrain_image_encoder reads features that were computed beforehand.
+    - `tfvse.preprocessing.tweet_text` defines the tokens of a tweet.
 
 Numbers to reach
-    The abstract gives none. It says that on COCO the model does better than certain methods before it and is
-    competitive with the state of the art of 2020.
+    The abstract gives none. It says that on COCO the model does better than certain earlier methods
+    and is competitive with the state of the art of 2020.
 """
 
 from __future__ import annotations
@@ -36,7 +43,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 import keras
-from keras import ops
+from keras import layers, ops
 
 from tfvse.config import setting
 from tfvse.errors import UserError
@@ -52,9 +59,11 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class Config(MatchingConfig):
-    """Settings of CNN-LSTM; see the module's text for where the defaults come from."""
+    """Settings of CNN-LSTM; the module's docstring says where the defaults come from."""
 
-    image_encoder: str = setting("resnet50", "image network, or what made the pictures' features")
+    image_encoder: str = setting(
+        "resnet50", "image network, or encoder that made the images' features"
+    )
     train_image_encoder: bool = setting(True, "read pixels, and train the image network")
     text_encoder: str = setting("lstm", "encoder of the texts")
     train_text_encoder: bool = setting(True, "train the text encoder with the system")
@@ -63,7 +72,7 @@ class Config(MatchingConfig):
         "none", "vectors that the words start from: glove_50d, none or a file"
     )
     scores: str = setting(
-        "embedding", "scores that are fused: the one there is", choices=("embedding",)
+        "embedding", "scores that are fused; this system has one", choices=("embedding",)
     )
     embedding_dim: int = setting(1024, "width of the embeddings", low=1)
     dropout: float = setting(
@@ -89,42 +98,59 @@ class Config(MatchingConfig):
     weight_decay: float = setting(0.0, "L2 penalty of the weights", low=0.0)
     clip_norm: float = setting(2.0, "bound of the gradient's norm; 0: none", low=0.0)
 
-    def check(self):
-        """Raises `UserError` where settings contradict each other."""
+    def check(self) -> None:
+        """Raises `UserError` where the batch is too small for the negatives."""
         super().check()
         if self.negatives >= self.batch_size:
             raise UserError(
-                f"--negatives={self.negatives}: a batch of {self.batch_size} pairs has at most {self.batch_size - 1}"
+                f"--negatives={self.negatives}: a batch of {self.batch_size} pairs has at most "
+                f"{self.batch_size - 1}"
             )
 
-    def optimizer_settings(self, factor=1.0):
+    def optimizer_settings(self, factor: float = 1.0) -> Optimizer:
         """The `Optimizer` that these settings describe, its rate times `factor`."""
         return Optimizer(
-            self.optimizer, factor * self.learning_rate, momentum=self.momentum, weight_decay=self.weight_decay,
-            clip_norm=self.clip_norm, schedule=self.schedule, patience=self.patience, decay_from=0.0,
-        )  # fmt: skip
+            self.optimizer,
+            factor * self.learning_rate,
+            momentum=self.momentum,
+            weight_decay=self.weight_decay,
+            clip_norm=self.clip_norm,
+            schedule=self.schedule,
+            patience=self.patience,
+            decay_from=0.0,
+        )
 
 
-def branch(input_dim, config, name):
-    """From a network's output to the embedding: Model [B, input_dim] → [B, `config.embedding_dim`], not normalised."""
+def branch(
+    input_dim: int,
+    config: Config,
+    name: str,
+) -> keras.Model:
+    """One linear layer from an encoder's output to the embedding.
+
+    Args:
+      input_dim: D, numbers of the encoder's output.
+      config: its `dropout` and `embedding_dim`.
+      name: of the network.
+
+    Returns:
+      Model, float [B, D] → [B, embedding_dim], not normalised.
+    """
     features = keras.Input((input_dim,))
-    kept = keras.layers.Dropout(config.dropout)(features)
-    return keras.Model(
-        features, keras.layers.Dense(config.embedding_dim, name="fc")(kept), name=name
-    )
+    kept = layers.Dropout(config.dropout)(features)
+    embedding = layers.Dense(config.embedding_dim, name="fc")(kept)
+    return keras.Model(features, embedding, name=name)
 
 
 class CNNLSTM(MatchingSystem):
-    """See the module's docstring."""
+    """An image network and a recurrent text network (Abdi Khojasteh et al., 2020)."""
 
     Config = Config
 
     def build(self, data: MatchingData) -> None:
         """Makes the networks that read images and texts and the two branches behind them."""
         self.networks = self.matching_networks(data)
-        for branch_name, encoder in zip(self.branches, list(self.networks.values()), strict=True):
-            width = encoder.output_shape[-1]
-            self.networks[branch_name] = branch(width, self.config, branch_name)
+        self.add_branches(branch)
 
     def stages(self) -> tuple[Stage, ...]:
         """One stage over all that is trained, the image network at a rate of its own."""
@@ -134,7 +160,14 @@ class CNNLSTM(MatchingSystem):
         if config.train_image_encoder:
             trains["image_encoder"] = ("image_encoder",)
             optimizers["image_encoder"] = config.optimizer_settings(config.image_rate_factor)
-        return (Stage("match", trains, optimizers, steps=config.steps, epochs=config.epochs),)
+        stage = Stage(
+            "match",
+            trains,
+            optimizers,
+            steps=config.steps,
+            epochs=config.epochs,
+        )
+        return (stage,)
 
     def losses(self, batch: Batch) -> tuple[Losses, Logs]:
         """The ranking loss over the batches of all replicas."""

@@ -1,38 +1,46 @@
-"""CycleGAN, Long CycleGAN and Nest CycleGAN: unpaired translation with one or more generators and cycles.
+"""CycleGAN, Long CycleGAN and Nest CycleGAN: unpaired translation with one or more cycles.
 
-J.-Y. Zhu, T. Park, P. Isola, A. A. Efros, "Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial
-Networks", ICCV 2017 ("the reference"); extended in Y. Liu, "Exploring Images with Deep Learning for Classification,
-Retrieval and Synthesis", thesis, Leiden 2018, section 8.1.
+J.-Y. Zhu, T. Park, P. Isola, A. A. Efros, "Unpaired Image-to-Image Translation using
+Cycle-Consistent Adversarial Networks", ICCV 2017 ("the reference"); extended in Y. Liu, "Exploring
+Images with Deep Learning for Classification, Retrieval and Synthesis", thesis, Leiden 2018, section
+8.1.
 
 Symbols
-    a, b                       `batch["a"]`, `batch["b"]`, unpaired
-    G^m_AB, G^n_BA             networks `generator_a_to_b_<m>`, `generator_b_to_a_<n>` (eqs 8.4, 8.5)
-    M, N                       `generators_a_to_b`, `generators_b_to_a`; vanilla is 1, 1 and Long 2, 2
-    D_A, D_B                   networks `discriminator_a`, `discriminator_b`; they see G^N_BA(b) and G^M_AB(a)
-    L_GAN                      losses "adversarial_a", "adversarial_b", "discriminator_a", "discriminator_b" (eq. 8.1)
-    L_Rec                      losses "cycle_a", "cycle_b" (eq. 8.2)
-    L_Inner, m < M             losses "inner_cycle_a", "inner_cycle_b", with `nested` (eqs 8.7-8.9)
-    L_Sim                      loss "similarity", with `nested` (eq. 8.11)
-    λ                          `cycle_weight`
+    a, b               `batch["a"]`, `batch["b"]`, unpaired
+    G^m_AB, G^n_BA     networks `generator_a_to_b_<m>`, `generator_b_to_a_<n>` (eqs 8.4, 8.5)
+    M, N               `generators_a_to_b`, `generators_b_to_a`; vanilla is 1, 1 and Long 2, 2
+    D_A, D_B           networks `discriminator_a`, `discriminator_b`; they see G^N_BA(b) and
+                       G^M_AB(a)
+    L_GAN              losses "adversarial_a", "adversarial_b", "discriminator_a",
+                       "discriminator_b" (eq. 8.1)
+    L_Rec              losses "cycle_a", "cycle_b" (eq. 8.2)
+    L_Inner, m < M     losses "inner_cycle_a", "inner_cycle_b", with `nested` (eqs 8.7-8.9)
+    L_Sim              loss "similarity", with `nested` (eq. 8.11)
+    λ                  `cycle_weight`
 
 Where this departs from the thesis, or had to choose
-    - Eq. 8.1 is what the discriminator minimises. As a minimax game it would have the generator maximise D(G(a))²; like
-      the reference, the generator minimises (D(G(a)) - 1)².
-    - The discriminators' losses are halved, as in the reference ("to slow down D"). Adam's steps do not depend on the
-      size of the loss, so what the ½ really does is to double the weight decay relative to it.
-    - ‖·‖₁ is the mean over pixels and colours, as in the reference: λ does not depend on the picture's size.
-    - The weight decay of 0.0005 stands in the thesis, not in the reference. It is taken for an L2 penalty, as
-      TensorFlow had it in 2018. Adam divides it by the size of the loss's gradient like everything else, so it pulls
-      harder where that gradient has become small; on facades at 64 px its norm is 0.01 % of a kernel's gradient at the
-      start and 0.1 % after 700 steps. Decoupled from the gradient (AdamW) it would be 1e-7 a step: nothing.
+    - Eq. 8.1 is what the discriminator minimises. As a minimax game it would make the generator
+      maximise D(G(a))². Like the reference, the generator minimises (D(G(a)) - 1)².
+    - The discriminators' losses are halved, as in the reference ("to slow down D"). Adam's steps do
+      not depend on the size of the loss. So the ½ really doubles the weight decay relative to it.
+    - ‖·‖₁ is the mean over pixels and colours, as in the reference. λ then does not depend on the
+      size of an image.
+    - The weight decay of 0.0005 is the thesis's; the reference has none. It is taken for an L2
+      penalty, as TensorFlow had it in 2018. Adam divides it by the size of the loss's gradient like
+      everything else, so it pulls harder where that gradient has become small. On facades at 64 px
+      its norm is 0.01 % of a kernel's gradient at the start and 0.1 % after 700 steps. Decoupled
+      from the gradient (AdamW) it would be 1e-7 a step: nothing.
     - The inner cycles pair G^m_AB with G^(N-m+1)_BA, which is defined for M = N only.
-    - The thesis trains and tests at 256 x 256; the random crop from 286 and the mirroring are the reference's.
-    - Instance normalisation has no scale and offset, and the convolutions before it keep their biases, which it
-      cancels: both as in the reference's PyTorch code, so that its parameter counts hold. The generator's strided
-      convolutions pad as TensorFlow does ("same": zeros at the bottom and right), not by one pixel on every side.
+    - The thesis trains and tests at 256 x 256. The random crop from 286 and the mirroring are the
+      reference's.
+    - Instance normalisation has no scale and offset. The convolutions before it keep their biases,
+      which it cancels. Both are as in the reference's PyTorch code, so that its parameter counts
+      hold. The generator's strided convolutions pad as TensorFlow does ("same": zeros at the bottom
+      and right), not by one pixel on every side.
 
-Numbers to reach (table 8.1, label → photo, test split, FCN-score: per-pixel accuracy, per-class accuracy, class IoU;
-it needs a segmentation network trained on real photos, so it is no part of `evaluate` yet)
+Numbers to reach (table 8.1, label → photo, test split, FCN-score: per-pixel accuracy, per-class
+accuracy, class IoU). The score needs a segmentation network trained on real photos, so it is no
+part of `evaluate` yet.
                        CMP Facades          Cityscapes
     Vanilla CycleGAN   0.35 0.15 0.10       0.51 0.17 0.12
     Long CycleGAN      0.43 0.19 0.13       0.54 0.18 0.13
@@ -42,19 +50,17 @@ it needs a segmentation network trained on real photos, so it is no part of `eva
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-import keras
-from keras import layers, ops
+from keras import ops
 
 from tfvse.config import setting
 from tfvse.errors import UserError
-from tfvse.layers.normalization import instance_normalization
-from tfvse.layers.padding import ReflectionPadding2D
 from tfvse.losses.adversarial import FAKE, REAL, least_squares
 from tfvse.losses.reconstruction import absolute_error
 from tfvse.systems.base import Batch, Logs, Losses, Tensor
+from tfvse.systems.cyclegan_networks import discriminator, generator
 from tfvse.systems.translation import DIRECTIONS, Translation, TranslationConfig
 from tfvse.training.recipe import Optimizer, Stage
 
@@ -70,7 +76,7 @@ IDENTICAL = 0.02  # mean absolute difference in [-1, 1]: under three of 255 grey
 
 @dataclasses.dataclass(frozen=True)
 class Config(TranslationConfig):
-    """Settings of CycleGAN."""
+    """Settings of CycleGAN; the defaults are those of the vanilla one."""
 
     generators_a_to_b: int = setting(1, "M, generators in the chain from a to b", low=1, high=8)
     generators_b_to_a: int = setting(1, "N, generators in the chain from b to a", low=1, high=8)
@@ -89,19 +95,21 @@ class Config(TranslationConfig):
     )
     learning_rate: float = setting(2e-4, "of Adam, constant at first", low=0)
     beta_1: float = setting(0.5, "momentum of Adam", low=0, high=1)
-    weight_decay: float = setting(5e-4, "factor of the L2 penalty on kernels", low=0)
+    weight_decay: float = setting(5e-4, "L2 penalty of the kernels", low=0)
     decay_from: float = setting(
         0.5, "fraction of training after which the rate falls to zero", low=0, high=1
     )
     pool_size: int = setting(
-        50, "past pictures of each domain kept for the discriminators; 0: none", low=0
+        50, "past images of each domain kept for the discriminators; 0: none", low=0
     )
 
-    def check(self):
+    def check(self) -> None:
+        """Raises `UserError` where the networks cannot take the crop, or chains cannot nest."""
         super().check()
         if self.crop_size % 4 or self.crop_size < 24:
             raise UserError(
-                f"--crop_size={self.crop_size}: must be a multiple of 4, 24 or more: the networks halve it"
+                f"--crop_size={self.crop_size}: must be a multiple of 4 and at least 24, since the "
+                "networks halve it"
             )
         if self.nested and not self.generators_a_to_b == self.generators_b_to_a >= 2:
             raise UserError(
@@ -110,64 +118,8 @@ class Config(TranslationConfig):
             )
 
 
-def _convolution(filters, size, **kwargs):
-    normal = keras.initializers.RandomNormal(stddev=0.02)
-    return layers.Conv2D(filters, size, kernel_initializer=normal, **kwargs)
-
-
-def _normalised(x):
-    return layers.ReLU()(instance_normalization()(x))
-
-
-def _residual(x, filters):
-    """R<filters>: two 3 x 3 convolutions around which the input is added."""
-    y = _normalised(_convolution(filters, 3)(ReflectionPadding2D(1)(x)))
-    y = instance_normalization()(_convolution(filters, 3)(ReflectionPadding2D(1)(y)))
-    return layers.Add()([x, y])
-
-
-def _leaky(x):
-    # TensorFlow's graph optimizer fails on its own LeakyRelu after a bias, and then leaves the whole step as it is.
-    return ops.maximum(x, 0.2 * x)
-
-
-def generator(width=64, residual_blocks=9, name=None):
-    """c7s1-w, d2w, d4w, R4w x residual_blocks, u2w, uw, c7s1-3 with w = `width` (the reference's appendix).
-
-    Returns:
-      keras.Model, float32 [B, H, W, 3] in [-1, 1] → the same; H and W are multiples of 4, at least 8.
-    """
-    pictures = keras.Input((None, None, 3))
-    x = _normalised(_convolution(width, 7)(ReflectionPadding2D(3)(pictures)))
-    for factor in (2, 4):
-        x = _normalised(_convolution(factor * width, 3, strides=2, padding="same")(x))
-    for _ in range(residual_blocks):
-        x = _residual(x, 4 * width)
-    for factor in (2, 1):
-        normal = keras.initializers.RandomNormal(stddev=0.02)
-        x = _normalised(
-            layers.Conv2DTranspose(factor * width, 3, 2, "same", kernel_initializer=normal)(x)
-        )
-    x = _convolution(3, 7)(ReflectionPadding2D(3)(x))
-    return keras.Model(pictures, layers.Activation("tanh", dtype="float32")(x), name=name)
-
-
-def discriminator(width=64, name=None):
-    """The 70 x 70 PatchGAN: Cw-C2w-C4w-C8w and one more convolution to a score for every patch, without a sigmoid.
-
-    Returns:
-      keras.Model, float32 [B, H, W, 3] in [-1, 1] → float32 [B, H/8 - 2, W/8 - 2, 1], towards 1 for real.
-    """
-    x = pictures = keras.Input((None, None, 3))
-    for factor, strides in ((1, 2), (2, 2), (4, 2), (8, 1)):
-        x = _convolution(factor * width, 4, strides=strides)(layers.ZeroPadding2D(1)(x))
-        x = _leaky(x if factor == 1 else instance_normalization()(x))
-    scores = _convolution(1, 4)(layers.ZeroPadding2D(1)(x))
-    return keras.Model(pictures, layers.Activation("linear", dtype="float32")(scores), name=name)
-
-
 class CycleGAN(Translation):
-    """Vanilla, Long and Nest CycleGAN, told apart by M, N and `nested`."""
+    """Vanilla, Long and Nest CycleGAN; M, N and `nested` say which."""
 
     Config = Config
     multiple = 4
@@ -191,7 +143,8 @@ class CycleGAN(Translation):
         shape = data.element_spec["a"].shape[1:]
         self.pools = {}
         for number, domain in enumerate(DOMAINS):
-            self.pools[domain] = ImagePool(config.pool_size, shape, 2 * config.seed + number)
+            seed = 2 * config.seed + number
+            self.pools[domain] = ImagePool(config.pool_size, shape, seed)
 
     def generator_names(self, direction: str) -> list[str]:
         """Names of the networks of the chain "a_to_b" or "b_to_a", in order."""
@@ -210,15 +163,21 @@ class CycleGAN(Translation):
             schedule="linear",
             decay_from=config.decay_from,
         )
-        generators = [*self.generator_names("a_to_b"), *self.generator_names("b_to_a")]
-        trains = {
-            "generators": tuple(generators),
-            "discriminators": ("discriminator_a", "discriminator_b"),
-        }
-        optimizers = {"generators": adam, "discriminators": adam}
-        return (Stage("train", trains, optimizers, self._weights(), config.steps, config.epochs),)
+        generators = self.generator_names("a_to_b") + self.generator_names("b_to_a")
+        stage = Stage(
+            "train",
+            trains={
+                "generators": tuple(generators),
+                "discriminators": ("discriminator_a", "discriminator_b"),
+            },
+            optimizers={"generators": adam, "discriminators": adam},
+            loss_weights=self._weights(),
+            steps=config.steps,
+            epochs=config.epochs,
+        )
+        return (stage,)
 
-    def _weights(self):
+    def _weights(self) -> dict[str, float]:
         """Loss name → weight, of eqs 8.3, 8.6, 8.10 and 8.11."""
         config = self.config
         weights = {}
@@ -233,12 +192,21 @@ class CycleGAN(Translation):
                 weights[f"identity_{domain}"] = config.cycle_weight * config.identity_weight
         return weights
 
-    def chain(self, direction: str, images: Tensor, first: int = 0) -> list[Tensor]:
+    def chain(
+        self,
+        direction: str,
+        images: Tensor,
+        first: int = 0,
+    ) -> list[Tensor]:
         """What every generator of a chain gives, in turn.
 
         Args:
           direction: "a_to_b" or "b_to_a".
-          images: float32 [B, H, W, 3] in [-1, 1], which enter at generator `first` (from 0).
+          images: float32 [B, H, W, 3] in [-1, 1].
+          first: the generator where they enter, counted from 0.
+
+        Returns:
+          float32 [B, H, W, 3] in [-1, 1] of each generator.
         """
         outputs = []
         for name in self.generator_names(direction)[first:]:
@@ -253,6 +221,9 @@ class CycleGAN(Translation):
     def generator_losses(self, a: Tensor, b: Tensor) -> tuple[Losses, dict[str, Tensor]]:
         """The generators' side of eqs 8.3, 8.6 or 8.10 with 8.11.
 
+        Args:
+          a, b: float32 [B, H, W, 3] in [-1, 1], images of the two domains.
+
         Returns:
           (losses, fakes): name → scalar, and "a", "b" → the images that the discriminators judge.
         """
@@ -263,8 +234,10 @@ class CycleGAN(Translation):
         for domain, fake in fakes.items():
             scores = self.networks[f"discriminator_{domain}"](fake)
             losses[f"adversarial_{domain}"] = ops.mean(least_squares(scores, REAL))
-        losses["cycle_a"] = _l1(self.forward("b_to_a", fakes["b"]), a)
-        losses["cycle_b"] = _l1(self.forward("a_to_b", fakes["a"]), b)
+        back_to_a = self.forward("b_to_a", fakes["b"])
+        back_to_b = self.forward("a_to_b", fakes["a"])
+        losses["cycle_a"] = _l1(back_to_a, a)
+        losses["cycle_b"] = _l1(back_to_b, b)
         if self.config.nested:
             losses["inner_cycle_a"] = self._inner_cycles("b_to_a", made_b, a)
             losses["inner_cycle_b"] = self._inner_cycles("a_to_b", made_a, b)
@@ -274,42 +247,65 @@ class CycleGAN(Translation):
             losses["identity_b"] = _l1(self.forward("a_to_b", b), b)
         return losses, fakes
 
-    def _inner_cycles(self, back, made, real):
-        """Eq. 8.9 without the outer cycle: what m generators made, the last m take back."""
+    def _inner_cycles(
+        self,
+        back: str,
+        made: Sequence[Tensor],
+        real: Tensor,
+    ) -> Tensor:
+        """Eq. 8.9 without the outer cycle: the last m generators undo what the first m made.
+
+        Args:
+          back: direction of the generators that undo.
+          made: what each generator of the other direction made, float32 [B, H, W, 3] each.
+          real: float32 [B, H, W, 3], from which it was made.
+
+        Returns:
+          Scalar, the sum over m.
+        """
         count = len(made)
         loss = 0.0
         for m in range(1, count):
-            loss += _l1(self.chain(back, made[m - 1], first=count - m)[-1], real)
+            returned = self.chain(back, made[m - 1], first=count - m)
+            loss += _l1(returned[-1], real)
         return loss
 
     def discriminator_losses(self, reals: Batch, fakes: Batch) -> Losses:
-        """Eq. 8.1 for both domains: `reals` and `fakes` are "a", "b" → images."""
+        """Eq. 8.1 for both domains.
+
+        Args:
+          reals, fakes: "a", "b" → float32 [B, H, W, 3] in [-1, 1].
+        """
         losses = {}
         for domain in DOMAINS:
             network = self.networks[f"discriminator_{domain}"]
-            real = ops.mean(least_squares(network(reals[domain]), REAL))
-            fake = ops.mean(least_squares(network(fakes[domain]), FAKE))
+            of_reals = network(reals[domain])
+            of_fakes = network(fakes[domain])
+            real = ops.mean(least_squares(of_reals, REAL))
+            fake = ops.mean(least_squares(of_fakes, FAKE))
             losses[f"discriminator_{domain}"] = real + fake
         return losses
 
     def train_step(self, batch: Batch) -> Logs:
         """The generators' update, then the discriminators' with images made now and before."""
-        fakes = {}
+        fakes: dict[str, Tensor] = {}
 
-        def generator_losses():
+        def generator_losses() -> tuple[Losses, Logs]:
             losses, made = self.generator_losses(batch["a"], batch["b"])
             fakes.update(made)
             return losses, {}
 
+        def discriminator_losses() -> tuple[Losses, Logs]:
+            return self.discriminator_losses(batch, traded), {}
+
         logs = self.minimize("generators", generator_losses)
+        for domain, pool in self.pools.items():
+            logs[f"variety_{domain}"] = pool.distance(fakes[domain])
+
         traded = {}
-        for domain in DOMAINS:
-            logs[f"variety_{domain}"] = self.pools[domain].distance(fakes[domain])
-        for domain in DOMAINS:
-            traded[domain] = self.pools[domain].trade(fakes[domain], self.step)
-        judged = self.minimize(
-            "discriminators", lambda: (self.discriminator_losses(batch, traded), {})
-        )
+        for domain, pool in self.pools.items():
+            traded[domain] = pool.trade(fakes[domain], self.step)
+        judged = self.minimize("discriminators", discriminator_losses)
         return {**judged, **logs}
 
     def warning(self, logs: Mapping[str, float]) -> str | None:
@@ -335,5 +331,6 @@ class CycleGAN(Translation):
         return items
 
 
-def _l1(prediction, target):
+def _l1(prediction: Tensor, target: Tensor) -> Tensor:
+    """Mean absolute difference, scalar."""
     return ops.mean(absolute_error(prediction, target))

@@ -1,4 +1,4 @@
-"""What networks for dense prediction share, segmentation and edges alike: VGG-16, patches of pictures, SGD."""
+"""The family of dense predictors, of segments and of edges: VGG-16, patches of images, SGD."""
 
 from __future__ import annotations
 
@@ -26,25 +26,27 @@ class DenseConfig(RunConfig):
     )
     start_from: str = setting("", "folder of another run, whose networks this one starts from")
     resize_to: int = setting(
-        0, "side in pixels that training pictures are squeezed to; 0: as they are", low=0
+        0, "side in pixels that training images are squeezed to; 0: as they are", low=0
     )
     crop: int = setting(
         0, "side in pixels of the random part that training sees; 0: what --resize_to says", low=0
     )
-    mirror: bool = setting(True, "half of the training pictures are mirrored")
+    mirror: bool = setting(True, "mirror half of the training images")
     learning_rate: float = setting(1e-4, "of SGD", low=0.0)
     drop_at: float = setting(
-        1.0, "part of the training after which the rate is a tenth; 1: never", low=0.0, high=1.0
+        1.0, "fraction of training after which the rate is a tenth; 1: never", low=0.0, high=1.0
     )
     momentum: float = setting(0.9, "of SGD", low=0.0, high=0.999)
-    weight_decay: float = setting(1e-4, "L2 penalty on weights, not on biases", low=0.0)
+    weight_decay: float = setting(1e-4, "L2 penalty of the weights, not of the biases", low=0.0)
     clip_norm: float = setting(0.0, "bound of the gradient's norm; 0: none", low=0.0)
 
-    def check(self):
+    def check(self) -> None:
+        """Raises `UserError` where training images have no one size or VGG-16 no such width."""
         super().check()
         if not (self.crop or self.resize_to):
             raise UserError(
-                "--crop=0 --resize_to=0: training pictures must have one size; set one of them above 0"
+                "--crop=0 --resize_to=0: training images must have one size; set one of them "
+                "above 0"
             )
         if self.vgg16 != "none" and self.vgg_width != 64:
             raise UserError(
@@ -52,28 +54,31 @@ class DenseConfig(RunConfig):
             )
 
     @property
-    def patch_size(self):
-        """Height and width of what training sees."""
+    def patch_size(self) -> int:
+        """Height and width, in pixels, of what training sees."""
         return self.crop or self.resize_to
 
 
 class DensePredictor(System):
-    """Members say where their `VGG16Features` is, in `backbone`, and how fast their networks learn, in `rates`."""
+    """Members say where their `VGG16Features` is and how fast their networks learn."""
 
     @property
-    def backbone(self):
-        """The `VGG16Features`."""
+    def backbone(self) -> VGG16Features:
+        """The `VGG16Features` among the networks."""
         raise NotImplementedError
 
-    def rates(self):
-        """Name of each network → its learning rate, of --learning_rate; 0: it does not learn."""
+    def rates(self) -> dict[str, float]:
+        """Name of each network → its rate, as a factor of --learning_rate; 0: it does not learn."""
         raise NotImplementedError
 
-    def vgg16_features(self):
+    def vgg16_features(self) -> VGG16Features:
         """A new `VGG16Features` as the settings want it; its weights come in `start`."""
-        return VGG16Features(self.config.vgg_width, vgg16.SOURCES[self.config.vgg16], name="vgg16")
+        config = self.config
+        normalisation = vgg16.SOURCES[config.vgg16]
+        return VGG16Features(config.vgg_width, normalisation, name="vgg16")
 
-    def start(self):
+    def start(self) -> None:
+        """Loads VGG-16's ImageNet weights or, with --start_from, the networks of another run."""
         from tfvse.training import checkpoint
 
         if self.config.start_from:
@@ -81,29 +86,49 @@ class DensePredictor(System):
         else:
             vgg16.load(self.backbone, self.config.vgg16)
 
-    def sgd(self, factor=1.0):
-        """`Optimizer` of the settings, with `factor` times their rate."""
+    def sgd(self, factor: float = 1.0) -> Optimizer:
+        """SGD with these settings.
+
+        Args:
+          factor: of the learning rate.
+        """
         config = self.config
-        schedule = {"schedule": "constant"}
+        schedule = "constant"
+        boundaries: tuple[int, ...] = ()
         if config.drop_at < 1 and config.steps:
-            schedule = {"schedule": "step", "boundaries": (round(config.drop_at * config.steps),)}
+            schedule = "step"
+            boundaries = (round(config.drop_at * config.steps),)
         return Optimizer(
             "sgd",
             factor * config.learning_rate,
             momentum=config.momentum,
             weight_decay=config.weight_decay,
             clip_norm=config.clip_norm,
-            **schedule,
+            schedule=schedule,
+            boundaries=boundaries,
         )
 
-    def stages(self):
+    def stages(self) -> tuple[Stage, ...]:
         """One stage of SGD, in which every network has its own rate."""
         config = self.config
-        optimizers = {name: self.sgd(rate) for name, rate in self.rates().items() if rate}
-        trains = {name: (name,) for name in optimizers}
-        return (Stage("train", trains, optimizers, steps=config.steps, epochs=config.epochs),)
+        trains = {}
+        optimizers = {}
+        for name, rate in self.rates().items():
+            if rate:
+                trains[name] = (name,)
+                optimizers[name] = self.sgd(rate)
+
+        stage = Stage(
+            "train",
+            trains,
+            optimizers,
+            steps=config.steps,
+            epochs=config.epochs,
+        )
+        return (stage,)
 
 
-def spread(count, most):
-    """Rows of at most `most` of `count` examples, evenly spread: int [n]."""
-    return np.unique(np.linspace(0, count - 1, most).astype(int))
+def spread(count: int, most: int) -> np.ndarray:
+    """Rows of at most `most` of `count` examples, evenly spread: int64 [n]."""
+    spaced = np.linspace(0, count - 1, most)
+    return np.unique(spaced.astype(int))

@@ -1,52 +1,63 @@
 """Dual-Path: convolutional image and text paths with an instance loss.
 
-Z. Zheng, L. Zheng, M. Garrett, Y. Yang, Y.-D. Shen, "Dual-Path Convolutional Image-Text Embedding" (arXiv 1711.05535).
-Every picture with its texts is a class of its own, and one classifier shared by both paths tells the classes apart
-(stage I, the image network frozen). In stage II a ranking loss works on the embeddings, the instance loss is kept, and
-the image network learns too.
+Z. Zheng, L. Zheng, M. Garrett, Y. Yang, Y.-D. Shen, "Dual-Path Convolutional Image-Text Embedding"
+(arXiv 1711.05535).
+
+Every image with its texts is a class of its own. One classifier shared by both paths tells the
+classes apart: stage I, with the image network frozen. In stage II a ranking loss works on the
+embeddings, the instance loss stays, and the image network learns too.
 
 Symbols (of the authors' public MATLAB code)
-    image path             image_encoder, then `path` of two layers: image_path
-    text path              text_encoder (`encoders.word_cnn`), then `path` of one layer: text_path
-    shared classifier      `classifier`, with `layers.instance.InstanceClassifier`
-    image, text softmax    losses image, text
+    image path             network "image_encoder", then `path` of two layers: "image_path"
+    text path              network "text_encoder" (`encoders.word_cnn`), then `path` of one layer:
+                           "text_path"
+    shared classifier      network "classifier", with `layers.instance.InstanceClassifier`
+    image, text softmax    losses "image", "text"
     s(., .), m             ranking.cosine_similarities, margin
-    ranking loss           loss ranking: [m - (s(x, y) - s(x, y-))]+ + [m - (s(x, y) - s(x-, y))]+
+    ranking loss           loss "ranking": [m - (s(x, y) - s(x, y-))]+ + [m - (s(x, y) - s(x-, y))]+
 
 Where this departs from the authors' code, or the source is silent
-    - Image features come from a frozen encoder beforehand, without augmentation, unless --train_image_encoder: then
-      batches are pixels, cropped and mirrored at random, and the encoder learns in stage II with the rate factor 0.001.
-      Its biases have the same factor (theirs 0.02); its batch normalisation keeps the statistics of ImageNet.
-    - The negative is the hardest of the batch, theirs of 256 candidates; it is no other caption of the same picture.
-    - An epoch goes through every (picture, caption) pair, theirs through every picture with one caption drawn.
-    - At most 32 words are read, and of these the unknown ones dropped. The word vectors have the rate of the network
-      (--train_words) or none, theirs the factor 0.001 in stage I and 0.0001 in stage II.
-    - In a residual block the stride is that of the 1 x 2 convolution, and the block begins as its shortcut: the scale
-      of its last batch normalisation starts at 0 (Goyal et al. 2017).
-    - --input_dropout, in the place of an augmentation where features come beforehand, is ours.
-    - With --sampled_classes the loss is estimated from some of the classes, and the classifier learns by plain SGD with
-      --classifier_rate, since momentum or weight decay would touch every row in every step. Training and report say so.
+    - A frozen encoder computes image features beforehand, without augmentation. With
+      --train_image_encoder batches are pixels, cropped and mirrored at random, and the encoder
+      learns in stage II with the rate factor 0.001. Its biases have the same factor (theirs 0.02).
+      Its batch normalisation keeps the statistics of ImageNet.
+    - The negative is the hardest of the batch, theirs of 256 candidates. Another caption of the
+      same image is never the negative.
+    - An epoch goes through every (image, caption) pair, theirs through every image with one caption
+      drawn.
+    - At most 32 words are read, and of these the unknown ones are dropped. The word vectors have
+      the rate of the network (--train_words) or none. Theirs have the factor 0.001 in stage I and
+      0.0001 in stage II.
+    - In a residual block the 1 x 2 convolution has the stride. The block begins as its shortcut:
+      the scale of its last batch normalisation starts at 0 (Goyal et al. 2017).
+    - --input_dropout is an addition: it takes the place of augmentation where features come
+      beforehand.
+    - With --sampled_classes the loss is estimated from some of the classes. The classifier then
+      learns by plain SGD with --classifier_rate, since momentum or weight decay would touch every
+      row in every step. Training and report say so.
     - With --noinstance_loss both stages minimise the ranking loss alone, for as many steps.
 
-Numbers to reach (R@1, R@5, R@10 in percent on 1,000 test pictures, as tables 6.4 and 6.5 of Y. Liu's thesis tell them;
-the authors drew their own Flickr30K split, and users who ran their code reported 5 to 6 points less)
+Numbers to reach (R@1, R@5, R@10 in percent on 1,000 test images, as tables 6.4 and 6.5 of Y. Liu's
+thesis tell them). The authors drew their own Flickr30K split. Users who ran their code reported 5
+to 6 points less.
 
                                               image→text       text→image
     Flickr30K, ResNet-152 frozen              44.2 70.2 79.7   30.7 59.2 70.8
     Flickr30K, ResNet-152 trained too         55.6 81.9 89.5   39.1 69.2 80.9
     MSCOCO, ResNet-50 frozen                  52.2 80.4 88.7   37.2 69.5 80.6
     MSCOCO, ResNet-50 trained too             65.6 89.8 95.5   47.1 79.9 90.0
-    MSCOCO, 5,000 test pictures, R@1 alone    41.2             25.3
+    MSCOCO, 5,000 test images, R@1 alone      41.2             25.3
 """
 
 from __future__ import annotations
 
 import dataclasses
 import pathlib
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import keras
-from keras import ops
+from keras import layers, ops
 
 from tfvse.config import setting
 from tfvse.errors import UserError
@@ -67,7 +78,9 @@ if TYPE_CHECKING:
 class Config(MatchingConfig):
     """Settings of Dual-Path; the defaults are the authors' for COCO."""
 
-    image_encoder: str = setting("resnet50", "image network, or what made the pictures' features")
+    image_encoder: str = setting(
+        "resnet50", "image network, or encoder that made the images' features"
+    )
     train_image_encoder: bool = setting(
         False, "read pixels, and train the image network in stage II"
     )
@@ -77,7 +90,7 @@ class Config(MatchingConfig):
         2048, "width of the text network; word_cnn scales all its widths with it", low=0
     )
     scores: str = setting(
-        "embedding", "scores that are fused: the one there is", choices=("embedding",)
+        "embedding", "scores that are fused; this system has one", choices=("embedding",)
     )
     embedding_dim: int = setting(2048, "units of every fully connected layer", low=1)
     input_dropout: float = setting(
@@ -100,7 +113,7 @@ class Config(MatchingConfig):
     )
     margin: float = setting(1.0, "margin m of the ranking loss", low=0.0, high=2.0)
     ranking_weight: float = setting(2.0, "weight of the ranking loss in stage II", low=0.0)
-    image_weight: float = setting(1.0, "weight of the pictures' instance loss in stage II", low=0.0)
+    image_weight: float = setting(1.0, "weight of the images' instance loss in stage II", low=0.0)
     text_weight: float = setting(0.1, "weight of the texts' instance loss in stage II", low=0.0)
     optimizer: str = setting(
         "sgd", "optimizer; SGD has Nesterov's momentum", choices=("sgd", "adam")
@@ -121,49 +134,85 @@ class Config(MatchingConfig):
     weight_decay: float = setting(1e-4, "L2 penalty of the weights", low=0.0)
 
     @property
-    def drops(self):
-        """`drop_at` as a tuple of int."""
+    def drops(self) -> tuple[int, ...]:
+        """Steps of stage II at which the rate falls, from `drop_at`."""
         return tuple(int(step) for step in self.drop_at.split(",") if step)
 
-    def check(self):
-        """Raises `UserError` where settings contradict each other."""
+    def check(self) -> None:
+        """Raises `UserError` where --drop_at is not a list of whole numbers."""
         super().check()
         if not all(step.isdecimal() for step in self.drop_at.split(",") if step):
             raise UserError(f"--drop_at={self.drop_at}: must be whole numbers such as 53100,70800")
 
-    def optimizer_settings(self, factor=1.0, boundaries=()):
-        """The `Optimizer` that these settings describe, its rate times `factor`."""
+    def optimizer_settings(
+        self, factor: float = 1.0, boundaries: tuple[int, ...] = ()
+    ) -> Optimizer:
+        """The `Optimizer` that these settings describe.
+
+        Args:
+          factor: of the learning rate.
+          boundaries: steps at which the rate falls.
+        """
         return Optimizer(
-            self.optimizer, factor * self.learning_rate, momentum=self.momentum, nesterov=True,
-            weight_decay=self.weight_decay, schedule=self.schedule, boundaries=boundaries, decay_from=0.0,
-        )  # fmt: skip
+            self.optimizer,
+            factor * self.learning_rate,
+            momentum=self.momentum,
+            nesterov=True,
+            weight_decay=self.weight_decay,
+            schedule=self.schedule,
+            boundaries=boundaries,
+            decay_from=0.0,
+        )
 
 
-def path(input_dim, layers, config, name):
-    """Fully connected layers, each with batch normalisation and ReLU: Model [B, input_dim] → [B, width], at least 0."""
-    features, width = keras.Input((input_dim,)), config.embedding_dim
-    x = keras.layers.Dropout(config.input_dropout)(features)
-    for place in range(1, layers + 1):
-        x = keras.layers.Dense(
-            width, use_bias=False, kernel_initializer="he_normal", name=f"fc{place}"
-        )(x)
-        x = keras.layers.ReLU()(batch_normalization(momentum=0.9)(x))
+def path(input_dim: int, depth: int, config: Config, name: str) -> keras.Model:
+    """Fully connected layers, each with batch normalisation and ReLU.
+
+    Args:
+      input_dim: D, numbers of a feature.
+      depth: number of fully connected layers.
+      config: its `embedding_dim` and `input_dropout`.
+      name: of the network.
+
+    Returns:
+      Model, float [B, D] → [B, embedding_dim], not negative.
+    """
+    features = keras.Input((input_dim,))
+    x = layers.Dropout(config.input_dropout)(features)
+    for place in range(1, depth + 1):
+        fully_connected = layers.Dense(
+            config.embedding_dim,
+            use_bias=False,
+            kernel_initializer="he_normal",
+            name=f"fc{place}",
+        )
+        x = batch_normalization(momentum=0.9)(fully_connected(x))
+        x = layers.ReLU()(x)
     return keras.Model(features, x, name=name)
 
 
-def classifier(classes, config):
-    """Dropout and instance loss: Model (embeddings [B, D], classes [B], classes of the batch [G]) → loss [B]."""
+def classifier(classes: int, config: Config) -> keras.Model:
+    """The classifier that both paths share, with its instance loss.
+
+    Args:
+      classes: number of classes, one for each training image.
+      config: its `embedding_dim`, `dropout` and `sampled_classes`.
+
+    Returns:
+      Model, (embeddings float [B, D], classes int64 [B], classes of the whole batch int64 [G]) →
+      loss [B].
+    """
     embeddings = keras.Input((config.embedding_dim,))
-    labels, batch_labels = (keras.Input((), dtype="int64") for _ in range(2))
-    dropped = keras.layers.Dropout(config.dropout)(embeddings)
-    loss = InstanceClassifier(classes, config.sampled_classes, name="classes")(
-        [dropped, labels, batch_labels]
-    )
+    labels = keras.Input((), dtype="int64")
+    batch_labels = keras.Input((), dtype="int64")
+    dropped = layers.Dropout(config.dropout)(embeddings)
+    instance_loss = InstanceClassifier(classes, config.sampled_classes, name="classes")
+    loss = instance_loss([dropped, labels, batch_labels])
     return keras.Model([embeddings, labels, batch_labels], loss, name="classifier")
 
 
 class DualPath(MatchingSystem):
-    """See the module's docstring."""
+    """Two paths with an instance loss, then a ranking loss (Zheng et al., 2017)."""
 
     Config = Config
     branches = ("image_path", "text_path")
@@ -217,7 +266,23 @@ class DualPath(MatchingSystem):
             self._stage("ranking", weights, 1.0, config.drops, thawed),
         )
 
-    def _stage(self, name, weights, length, drops, thawed):
+    def _stage(
+        self,
+        name: str,
+        weights: Mapping[str, float],
+        length: float,
+        drops: tuple[int, ...],
+        thawed: bool,
+    ) -> Stage:
+        """A stage of the recipe.
+
+        Args:
+          name: shown in the log.
+          weights: of the losses.
+          length: in lengths of stage II.
+          drops: steps at which the rate falls.
+          thawed: whether the image network learns.
+        """
         config = self.config
         trains = {"main": self.with_text_encoder(*self.branches)}
         optimizers = {"main": config.optimizer_settings(boundaries=drops)}
@@ -236,8 +301,8 @@ class DualPath(MatchingSystem):
         if thawed:
             trains["image_encoder"] = ("image_encoder",)
             optimizers["image_encoder"] = config.optimizer_settings(config.image_rate_factor, drops)
-        steps = max(1, round(length * config.steps)) if config.steps else 0
-        epochs = max(1, round(length * config.epochs)) if config.epochs else 0
+        steps = _scaled(config.steps, length)
+        epochs = _scaled(config.epochs, length)
         return Stage(name, trains, optimizers, weights, steps, epochs)
 
     def losses(self, batch: Batch) -> tuple[Losses, Logs]:
@@ -268,3 +333,8 @@ class DualPath(MatchingSystem):
         report = super().evaluate(data, split, work_dir)
         protocol = {**report.protocol, "instance_softmax": self.softmax}
         return dataclasses.replace(report, protocol=protocol)
+
+
+def _scaled(count: int, factor: float) -> int:
+    """`count` steps or epochs times `factor`, at least one where there are any."""
+    return max(1, round(factor * count)) if count else 0

@@ -1,47 +1,52 @@
-"""The family of edge detectors: VGG-16 with five side outputs and their fusion; evaluation, pictures and export."""
+"""The family of edge detectors: VGG-16 with five side outputs and their fusion.
+
+Evaluation and figures are here, the networks above VGG-16 in `edge_networks.py`, export in
+`edge_export.py`.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
 from keras import ops
 
 from tfvse.config import setting
 from tfvse.errors import UserError
-from tfvse.export.signature import Signature
-from tfvse.layers.fusion import ConvolutionFusion, GridFusion
-from tfvse.layers.upsampling import resize, upsample
+from tfvse.layers.upsampling import resize
 from tfvse.systems.base import Tensor
 from tfvse.systems.dense import DenseConfig, DensePredictor, spread
+from tfvse.systems.edge_networks import SideFusion, SideOutputs
 
 if TYPE_CHECKING:
-    from tfvse.data.kinds.edges import EdgeData
+    from tfvse.data.kinds.edges import EdgeData, EdgeSplit
     from tfvse.evaluation.report import Report
     from tfvse.export.litert import LiteRTModel
+    from tfvse.export.signature import Signature
     from tfvse.layers.vgg import VGG16Features
 
-SIDES = 5
+Detector = Callable[[np.ndarray], np.ndarray]  # uint8 [H, W, 3] → float32 [H, W]
+Example = tuple[str, np.ndarray, Sequence[np.ndarray]]  # name, image or edge map, drawings
+
 SHOWN = 6  # images of a contact sheet
 SAMPLES = 3  # images that show how training goes
-LITERT_IMAGES = 10  # that a LiteRT file is measured on
-CALIBRATION_IMAGES = 50  # of the training split, from which int8 ranges are taken
 
 
 @dataclasses.dataclass(frozen=True)
 class EdgeConfig(DenseConfig):
     """Settings of every edge detector."""
 
-    weight_decay: float = setting(2e-4, "L2 penalty on weights, not on biases", low=0.0)
+    weight_decay: float = setting(2e-4, "L2 penalty of the weights, not of the biases", low=0.0)
     side_rate: float = setting(
-        0.01, "learning rate of the side outputs, of --learning_rate", low=0.0
+        0.01, "learning rate of the side outputs, a factor of --learning_rate", low=0.0
     )
-    fusion_rate: float = setting(0.001, "learning rate of the fusion, of --learning_rate", low=0.0)
+    fusion_rate: float = setting(
+        0.001, "learning rate of the fusion, a factor of --learning_rate", low=0.0
+    )
     consensus: int = setting(
         3, "annotators who must have drawn an edge that training learns", low=1
     )
@@ -50,21 +55,27 @@ class EdgeConfig(DenseConfig):
     )
     relaxed: str = setting(
         "none",
-        "detector of relaxed labels; edge_map: what --edge_maps gave",
+        "detector of relaxed labels; edge_map: those that --edge_maps gave",
         choices=("none", "canny", "edge_map"),
     )
     scales: str = setting(
-        "1", "sizes of a picture, separated by commas, whose edge maps are averaged in testing"
+        "1", "sizes of an image, separated by commas, whose edge maps are averaged in testing"
     )
     max_distance: float = setting(
-        0.0075, "between partners, of the diagonal; 0.011 for NYUD", low=0.0, high=0.1
+        0.0075,
+        "largest distance of matched pixels, a fraction of the diagonal; 0.011 for NYUD",
+        low=0.0,
+        high=0.1,
     )
-    thresholds: int = setting(99, "of the benchmark", low=1, high=254)
+    thresholds: int = setting(99, "thresholds of the benchmark", low=1, high=254)
     nms: bool = setting(True, "non-maximum suppression before the benchmark")
-    ceval: bool = setting(False, "crispness too, and the scores without suppression and thinning")
+    ceval: bool = setting(
+        False, "measure crispness too, and the scores without suppression and thinning"
+    )
     workers: int = setting(1, "processes of the benchmark", low=1)
 
-    def check(self):
+    def check(self) -> None:
+        """Raises `UserError` where --scales is not a list of numbers from 0.1 to 4."""
         super().check()
         if not all(0.1 <= scale <= 4 for scale in self.scale_factors):
             raise UserError(
@@ -72,56 +83,21 @@ class EdgeConfig(DenseConfig):
             )
 
     @property
-    def scale_factors(self):
-        """Tuple of float."""
+    def scale_factors(self) -> tuple[float, ...]:
+        """The numbers of `scales`; (0.0,) where they are no numbers."""
         try:
             return tuple(float(word) for word in self.scales.split(","))
         except ValueError:
             return (0.0,)
 
 
-class SideOutputs(keras.Model):
-    """One 1x1 convolution for each block of VGG-16, brought to the picture's size.
-
-    Its weights start at 0 (sections 2.4.5 and 3.4.1). Input: list of five [B, h, w, c], the first of the picture's
-    size. Output: list of five float32 [B, H, W, 1], logits.
-    """
-
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
-        self.scores = [
-            keras.layers.Conv2D(
-                1, 1, kernel_initializer="zeros", dtype="float32", name=f"side{k + 1}"
-            )
-            for k in range(SIDES)
-        ]
-
-    def call(self, blocks):
-        sides = [score(block) for score, block in zip(self.scores, blocks, strict=True)]
-        return [sides[0], *(upsample(side, sides[0]) for side in sides[1:])]
-
-
-class SideFusion(keras.Model):
-    """The fused logits, float32 [B, H, W, 1], of five side outputs; every weight starts at 0.2, the mean of the sides.
-
-    Args:
-      fusion: "convolution" (HED: five weights) or "locally_connected" (eq. 2.10: five weights for each pixel of the
-        size that it is built with; at other sizes they are resized, see `GridFusion`).
-    """
-
-    def __init__(self, fusion, **kwargs):
-        super().__init__(**kwargs)
-        module = {"convolution": ConvolutionFusion, "locally_connected": GridFusion}[fusion]
-        self.fusion = module(activation=None, dtype="float32")
-
-    def call(self, sides):
-        return self.fusion(sides)
-
-
 class EdgeDetector(DensePredictor):
     """Owns the networks "features" (VGG-16), "sides" and "fusion".
 
-    Members say how these are supervised, in `losses`.
+    Members implement `losses`: how these are supervised.
+
+    Class attributes:
+      fusion: how side outputs are fused, as `SideFusion` takes it.
     """
 
     Config = EdgeConfig
@@ -143,7 +119,8 @@ class EdgeDetector(DensePredictor):
         features = self.vgg16_features()
         sides = SideOutputs(name="sides")
         fusion = SideFusion(self.fusion)
-        fusion(sides(features(np.zeros((1, side, side, 3), "float32"))))
+        image = np.zeros((1, side, side, 3), "float32")
+        fusion(sides(features(image)))
         self.networks = {"features": features, "sides": sides, "fusion": fusion}
 
     @property
@@ -153,11 +130,16 @@ class EdgeDetector(DensePredictor):
 
     def rates(self) -> dict[str, float]:
         """Side outputs and fusion learn at rates of their own, as in HED."""
-        return {"features": 1.0, "sides": self.config.side_rate, "fusion": self.config.fusion_rate}
+        return {
+            "features": 1.0,
+            "sides": self.config.side_rate,
+            "fusion": self.config.fusion_rate,
+        }
 
     def logits(self, images: Tensor) -> tuple[list[Tensor], Tensor]:
         """float32 [B, H, W, 3] in 0 … 255 → (five side outputs, the fused one), [B, H, W] each."""
-        sides = self.networks["sides"](self.networks["features"](images))
+        blocks = self.networks["features"](images)
+        sides = self.networks["sides"](blocks)
         fused = self.networks["fusion"](sides)
         return [side[..., 0] for side in sides], fused[..., 0]
 
@@ -174,20 +156,31 @@ class EdgeDetector(DensePredictor):
         maps = []
         for scale in self.config.scale_factors:
             size = (_scaled(height, scale), _scaled(width, scale))
-            edges = ops.sigmoid(self.logits(resize(images, size))[1])
-            maps.append(resize(edges[..., None], (height, width))[..., 0])
+            _, fused = self.logits(resize(images, size))
+            edges = ops.sigmoid(fused)[..., None]
+            maps.append(resize(edges, (height, width))[..., 0])
         return sum(maps) / len(maps)
 
     @functools.cached_property
-    def detect(self) -> Callable[[np.ndarray], np.ndarray]:
+    def detect(self) -> Detector:
         """Compiled for all sizes: uint8 [H, W, 3] → float32 [H, W] in 0 … 1."""
         import tensorflow as tf
 
         spec = [tf.TensorSpec([1, None, None, 3], tf.float32)]
         function = tf.function(self.probabilities, input_signature=spec, autograph=False)
-        return lambda image: function(tf.cast(image[None], tf.float32)).numpy()[0]
 
-    def evaluate(self, data: EdgeData, split: str, work_dir: pathlib.Path | None = None) -> Report:
+        def detect(image: np.ndarray) -> np.ndarray:
+            batch = tf.cast(image[None], tf.float32)
+            return function(batch).numpy()[0]
+
+        return detect
+
+    def evaluate(
+        self,
+        data: EdgeData,
+        split: str,
+        work_dir: pathlib.Path | None = None,
+    ) -> Report:
         """ODS, OIS, AP and R50 of the Berkeley benchmark; see `tfvse.evaluation.edges`."""
         from tfvse.evaluation import edges
         from tfvse.evaluation.report import Report
@@ -195,10 +188,16 @@ class EdgeDetector(DensePredictor):
         config = self.config
         part = data.split(split)
         maps = _Detected(part, self.detect, kept=spread(len(part), SHOWN))
-        names = ("max_distance", "thresholds", "nms", "ceval", "workers", "seed")
-        settings = {name: getattr(config, name) for name in names}
-        counts_dir = work_dir / split if work_dir else None
-        result = edges.evaluate(maps, results_dir=counts_dir, **settings)
+        result = edges.evaluate(
+            maps,
+            results_dir=work_dir / split if work_dir else None,
+            max_distance=config.max_distance,
+            thresholds=config.thresholds,
+            nms=config.nms,
+            ceval=config.ceval,
+            workers=config.workers,
+            seed=config.seed,
+        )
         result = result._replace(
             protocol={**result.protocol, "scales": config.scales},
             examples={"edge_maps": maps.found},
@@ -207,22 +206,30 @@ class EdgeDetector(DensePredictor):
 
     def samples(self, data: EdgeData) -> dict[str, np.ndarray]:
         """ "edges": an image, its edge map and the mean of its annotators in every row."""
-        columns = self._columns(data.split(self.sample_split(data)), SAMPLES, {})
-        height, width = np.max([image.shape[:2] for image in columns["image"]], axis=0)
+        split = data.split(self.sample_split(data))
+        columns = self._columns(split, SAMPLES, {})
+        height = max(image.shape[0] for image in columns["image"])
+        width = max(image.shape[1] for image in columns["image"])
         rows = []
         for images in zip(*columns.values(), strict=True):
             framed = [_framed(image, height, width) for image in images]
             rows.append(np.concatenate(framed, axis=1))
         return {"edges": np.concatenate(rows)}
 
-    def plots(self, report: Report, data: EdgeData, run_dir: pathlib.Path) -> list[pathlib.Path]:
+    def plots(
+        self,
+        report: Report,
+        data: EdgeData,
+        run_dir: pathlib.Path,
+    ) -> list[pathlib.Path]:
         """Precision against recall, and edge maps beside their images and what people drew."""
         from tfvse.figures.boundaries import precision_recall
         from tfvse.figures.contact_sheets import grid
 
         split = report.split
         title = f"{self.config.system} on {self.config.data}, {split}"
-        columns = self._columns(data.split(split), SHOWN, report.examples["edge_maps"])
+        edge_maps = report.examples["edge_maps"]
+        columns = self._columns(data.split(split), SHOWN, edge_maps)
         curves = {}
         for name, value in report.details.items():
             if name.endswith("curve"):
@@ -232,12 +239,17 @@ class EdgeDetector(DensePredictor):
             precision_recall(run_dir / f"precision_recall-{split}.png", curves, title),
         ]
 
-    def _columns(self, split, most, edge_maps):
+    def _columns(
+        self,
+        split: EdgeSplit,
+        most: int,
+        edge_maps: Mapping[int, np.ndarray],
+    ) -> dict[str, list[np.ndarray]]:
         """Heading → uint8 [H, W, 3] images; edges are dark on white.
 
         Args:
           split: of the data.
-          most: examples, evenly spread.
+          most: number of examples, evenly spread.
           edge_maps: row → float32 [H, W], those that are known already.
         """
         from tfvse.figures.boundaries import dark
@@ -250,55 +262,21 @@ class EdgeDetector(DensePredictor):
                 edge_map = self.detect(image)
             columns["image"].append(image)
             columns["edge map"].append(dark(edge_map))
-            columns["annotators"].append(dark(np.mean(drawings, axis=0)))
+            drawn = np.mean(drawings, axis=0)
+            columns["annotators"].append(dark(drawn))
         return columns
 
     def signatures(self, data: EdgeData) -> dict[str, Signature]:
-        """`predict`: image files of any size → grey PNGs of that size, white where there is an edge."""
-        import tensorflow as tf
+        """`predict`: image files of any size → grey PNGs of that size, white at edges."""
+        from tfvse.systems import edge_export
 
-        from tfvse.export.graph import decode_bounded, map_pictures
-
-        def one(encoded):
-            image = tf.cast(decode_bounded(encoded), tf.float32)
-            edges = self.probabilities(image[tf.newaxis])[0]
-            return tf.io.encode_png(tf.cast(tf.round(255.0 * edges), tf.uint8)[..., tf.newaxis])
-
-        def predict(image):
-            return {"edges_bytes": map_pictures(one, image, tf.string)}
-
-        split = data.split(data.last_split)
-        small = tf.io.encode_png(split.read(0)[1][:37, :53]).numpy()
-        example = {"image": np.array([split.encoded(0), small], object)}
-        return {"predict": Signature(predict, {"image": ("string", (None,))}, example)}
+        return {"predict": edge_export.signature(self, data)}
 
     def litert_models(self, data: EdgeData) -> dict[str, LiteRTModel]:
-        """The detector at --crop or --resize_to pixels, measured by ODS on middles of ten images."""
-        from tfvse.evaluation import edges
-        from tfvse.export.litert import LiteRTModel
+        """The detector at the training size, measured by ODS on the middles of ten images."""
+        from tfvse.systems import edge_export
 
-        side = self.config.patch_size
-        train = data.split("train")
-        last = data.split(data.last_split)
-        measured = []
-        for row in spread(len(last), LITERT_IMAGES):
-            name, image, drawings = _middle(*last.read(row), side)
-            if any(drawing.any() for drawing in drawings):
-                measured.append((name, image, drawings))
-        seen = [
-            _middle(*train.read(row), side)[1] for row in spread(len(train), CALIBRATION_IMAGES)
-        ]
-
-        def ods(run):
-            maps = run(np.stack([image for _, image, _ in measured]).astype("float32"))
-            scored = []
-            for (name, _, drawings), edge_map in zip(measured, maps, strict=True):
-                scored.append((name, edge_map, drawings))
-            result = edges.evaluate(scored, thresholds=33, bootstrap_samples=0)
-            return "ODS", result.metrics["ODS"]
-
-        calibration = np.stack(seen).astype("float32")
-        return {"detector": LiteRTModel(self.probabilities, (side, side, 3), calibration, ods)}
+        return {"detector": edge_export.litert_detector(self, data)}
 
 
 class _Detected:
@@ -308,16 +286,21 @@ class _Detected:
       found: row → edge map float32 [H, W], of the rows `kept` that were asked for.
     """
 
-    def __init__(self, split, detect, kept):
+    def __init__(
+        self,
+        split: EdgeSplit,
+        detect: Detector,
+        kept: np.ndarray,
+    ):
         self.split = split
         self.detect = detect
         self.kept = set(kept.tolist())
-        self.found = {}
+        self.found: dict[int, np.ndarray] = {}
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.split)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Example]:
         for row, (name, image, drawings) in enumerate(self.split):
             edge_map = self.detect(image)
             if row in self.kept:
@@ -325,28 +308,20 @@ class _Detected:
             yield name, edge_map, drawings
 
 
-def _scaled(side, scale):
+def _scaled(side: Tensor | int, scale: float) -> Tensor | int:
+    """A side of an image at another size, in whole pixels and at least 1."""
     if scale == 1:
         return side
-    return ops.maximum(ops.cast(ops.round(ops.cast(side, "float32") * scale), "int32"), 1)
+    scaled = ops.round(ops.cast(side, "float32") * scale)
+    return ops.maximum(ops.cast(scaled, "int32"), 1)
 
 
-def _framed(image, height, width):
+def _framed(
+    image: np.ndarray,
+    height: int,
+    width: int,
+) -> np.ndarray:
     """The image in the top left corner of a white one of [height, width, 3]."""
-    below = height - image.shape[0]
-    right = width - image.shape[1]
-    return np.pad(image, ((0, below), (0, right), (0, 0)), constant_values=255)
-
-
-def _middle(name, image, drawings, side):
-    """The same, cut to the middle side x side pixels; what is smaller is mirrored at its edges first."""
-    below = max(side - image.shape[0], 0)
-    right = max(side - image.shape[1], 0)
-    cut = []
-    for whole in (image, *drawings):
-        border = [(0, below), (0, right)] + [(0, 0)] * (whole.ndim - 2)
-        whole = np.pad(whole, border, mode="symmetric")
-        top = (whole.shape[0] - side) // 2
-        left = (whole.shape[1] - side) // 2
-        cut.append(whole[top : top + side, left : left + side])
-    return name, cut[0], cut[1:]
+    framed = np.full((height, width, 3), 255, image.dtype)
+    framed[: image.shape[0], : image.shape[1]] = image
+    return framed

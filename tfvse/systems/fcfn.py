@@ -1,39 +1,47 @@
-"""Fully convolutional fusion networks (FCFN) for semantic segmentation, and FCN-8s, which they are compared with.
+"""Fully convolutional fusion networks (FCFN) for semantic segmentation, and FCN-8s to compare with.
 
-Paper: Y. Liu, Y. Guo, T. Georgiou, M. S. Lew. Fusion that matters: convolutional fusion networks for visual
-recognition. Multimedia Tools and Applications, 2018; chapter 2 of Y. Liu's thesis, sections 2.3.1 and 2.4.4. FCN-8s:
-J. Long, E. Shelhamer, T. Darrell, CVPR 2015.
+Paper: Y. Liu, Y. Guo, T. Georgiou, M. S. Lew. Fusion that matters: convolutional fusion networks
+for visual recognition. Multimedia Tools and Applications, 2018; chapter 2 of Y. Liu's thesis,
+sections 2.3.1 and 2.4.4. FCN-8s: J. Long, E. Shelhamer, T. Darrell, CVPR 2015.
 
-VGG-16's convolutions and its fully connected layers, made convolutions, score every class at a stride of 32; 1×1
-convolutions on pool4 and pool3 score them at strides of 16 and 8. Coarse scores are upsampled and fused with the finer
-ones twice, in FCN-8s by a sum, in FCFN with weights of their own for every place and class; what comes out is upsampled
-eight times.
+VGG-16's convolutions and its fully connected layers, made convolutions, score every class at a
+stride of 32. 1×1 convolutions on pool4 and pool3 score them at strides of 16 and 8. Coarse scores
+are upsampled and fused with the finer ones twice. FCN-8s fuses by a sum, FCFN with weights of their
+own for every place and class. The result is upsampled eight times.
 
     paper                     here
     g^(1), g^(2) (eq. 2.7)    scores of pool4; scores of the top, upsampled twice
-    W^(f), b^(f) (eq. 2.7)    networks["fusion"].stages[0].kernel [H/16, W/16, C, 2], .bias [H/16, W/16, C]
+    W^(f), b^(f) (eq. 2.7)    networks["fusion"].stages[0].kernel [H/16, W/16, C, 2],
+                              .bias [H/16, W/16, C]
     g'^(1), g'^(2) (eq. 2.8)  scores of pool3; the fused scores, upsampled twice
-    W'^(f), b'^(f) (eq. 2.8)  networks["fusion"].stages[1].kernel [H/8, W/8, C, 2], .bias [H/8, W/8, C]
-    L            (eq. 2.9)    losses: "cross_entropy"
+    W'^(f), b'^(f) (eq. 2.8)  networks["fusion"].stages[1].kernel [H/8, W/8, C, 2],
+                              .bias [H/8, W/8, C]
+    L            (eq. 2.9)    loss "cross_entropy"
     FCN-8s, FCFN              --fusion=sum, --fusion=locally_connected
 
-Where the chapter leaves a choice or is departed from:
-- σ of eqs. 2.7 and 2.8 is the identity: what is fused are class scores, of which a softmax needs the negative ones too.
-- Weights of the fusions start at 1/2, as section 2.2.1 starts them at one over the number of branches; FCN-8s sums,
-  which is 1 and 1. They belong to places in the training patch, and are stretched to pictures of other sizes. The
-  gradient of one is that of a single place, so that at the common rate it hardly moves: hence --fusion_rate.
-- Eq. 2.9 sums over pixels. Here the sum is divided by the number of pixels of the patch, void ones too, so that a rate
-  means the same at every size, and the parts of a batch weigh alike on every device. The chapter's rate of 1e-4 must
-  belong to a mean as well: of a sum it would be that of this loss times 10⁵.
-- Convolutions keep the size ("same" padding), in place of FCN's 100 pixels of padding and later cropping. Upsampling
-  is bilinear and fixed, at each stage to the size of the finer map, which fits pictures of any size.
-- fc6 and fc7 start at random (He et al.), not from VGG-16's; the layers that score start at 0, as in FCN. Sources of
-  weights that install with pip hold the convolutions alone. Pictures that must have one size are cut to patches
-  (--crop), and padded where they are smaller; padding is void.
+Where the chapter leaves a choice, or this departs from it:
+- σ of eqs. 2.7 and 2.8 is the identity. What is fused are class scores, and a softmax needs the
+  negative ones too.
+- Weights of the fusions start at 1/2, as section 2.2.1 starts them at one over the number of
+  branches. FCN-8s sums, which is 1 and 1.
+- The weights belong to places in the training patch, and are stretched to images of other sizes.
+  The gradient of one weight is that of a single place, so at the common rate it hardly moves.
+  Hence --fusion_rate.
+- Eq. 2.9 sums over pixels. Here the sum is divided by the number of pixels of the patch, void ones
+  included. A rate then means the same at every size, and the parts of a batch weigh alike on every
+  device. The chapter's rate of 1e-4 must belong to a mean as well: of a sum it would be that of
+  this loss times 10⁵.
+- Convolutions keep the size ("same" padding). FCN pads by 100 pixels and crops later. Upsampling
+  is bilinear and fixed, at each stage to the size of the finer map, which fits images of any size.
+- fc6 and fc7 start at random (He et al.), not from VGG-16's: sources of weights that install with
+  pip hold the convolutions alone. The layers that score start at 0, as in FCN.
+- Images that must have one size are cut to patches (--crop), and padded where they are smaller.
+  Padding is void.
 
-Numbers to reach (table 2.7; IoU in percent on 904 pictures of VOC 2012 val, after 100,000 steps of one picture): mean
-57.1 of FCN-8s and 60.3 of FCFN, which is better in 13 of the 20 classes listed. Their means are 57.2 and 58.9, and
-the text tells of a gain of 1.6: it seems that 60.3 alone counts the background. `mean_iou` here always does.
+Numbers to reach (table 2.7; IoU in percent on 904 images of VOC 2012 val, after 100,000 steps of
+one image): mean 57.1 of FCN-8s and 60.3 of FCFN, which is better in 13 of the 20 classes listed.
+Their means are 57.2 and 58.9, and the text tells of a gain of 1.6. So it seems that 60.3 alone
+counts the background. `mean_iou` here always does.
 """
 
 from __future__ import annotations
@@ -41,30 +49,29 @@ from __future__ import annotations
 import dataclasses
 import functools
 import pathlib
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
-from keras import layers, ops
+from keras import ops
 
 from tfvse.config import setting
 from tfvse.export.signature import LABELS, Signature
-from tfvse.layers.fusion import GridFusion
 from tfvse.layers.upsampling import upsample
 from tfvse.losses.segmentation import pixel_cross_entropy
 from tfvse.systems.base import Batch, Logs, Losses, Tensor
 from tfvse.systems.dense import DenseConfig, DensePredictor, spread
+from tfvse.systems.fcfn_networks import FUSIONS, ScoreFusion, ScoreNetwork
 
 if TYPE_CHECKING:
-    from tfvse.data.kinds.segmentation import SegmentationData
+    from tfvse.data.kinds.segmentation import SegmentationData, SegmentationSplit
     from tfvse.evaluation.report import Report
     from tfvse.export.litert import LiteRTModel
     from tfvse.layers.vgg import VGG16Features
 
-FUSIONS = {
-    "sum": lambda: layers.Add(dtype="float32"),
-    "locally_connected": lambda: GridFusion(activation="linear", dtype="float32"),
-}
+Segment = Callable[[np.ndarray], np.ndarray]  # uint8 [H, W, 3] → label map uint8 [H, W]
+Labelled = tuple[np.ndarray, np.ndarray, np.ndarray]  # image, labels, predicted labels
+
 SHOWN = 4  # images in a sample
 LITERT_IMAGES = 20  # that a LiteRT file is measured on
 CALIBRATION_IMAGES = 50  # of the training split, from which int8 ranges are taken
@@ -83,69 +90,11 @@ class Config(DenseConfig):
     head_channels: int = setting(4096, "channels of fc6 and fc7", low=1)
     head_kernel: int = setting(7, "height and width of fc6's kernel", low=1)
     fusion_rate: float = setting(
-        1.0, "learning rate of locally connected fusions, of --learning_rate", low=0.0
+        1.0, "learning rate of locally connected fusions, a factor of --learning_rate", low=0.0
     )
     dropout: float = setting(
-        0.5, "fraction of the outputs of fc6 and fc7 that it drops", low=0.0, high=0.99
+        0.5, "fraction of the outputs of fc6 and fc7 that is dropped", low=0.0, high=0.99
     )
-
-
-class ScoreNetwork(keras.Model):
-    """Float [B, H, W, 3] pictures of 0 … 255, of any size, to the class scores of three strides s = 32, 16 and 8.
-
-    Output: list of float32 [B, ⌈H/s⌉, ⌈W/s⌉, classes].
-    """
-
-    def __init__(self, features, classes, head_channels=4096, head_kernel=7, dropout=0.5, **kwargs):
-        """Args: a `VGG16Features`; number of classes; the rest as in `Config`."""
-        super().__init__(**kwargs)
-        self.features = features
-        self.pool = layers.MaxPooling2D(2, padding="same")
-        self.convolutions = [
-            _convolution(head_channels, kernel, name)
-            for name, kernel in (("fc6", head_kernel), ("fc7", 1))
-        ]
-        self.dropouts = [layers.Dropout(dropout) for _ in self.convolutions]
-        self.scorers = [
-            _scorer(classes, name) for name in ("score_top", "score_pool4", "score_pool3")
-        ]
-
-    def call(self, pictures, training=False):
-        pool3, pool4, top = (self.pool(block) for block in self.features(pictures)[2:])
-        for convolution, dropout in zip(self.convolutions, self.dropouts, strict=True):
-            top = dropout(convolution(top), training=training)
-        return [
-            scorer(maps) for scorer, maps in zip(self.scorers, (top, pool4, pool3), strict=True)
-        ]
-
-
-class ScoreFusion(keras.Model):
-    """Two stages of one of `FUSIONS`: scores as `ScoreNetwork` gives them to float32 [B, ⌈H/8⌉, ⌈W/8⌉, classes]."""
-
-    def __init__(self, fusion, **kwargs):
-        super().__init__(**kwargs)
-        self.stages = [FUSIONS[fusion]() for _ in range(2)]
-
-    def call(self, scores):
-        fused, *finer_scores = scores
-        for stage, finer in zip(self.stages, finer_scores, strict=True):
-            fused = stage([finer, upsample(fused, finer)])
-        return fused
-
-
-def _convolution(channels, kernel, name):
-    return layers.Conv2D(
-        channels,
-        kernel,
-        padding="same",
-        activation="relu",
-        kernel_initializer="he_normal",
-        name=name,
-    )
-
-
-def _scorer(classes, name):
-    return layers.Conv2D(classes, 1, kernel_initializer="zeros", dtype="float32", name=name)
 
 
 class FCFN(DensePredictor):
@@ -173,7 +122,8 @@ class FCFN(DensePredictor):
             config.dropout,
         )
         fusion = ScoreFusion(config.fusion)
-        fusion(scores(np.zeros((1, *data.element_spec["image"].shape[1:]), "float32")))
+        size = data.element_spec["image"].shape[1:]
+        fusion(scores(np.zeros((1, *size), "float32")))
         self.networks = {"scores": scores, "fusion": fusion}
 
     @property
@@ -194,17 +144,22 @@ class FCFN(DensePredictor):
     def losses(self, batch: Batch) -> tuple[Losses, Logs]:
         """Eq. 2.9, divided by the number of pixels."""
         logits = self.logits(batch["image"], training=True)
-        return {"cross_entropy": ops.mean(pixel_cross_entropy(logits, batch["labels"]))}, {}
+        cross_entropy = pixel_cross_entropy(logits, batch["labels"])
+        return {"cross_entropy": ops.mean(cross_entropy)}, {}
 
     @functools.cached_property
-    def _labels(self):
+    def _labels(self) -> Callable[[Tensor], Tensor]:
         """uint8 [H, W, 3] of any size → uint8 [H, W], compiled once for all sizes."""
         import tensorflow as tf
 
-        @tf.function(input_signature=[tf.TensorSpec([None, None, 3], tf.uint8)])
-        def labels(image):
-            logits = self.logits(tf.cast(image, tf.float32)[tf.newaxis])
-            return tf.cast(tf.argmax(logits[0], axis=-1), tf.uint8)
+        any_size = tf.TensorSpec([None, None, 3], tf.uint8)
+
+        @tf.function(input_signature=[any_size])
+        def labels(image: Tensor) -> Tensor:
+            pixels = tf.cast(image, tf.float32)
+            logits = self.logits(pixels[tf.newaxis])
+            best = tf.argmax(logits[0], axis=-1)
+            return tf.cast(best, tf.uint8)
 
         return labels
 
@@ -213,7 +168,10 @@ class FCFN(DensePredictor):
         return self._labels(image).numpy()
 
     def evaluate(
-        self, data: SegmentationData, split: str, work_dir: pathlib.Path | None = None
+        self,
+        data: SegmentationData,
+        split: str,
+        work_dir: pathlib.Path | None = None,
     ) -> Report:
         """Mean IoU and accuracies; see `tfvse.evaluation.segmentation`."""
         from tfvse.evaluation import segmentation
@@ -221,7 +179,12 @@ class FCFN(DensePredictor):
 
         part = data.split(split)
         segmenter = _Segmenter(self.segment, kept=spread(len(part), SHOWN))
-        result = segmentation.evaluate(segmenter, part, data.classes, seed=self.config.seed)
+        result = segmentation.evaluate(
+            segmenter,
+            part,
+            data.classes,
+            seed=self.config.seed,
+        )
         parameters = sum(network.count_params() for network in self.networks.values())
         result = result._replace(
             protocol={**result.protocol, "parameters": parameters},
@@ -229,12 +192,17 @@ class FCFN(DensePredictor):
         )
         return Report.of(self, data, split, result)
 
-    def _examples(self, split, label_maps):
-        """(image, labels, predicted labels) of at most `SHOWN` examples, evenly spread.
+    def _examples(
+        self, split: SegmentationSplit, label_maps: Mapping[int, np.ndarray]
+    ) -> list[Labelled]:
+        """At most `SHOWN` examples, evenly spread.
 
         Args:
           split: of the data.
           label_maps: row → uint8 [H, W], predictions that are known already.
+
+        Returns:
+          (image uint8 [H, W, 3], labels uint8 [H, W], predicted labels uint8 [H, W]) of each.
         """
         examples = []
         for row in spread(len(split), SHOWN):
@@ -246,21 +214,26 @@ class FCFN(DensePredictor):
         return examples
 
     def samples(self, data: SegmentationData) -> dict[str, np.ndarray]:
-        """ "segmentations": in every row an image, its classes, and what the network takes them for."""
+        """ "segmentations": an image, its labels and the predicted labels in every row."""
         from tfvse.figures.label_maps import montage
 
-        examples = self._examples(data.split(self.sample_split(data)), {})
+        split = data.split(self.sample_split(data))
+        examples = self._examples(split, {})
         return {"segmentations": montage(examples, data.colours)}
 
     def plots(
-        self, report: Report, data: SegmentationData, run_dir: pathlib.Path
+        self,
+        report: Report,
+        data: SegmentationData,
+        run_dir: pathlib.Path,
     ) -> list[pathlib.Path]:
         """Writes `segmentations-<split>.png`, as `samples` with a legend, and `iou-<split>.png`."""
         from tfvse.figures import label_maps
 
         split = report.split
         title = f"{self.config.system} ({self.config.fusion}) on {self.config.data}, {split}"
-        examples = self._examples(data.split(split), report.examples["label_maps"])
+        found = report.examples["label_maps"]
+        examples = self._examples(data.split(split), found)
         by_class = {}
         for name, value in report.metrics.items():
             if name.startswith("IoU/"):
@@ -281,33 +254,41 @@ class FCFN(DensePredictor):
 
         colours = tf.constant(data.colours)
 
-        def one(encoded):
+        def one(encoded: Tensor) -> Tensor:
+            """An image file, string scalar → two PNG files, string [2]."""
             labels = self._labels(decode_bounded(encoded))
             painted = tf.gather(colours, tf.cast(labels, tf.int32))
-            return tf.stack([tf.io.encode_png(labels[..., tf.newaxis]), tf.io.encode_png(painted)])
+            class_map = tf.io.encode_png(labels[..., tf.newaxis])
+            return tf.stack([class_map, tf.io.encode_png(painted)])
 
-        def predict(image):
-            """Image files, string [B], any sizes → PNG files, string [B]: class numbers, and RGB."""
-            files = map_pictures(one, image, tf.TensorSpec([2], tf.string))
+        def predict(image: Tensor) -> dict[str, Tensor]:
+            """Image files, string [B] → PNG files, string [B], of class numbers and of colours."""
+            pair = tf.TensorSpec([2], tf.string)
+            files = map_pictures(one, image, pair)
             return {"class_map_bytes": files[:, 0], "coloured_bytes": files[:, 1]}
 
         split = data.split(self.sample_split(data))
-        example = {"image": np.array([split.encoded(row) for row in spread(len(split), 2)], object)}
+        shown = [split.encoded(row) for row in spread(len(split), 2)]
+        example = {"image": np.array(shown, object)}
         tolerances = {"class_map_bytes": LABELS, "coloured_bytes": LABELS}
         inputs = {"image": ("string", (None,))}
         return {"predict": Signature(predict, inputs, example, tolerances)}
 
     def litert_models(self, data: SegmentationData) -> dict[str, LiteRTModel]:
-        """The networks at the training size, float32 [1, S, S, 3] → logits, measured by mean IoU."""
+        """The networks at the training size: float32 [1, S, S, 3] → logits; metric: mean IoU."""
         from tfvse.export.litert import LiteRTModel
         from tfvse.metrics import segmentation as metrics
 
         side = self.config.patch_size
         train = data.split("train")
         held_out = data.split(self.config.monitor_split)
-        images, labels = held_out.squeezed(spread(len(held_out), LITERT_IMAGES), side)
+        measured = spread(len(held_out), LITERT_IMAGES)
+        images, labels = held_out.squeezed(measured, side)
+        seen = spread(len(train), CALIBRATION_IMAGES)
+        calibration, _ = train.squeezed(seen, side)
 
-        def mean_iou(run):
+        def mean_iou(run: Callable[[np.ndarray], np.ndarray]) -> tuple[str, float]:
+            """The metric of `LiteRTModel`."""
             predicted = np.argmax(run(images), axis=-1)
             confusion = metrics.pixel_confusion_matrix(predicted, labels, len(data.classes))
             return "mean IoU (%)", 100 * float(metrics.mean_iou(confusion))
@@ -316,7 +297,7 @@ class FCFN(DensePredictor):
             "segmenter": LiteRTModel(
                 function=self.logits,
                 shape=(side, side, 3),
-                representative=train.squeezed(spread(len(train), CALIBRATION_IMAGES), side)[0],
+                representative=calibration,
                 metric=mean_iou,
             )
         }
@@ -329,13 +310,14 @@ class _Segmenter:
       found: row → label map uint8 [H, W], of the rows `kept`.
     """
 
-    def __init__(self, segment, kept):
+    def __init__(self, segment: Segment, kept: np.ndarray):
         self.segment = segment
         self.kept = set(kept.tolist())
-        self.found = {}
+        self.found: dict[int, np.ndarray] = {}
         self.row = 0
 
-    def __call__(self, image):
+    def __call__(self, image: np.ndarray) -> np.ndarray:
+        """uint8 [H, W, 3], the next image of the split → label map uint8 [H, W]."""
         labels = self.segment(image)
         if self.row in self.kept:
             self.found[self.row] = labels

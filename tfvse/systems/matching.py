@@ -9,7 +9,7 @@ system's networks.
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -20,7 +20,7 @@ from tfvse import encoders
 from tfvse.index.hubness import hubness, spread_rows
 from tfvse.index.similarity import Embeddings, Scorer, embed_in_batches
 from tfvse.losses import ranking
-from tfvse.systems.base import System
+from tfvse.systems.base import System, Tensor
 
 if TYPE_CHECKING:
     from tfvse.data.kinds.matching import MatchingData, MatchingSplit
@@ -31,14 +31,13 @@ if TYPE_CHECKING:
 COLLAPSED = 0.99  # mean cosine of different samples from which an embedding counts as collapsed
 SHOWN_PAIRS = 100  # of the similarity matrix drawn during training, figure 6.6 of the thesis
 SHOWN_QUERIES = 5  # of the contact sheet, either way
-SHOWN_ANSWERS = 5
+SHOWN_ANSWERS = 5  # to each query
 
-Tensor = Any
 Parts = dict[str, Tensor]  # name of a part → float [B, D]
 
 
 class MatchingSystem(System):
-    """Subclasses implement `build`, `stages` and `losses`.
+    """A system that embeds images and texts; subclasses implement `build`, `stages`, `losses`.
 
     A member with two branches, one embedding each, needs no more. A member with other networks or
     parts overrides `image_parts` and `text_parts`.
@@ -69,12 +68,14 @@ class MatchingSystem(System):
         """A batch's "image" through its encoder and branch: [B, …] → [B, D], not normalised."""
         # The encoder's batch normalisation keeps its statistics, also while its weights learn.
         features = self.networks["image_encoder"](image, training=False)
-        return self.networks[self.branches[0]](features, training=training)
+        image_branch, _ = self.branches
+        return self.networks[image_branch](features, training=training)
 
     def embed_text(self, text: Tensor, training: bool) -> Tensor:
         """A batch's "text" through its encoder and branch: [B, …] → [B, D], not normalised."""
         features = self.networks["text_encoder"](text, training=training)
-        return self.networks[self.branches[1]](features, training=training)
+        _, text_branch = self.branches
+        return self.networks[text_branch](features, training=training)
 
     def image_parts(self, image: Tensor) -> Parts:
         """Embeds images for inference: float32 [B, …], as a batch's "image" → part → [B, D]."""
@@ -92,10 +93,12 @@ class MatchingSystem(System):
         """The parts that are scored, rows of length 1: [B, …] → part → float32 [B, D]."""
         return self._scored(self.text_parts(text))
 
-    def _scored(self, parts):
+    def _scored(self, parts: Parts) -> Parts:
+        """The parts that --scores names, rows of length 1: float32 [B, D]."""
         scored = {}
         for name in self.config.parts:
-            scored[name] = ops.normalize(ops.cast(parts[name], "float32"), axis=-1)
+            rows = ops.cast(parts[name], "float32")
+            scored[name] = ops.normalize(rows, axis=-1)
         return scored
 
     def matching_networks(self, data: Any) -> dict[str, keras.Model]:
@@ -103,12 +106,23 @@ class MatchingSystem(System):
         image_encoder, text_encoder = encoders.networks(self.config, data)
         return {"image_encoder": image_encoder, "text_encoder": text_encoder}
 
+    def add_branches(self, branch: Callable[[int, Any, str], keras.Model]) -> None:
+        """Makes the network behind either encoder, named as in `branches`.
+
+        Args:
+          branch: (width of the encoder's output, config, name of the network) → Model.
+        """
+        encoder_names = ("image_encoder", "text_encoder")
+        for name, encoder_name in zip(self.branches, encoder_names, strict=True):
+            width = self.networks[encoder_name].output_shape[-1]
+            self.networks[name] = branch(width, self.config, name)
+
     def with_text_encoder(self, *names: str) -> tuple[str, ...]:
         """`names` and, where it is trained, the text encoder: what a stage's optimizer updates."""
         return (*names, "text_encoder") if self.config.train_text_encoder else names
 
     def mean_cosine(self, *embeddings: Tensor) -> Tensor:
-        """The log that shows a collapse: the largest mean cosine of different rows of [B, D] each."""
+        """The log that shows a collapse: the largest of the mean cosines of rows of [B, D] each."""
         cosines = [ranking.mean_cosine(embedding) for embedding in embeddings]
         return ops.stop_gradient(ops.max(ops.stack(cosines)))
 
@@ -129,7 +143,10 @@ class MatchingSystem(System):
         return images, texts
 
     def evaluate(
-        self, data: MatchingData, split: str, work_dir: pathlib.Path | None = None
+        self,
+        data: MatchingData,
+        split: str,
+        work_dir: pathlib.Path | None = None,
     ) -> Report:
         """Retrieval both ways over a split; the protocol is in `tfvse.evaluation.retrieval`."""
         from tfvse.evaluation import retrieval
@@ -157,8 +174,8 @@ class MatchingSystem(System):
         )
         return Report.of(self, data, split, result, self._vocabulary(data))
 
-    def _vocabulary(self, data):
-        """Which words are known, in words; no text of val or test is ever among their sources."""
+    def _vocabulary(self, data: MatchingData) -> str:
+        """Which words are known, for the report; no text of val or test is ever a source."""
         if not data.vocabulary:
             return ""
         config = self.config
@@ -178,7 +195,10 @@ class MatchingSystem(System):
         )
 
     def hubness(
-        self, data: MatchingData, images: Embeddings, texts: Embeddings
+        self,
+        data: MatchingData,
+        images: Embeddings,
+        texts: Embeddings,
     ) -> tuple[np.ndarray | float, np.ndarray | float]:
         """What the scores of embedded images and texts are lowered by, see `tfvse.index.hubness`.
 
@@ -213,14 +233,20 @@ class MatchingSystem(System):
         image_inputs = part.image_inputs()[part.image_of_text[rows]]
         texts = embed_in_batches(self.embed_texts, part.text_inputs()[rows])
         images = embed_in_batches(self.embed_images, image_inputs)
-        scores = Scorer(images, texts, self.config.fusion)(slice(None), slice(None))
+        every = slice(None)
+        scores = Scorer(images, texts, self.config.fusion)(every, every)
 
-        grey = np.uint8(255 * (scores - scores.min()) / max(np.ptp(scores), 1e-6))
+        span = max(np.ptp(scores), 1e-6)
+        grey = np.uint8(255 * (scores - scores.min()) / span)
         enlarged = np.kron(grey, np.ones((4, 4), np.uint8))
-        return {"similarities": np.repeat(enlarged[:, :, None], 3, axis=2)}
+        coloured = np.repeat(enlarged[:, :, None], 3, axis=2)
+        return {"similarities": coloured}
 
     def plots(
-        self, report: Report, data: MatchingData, run_dir: pathlib.Path
+        self,
+        report: Report,
+        data: MatchingData,
+        run_dir: pathlib.Path,
     ) -> list[pathlib.Path]:
         """Writes retrieval.png: a few texts with the images found for them, and the reverse."""
         from tfvse.figures.contact_sheets import ImageQuery, TextQuery, contact_sheet
@@ -230,25 +256,27 @@ class MatchingSystem(System):
         owners = part.image_of_text
         found = report.examples
 
-        def image(row):
+        def image(row: int) -> np.ndarray:
             return decode_picture(part.picture(row)).numpy()
 
         text_queries = []
         for row, rows in zip(found["text_queries"], found["images_found"], strict=True):
             shown = [image(found_row) for found_row in rows]
-            text_queries.append(TextQuery(part.texts[row], shown, list(rows == owners[row])))
+            right = list(rows == owners[row])
+            text_queries.append(TextQuery(part.texts[row], shown, right))
 
         image_queries = []
         for row, rows in zip(found["image_queries"], found["texts_found"], strict=True):
             texts = list(part.texts[rows])
-            image_queries.append(ImageQuery(image(row), texts, list(owners[rows] == row)))
+            right = list(owners[rows] == row)
+            image_queries.append(ImageQuery(image(row), texts, right))
 
         config = self.config
         title = f"{config.system} on {config.data}, {report.split}: {len(part.image_ids)} images"
         return [contact_sheet(run_dir / "retrieval.png", text_queries, image_queries, title)]
 
     def gallery(self, data: MatchingData) -> MatchingSplit:
-        """The split that an exported model searches: images and texts that training has not seen."""
+        """The split that an exported model searches; training has not seen its images and texts."""
         return data.split("test" if "test" in data.manifest["splits"] else "val")
 
     def signatures(self, data: MatchingData) -> dict[str, Signature]:
@@ -264,9 +292,22 @@ class MatchingSystem(System):
         return {"image_encoder": matching_export.litert_image_encoder(self, data)}
 
 
-def _answers(owners, texts_for, images_for):
-    """What the contact sheet shows: rows of a few queries and of the best answers to each."""
-    text_queries = np.linspace(0, len(owners) - 1, SHOWN_QUERIES).astype(int)
+def _answers(
+    owners: np.ndarray,
+    texts_for: Scorer,
+    images_for: Scorer,
+) -> dict[str, np.ndarray]:
+    """What the contact sheet shows: rows of a few queries and of the best answers to each.
+
+    Args:
+      owners: int64 [T], the image of each text.
+      texts_for, images_for: image → text, and text → image.
+
+    Returns:
+      "text_queries", "image_queries" → int64 [Q]; "images_found", "texts_found" → int64 [Q, k].
+    """
+    last = len(owners) - 1
+    text_queries = np.linspace(0, last, SHOWN_QUERIES).astype(int)
     image_queries = owners[text_queries]
     return {
         "text_queries": text_queries,

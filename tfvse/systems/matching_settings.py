@@ -18,7 +18,7 @@ class MatchingConfig(RunConfig):
     train_text_encoder: bool = setting(False, "train the text encoder with the system")
     text_weights: str = setting("", "file of trained weights that bilstm_max starts from")
     text_dim: int = setting(
-        4096, "width of the text network, or of word_pool's linear layer (0: no such layer)", low=0
+        4096, "width of the text network; of word_pool its linear layer, 0: no such layer", low=0
     )
     vector_words: int = setting(
         0,
@@ -31,7 +31,8 @@ class MatchingConfig(RunConfig):
     )
     latent_dim: int = setting(
         0,
-        "numbers per word, beside --word_vectors, from a latent semantic analysis of the training texts",
+        "numbers per word, beside --word_vectors, from a latent semantic analysis of the training "
+        "texts",
         low=0,
     )
     word_dropout: float = setting(
@@ -53,7 +54,11 @@ class MatchingConfig(RunConfig):
         "ridge of the canonical components, in mean variances of the images' features",
         low=0.0,
     )
-    text_ridge: float = setting(0.03, "the same of the texts' features", low=0.0)
+    text_ridge: float = setting(
+        0.03,
+        "ridge of the canonical components, in mean variances of the texts' features",
+        low=0.0,
+    )
     annotated_percent: float = setting(
         100.0,
         "percent of the training images whose texts are known (a sparse corpus)",
@@ -69,19 +74,19 @@ class MatchingConfig(RunConfig):
     fusion: str = setting("average", "late fusion of the scores", choices=("average", "adaptive"))
     hub_neighbours: int = setting(
         0,
-        "training samples by whose similarity a candidate's score is lowered (cross-domain similarity local "
-        "scaling); 0: none",
+        "training samples by whose similarity a candidate's score is lowered (cross-domain "
+        "similarity local scaling); 0: none",
         low=0,
     )
     folds: int = setting(1, "folds of images over which retrieval is averaged", low=1)
     fold_size: int = setting(0, "images in a fold; 0: the split in --folds equal parts", low=0)
 
     @property
-    def parts(self):
-        """Names of the parts whose scores are fused, a tuple of str."""
+    def parts(self) -> tuple[str, ...]:
+        """Names of the parts whose scores are fused."""
         return tuple(self.scores.split(","))
 
-    def check(self):
+    def check(self) -> None:
         """Raises `UserError` where components contradict each other or what is trained."""
         super().check()
         for name in ("image_components", "canonical_components"):
@@ -95,13 +100,14 @@ class MatchingConfig(RunConfig):
             )
         if self.canonical_components and self.train_text_encoder:
             raise UserError(
-                "--train_text_encoder: canonical components need fixed features; --notrain_text_encoder"
+                "--train_text_encoder: canonical components need fixed features; write "
+                "--notrain_text_encoder"
             )
 
 
 @dataclasses.dataclass(frozen=True)
 class RankingConfig(MatchingConfig):
-    """Settings of the members that rank the samples of a batch; the defaults are those of chapters 5 to 7."""
+    """Settings of members that rank the samples of a batch; defaults of chapters 5 to 7."""
 
     input_dropout: float = setting(
         0.0, "fraction of the input features dropped", low=0.0, high=0.95
@@ -121,12 +127,13 @@ class RankingConfig(MatchingConfig):
     weight_decay: float = setting(5e-4, "L2 penalty of the weights", low=0.0)
     clip_norm: float = setting(0.0, "bound of the gradient's norm; 0: none", low=0.0)
 
-    def check(self):
+    def check(self) -> None:
         """Raises `UserError` where the batch is too small for the negatives."""
         super().check()
         if self.negatives >= self.batch_size:
             raise UserError(
-                f"--negatives={self.negatives}: a batch of {self.batch_size} pairs has at most {self.batch_size - 1}"
+                f"--negatives={self.negatives}: a batch of {self.batch_size} pairs has at most "
+                f"{self.batch_size - 1}"
             )
 
     def optimizer_settings(self) -> Optimizer:
@@ -143,20 +150,25 @@ class RankingConfig(MatchingConfig):
         )
 
     def stage_length(self, length: int = 0) -> tuple[int, int]:
-        """(steps, epochs) of a stage of `length`, in the unit of the run; 0: as long as the run says."""
+        """(steps, epochs) of a stage of `length` in the unit of the run; 0: as long as the run."""
         if self.steps:
             return length or self.steps, 0
         return 0, length or self.epochs
 
 
-def layer_widths(widths, count):
-    """The `count` whole numbers above 0 in the setting `widths`, such as "2048,512,512"; a tuple of int.
+def layer_widths(widths: str, count: int) -> tuple[int, ...]:
+    """The whole numbers in a setting such as "2048,512,512".
+
+    Args:
+      widths: numbers above 0, separated by commas.
+      count: how many there must be.
 
     Raises:
       UserError: there are more or fewer, or other things.
     """
     found = widths.split(",")
-    if len(found) != count or not all(width.isdecimal() and int(width) for width in found):
+    right = all(width.isdecimal() and int(width) for width in found)
+    if len(found) != count or not right:
         example = ",".join(["2048", *["512"] * (count - 1)])
         raise UserError(
             f"--widths={widths}: must be {count} whole numbers above 0, such as {example}"

@@ -1,39 +1,51 @@
-"""MMC-Net: joint matching and classification of pictures with texts.
+"""MMC-Net: joint matching and classification of images with texts.
 
-Y. Liu, L. Liu, Y. Guo, M. S. Lew, "Learning visual and textual representations for multimodal matching and
-classification", Pattern Recognition 84 (2018), as chapter 7 of Y. Liu's thesis tells it. Two branches of four fully
-connected layers match pictures and texts; from what they give, compact bilinear pooling makes one vector of the pair,
-which is classified. Object labels, less biased than sentences, so correct the embedding, and matching the classes.
+Y. Liu, L. Liu, Y. Guo, M. S. Lew, "Learning visual and textual representations for multimodal
+matching and classification", Pattern Recognition 84 (2018), as chapter 7 of Y. Liu's thesis tells
+it.
+
+Two branches of four fully connected layers match images and texts. Compact bilinear pooling makes
+one vector of a pair's two embeddings, which is classified. So object labels, less biased than
+sentences, correct the embedding, and matching corrects the classes.
 
 Symbols
-    x, y                    image, text: features from the encoders
-    f(x), g(y)              the networks image_branch, text_branch: FC1 to FC4, FC2 to FC4 fused (7.1, 7.2)
-    d(., .)                 1 - ranking.cosine_similarities (7.3)
-    L_mat; m, alpha, K      loss "matching" (7.4); margin, alpha, negatives
-    B(x, y), D              the network classifier: layers.bilinear (7.5, algorithm 2), pooled_dim
-    a, W_CBP, L_cls         its last layer (7.8), without bias; loss "classification" (7.9-7.12)
-    beta                    classification_weight (7.13)
-    stages 1, 2, 3          stages match, classify, joint (algorithm 3); T_1, T_2, T_3 are --steps or --epochs,
-                            --classification_length, --joint_length, in the same unit
+    x, y                    batch "image", "text": features from the encoders
+    f(x), g(y)              networks "image_branch", "text_branch": FC1 to FC4, of which FC2 to FC4
+                            are fused (eqs 7.1, 7.2)
+    d(., .)                 1 - ranking.cosine_similarities (eq. 7.3)
+    L_mat; m, alpha, K      loss "matching" (eq. 7.4); margin, alpha, negatives
+    B(x, y), D              network "classifier": layers.bilinear (eq. 7.5, algorithm 2), pooled_dim
+    a, W_CBP                its last layer (eq. 7.8), without bias
+    L_cls                   loss "classification" (eqs 7.9-7.12)
+    beta                    classification_weight (eq. 7.13)
+    stages 1, 2, 3          stages match, classify, joint (algorithm 3)
+    T_1, T_2, T_3           --steps or --epochs, --classification_length, --joint_length, in the
+                            same unit
     lambda_1, 2, 3          learning_rate, classification_rate, joint_rate
 
 Where this departs from the thesis, or the thesis is silent
-    - The "most dissimilar" negatives are taken to be the hardest, as in chapter 6; captions of one picture in one batch
-      are never negatives of each other. L_mat, which (7.4) sums, and L_cls are means over the pairs, and (7.13) as a
-      whole is divided by K: the learning rate then depends neither on the batch nor on K.
-    - Fusion has three weights and a bias per channel (7.1); section 7.4.5 counts the three weights only. They start at
-      1 / 3. Multiplication and sum have no weights.
-    - ReLU follows every layer, FC4 too (section 7.2.2), behind its batch normalisation; FC1 has dropout instead. So the
-      product of three layers is mostly zero, and learns slowly: see table 7.6 in docs/results.md.
-    - The batch normalisation of the input (section 7.2.2) makes all numbers equally large: principal components, the
-      least of which are mostly noise, cost it about four points of R@1 (--image_components).
-    - lambda_2 and lambda_3 are only said to be smaller than lambda_1: a tenth and a hundredth of it here.
-    - Where a set has no classes, the most frequent words of the training captions that are no stop words are the labels
-      of a picture (--labels=words), as chapter 9 suggests; numbers made so are not comparable with the thesis's.
-    - MM-Net (variant mm) is stage 1 alone, MC-Net (mc) one stage with the classification loss over all networks.
+    - The "most dissimilar" negatives are taken to be the hardest, as in chapter 6. Captions of one
+      image in one batch are never negatives of each other.
+    - L_mat, which eq. 7.4 sums, and L_cls are means over the pairs. Eq. 7.13 as a whole is divided
+      by K. The learning rate then depends neither on the batch nor on K.
+    - Fusion has three weights and a bias per channel (eq. 7.1); section 7.4.5 counts the three
+      weights only. They start at 1 / 3. Multiplication and sum have no weights.
+    - ReLU follows every layer, FC4 too (section 7.2.2), behind its batch normalisation. FC1 has
+      dropout instead. So the product of three layers is mostly zero and learns slowly: see table
+      7.6 in docs/results.md.
+    - The batch normalisation of the input (section 7.2.2) makes all numbers equally large, also the
+      least principal components, which are mostly noise. So --image_components costs about four
+      points of R@1.
+    - The thesis says only that lambda_2 and lambda_3 are smaller than lambda_1. Here they are a
+      tenth and a hundredth of it.
+    - Where a set has no classes, words stand for the labels of an image (--labels=words), as
+      chapter 9 suggests: the most frequent words of the training captions that are no stop words.
+      Numbers made so are not comparable with the thesis's.
+    - MM-Net (variant mm) is stage 1 alone. MC-Net (mc) is one stage with the classification loss
+      over all networks.
 
-Numbers to reach (R@1 image→text, R@1 text→image, top-1 accuracy or mean average precision of the classes, in percent;
-ResNet-152 and word2vec's mean vector; tables 7.2 to 7.4)
+Numbers to reach (R@1 image→text, R@1 text→image, top-1 accuracy or mean average precision of the
+classes, in percent; ResNet-152 and word2vec's mean vector; tables 7.2 to 7.4)
 
                  Pascal Sentence    MSCOCO            Flowers-102       CUB-200
     MM-Net       47.0 38.4 -        55.5 44.7 -       58.1 32.7 -       32.5 18.3 -
@@ -45,29 +57,25 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
 from keras import ops
 
 from tfvse.config import setting
 from tfvse.errors import UserError
 from tfvse.export.signature import Signature
-from tfvse.layers.bilinear import CompactBilinear, bilinear_pooling, signed_root
-from tfvse.layers.fusion import ConvolutionFusion
-from tfvse.layers.normalization import batch_normalization
 from tfvse.losses import classification, ranking
 from tfvse.systems.base import Batch, Logs, Losses, Tensor
 from tfvse.systems.matching import MatchingSystem
 from tfvse.systems.matching_settings import RankingConfig, layer_widths
+from tfvse.systems.mmc_net_networks import branch, classifier
 from tfvse.training.recipe import Stage
 
 if TYPE_CHECKING:
     from tfvse.data.kinds.matching import MatchingData
     from tfvse.evaluation.report import Report
-
-NORM_MOMENTUM = 0.9  # of batch normalisation
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,7 +84,7 @@ class Config(RankingConfig):
 
     text_encoder: str = setting("glove_mean", "encoder of the texts")
     scores: str = setting(
-        "embedding", "scores that are fused: the one there is", choices=("embedding",)
+        "embedding", "scores that are fused; this system has one", choices=("embedding",)
     )
     variant: str = setting(
         "mmc", "MMC-Net, or matching or classification alone", choices=("mmc", "mm", "mc")
@@ -87,7 +95,7 @@ class Config(RankingConfig):
         choices=("set", "words", "none"),
     )
     label_words: int = setting(
-        100, "words that are labels with --labels=words, the most frequent ones", low=2
+        100, "with --labels=words: number of words that are labels, the most frequent ones", low=2
     )
     widths: str = setting("2048,512,512,512", "units of FC1, FC2, FC3, FC4 of either branch")
     layer_fusion: str = setting(
@@ -95,11 +103,12 @@ class Config(RankingConfig):
         "fusion of FC2, FC3 and FC4",
         choices=("none", "sum", "product", "convolution"),
     )
-    alpha: float = setting(2.0, "weight of ranking pictures for a text", low=0.0)
+    alpha: float = setting(2.0, "weight of ranking images for a text", low=0.0)
     pooling: str = setting(
-        "compact_bilinear", "what is classified: both embeddings joined in one way, or the picture's alone",
+        "compact_bilinear",
+        "how both embeddings are joined to be classified; image: the image's alone",
         choices=("compact_bilinear", "bilinear", "concatenation", "image"),
-    )  # fmt: skip
+    )
     pooled_dim: int = setting(2048, "width D of compact bilinear pooling", low=1)
     classification_weight: float = setting(
         0.5, "weight beta of the classification loss in the joint stage", low=0.0
@@ -113,84 +122,24 @@ class Config(RankingConfig):
     classification_rate: float = setting(0.01, "initial learning rate of the second stage", low=0.0)
     joint_rate: float = setting(0.001, "initial learning rate of the third stage", low=0.0)
 
-    def check(self):
-        """Raises `UserError` where widths contradict the fusion, or there is nothing to classify."""
+    def check(self) -> None:
+        """Raises `UserError` where widths contradict the fusion, or labels the variant."""
         super().check()
         widths = layer_widths(self.widths, 4)
-        if self.layer_fusion != "none" and len(set(widths[1:])) > 1:
+        fused = set(widths[1:])
+        if self.layer_fusion != "none" and len(fused) > 1:
             raise UserError(
                 f"--widths={self.widths}: FC2, FC3 and FC4 are fused, so they must be equally wide"
             )
         if (self.variant == "mm") != (self.labels == "none"):
             raise UserError(
-                f"--variant={self.variant} --labels={self.labels}: MM-Net needs --labels=none, the others need labels"
+                f"--variant={self.variant} --labels={self.labels}: MM-Net needs --labels=none, the "
+                "others need labels"
             )
 
 
-class VectorBiasFusion(ConvolutionFusion):
-    """One weight for each side output, shared by all channels, and a bias for each channel (7.1, 7.2)."""
-
-    def bias_shape(self, field):
-        return field
-
-
-def fused(layers, fusion):
-    """FC2, FC3 and FC4, three tensors [B, D], in one [B, D]; `fusion` as in the setting."""
-    if fusion == "none":
-        return layers[-1]
-    if fusion == "convolution":
-        return VectorBiasFusion(activation="linear", name="fusion")(layers)
-    return (keras.layers.Add if fusion == "sum" else keras.layers.Multiply)(name="fusion")(layers)
-
-
-def branch(input_dim, config, name):
-    """FC1 to FC4 of one modality and their fusion: Model [B, input_dim] → [B, D], not normalised."""
-    widths = layer_widths(config.widths, 4)
-    features = keras.Input((input_dim,))
-    hidden = keras.layers.Dropout(config.input_dropout)(
-        batch_normalization(momentum=NORM_MOMENTUM, name="input_norm")(features)
-    )
-    hidden = keras.layers.Dense(widths[0], activation="relu", name="fc1")(hidden)
-    hidden = keras.layers.Dropout(config.dropout)(hidden)
-    layers = []
-    for place, width in enumerate(widths[1:], start=2):
-        hidden = batch_normalization(momentum=NORM_MOMENTUM, name=f"fc{place}_norm")(
-            keras.layers.Dense(width, name=f"fc{place}")(hidden)
-        )
-        hidden = keras.layers.ReLU()(hidden)
-        layers.append(hidden)
-    return keras.Model(features, fused(layers, config.layer_fusion), name=name)
-
-
-def classifier(width, classes, config):
-    """The pooled pair, its signed square root, L2 normalisation and the scores (7.5-7.8).
-
-    Args:
-        width: of either embedding.
-        classes: number of classes.
-        config: has `pooling`, `pooled_dim` and `seed`, which draws the hash functions.
-
-    Returns:
-        Model (image [B, width], text [B, width]) → float32 logits [B, classes].
-    """
-    image, text = keras.Input((width,), name="image"), keras.Input((width,), name="text")
-    if config.pooling == "compact_bilinear":
-        pooled = CompactBilinear(config.pooled_dim, seed=config.seed, name="pooling")([image, text])
-    elif config.pooling == "bilinear":
-        pooled = bilinear_pooling(image, text)
-    else:
-        pooled = (
-            image
-            if config.pooling == "image"
-            else keras.layers.Concatenate(name="pooling")([image, text])
-        )
-    normalized = ops.normalize(signed_root(ops.cast(pooled, "float32")), axis=-1)
-    logits = keras.layers.Dense(classes, use_bias=False, name="scores", dtype="float32")(normalized)
-    return keras.Model([image, text], logits, name="classifier")
-
-
 class MMCNet(MatchingSystem):
-    """See the module's docstring."""
+    """Two branches that match, and a classifier of pairs (Liu et al., 2018)."""
 
     Config = Config
 
@@ -199,8 +148,7 @@ class MMCNet(MatchingSystem):
         config = self.config
         self.single_label = data.single_label
         self.networks = self.matching_networks(data)
-        for branch_name, encoder in zip(self.branches, list(self.networks.values()), strict=True):
-            self.networks[branch_name] = branch(encoder.output_shape[-1], config, branch_name)
+        self.add_branches(branch)
         if data.classes:
             width = layer_widths(config.widths, 4)[3]
             self.networks["classifier"] = classifier(width, len(data.classes), config)
@@ -229,7 +177,15 @@ class MMCNet(MatchingSystem):
         )
         return match, classify, joint
 
-    def _stage(self, name, trains, rate, weights, length=0):
+    def _stage(
+        self,
+        name: str,
+        trains: tuple[str, ...],
+        rate: float,
+        weights: Mapping[str, float],
+        length: int = 0,
+    ) -> Stage:
+        """A stage of `length` steps or epochs; 0: as long as the run."""
         config = self.config
         optimizer = dataclasses.replace(config.optimizer_settings(), learning_rate=rate)
         steps, epochs = config.stage_length(length)
@@ -253,10 +209,12 @@ class MMCNet(MatchingSystem):
         logs = {"mean_cosine": self.mean_cosine(images, texts)}
         if "classifier" in self.networks:
             logits = self.networks["classifier"]([image, text])
-            losses["classification"] = ops.mean(self._label_loss(logits, batch["label"]))
+            label_loss = self._label_loss(logits, batch["label"])
+            losses["classification"] = ops.mean(label_loss)
         return losses, logs
 
-    def _label_loss(self, logits, label):
+    def _label_loss(self, logits: Tensor, label: Tensor) -> Tensor:
+        """Eq. 7.9 with one label, int64 [B], eq. 7.11 with several, float32 [B, classes]: [B]."""
         if self.single_label:
             return classification.softmax_cross_entropy(logits, label)
         return classification.sigmoid_cross_entropy(logits, label)
@@ -269,14 +227,18 @@ class MMCNet(MatchingSystem):
           text: [B, …], as a batch's "text".
 
         Returns:
-          float32 [B, classes].
+          float32 [B, classes] in 0 … 1.
         """
-        pair = [self.embed_image(image, training=False), self.embed_text(text, training=False)]
-        logits = self.networks["classifier"](pair)
+        image = self.embed_image(image, training=False)
+        text = self.embed_text(text, training=False)
+        logits = self.networks["classifier"]([image, text])
         return ops.softmax(logits) if self.single_label else ops.sigmoid(logits)
 
     def evaluate(
-        self, data: MatchingData, split: str, work_dir: pathlib.Path | None = None
+        self,
+        data: MatchingData,
+        split: str,
+        work_dir: pathlib.Path | None = None,
     ) -> Report:
         """Retrieval as in the family; every pair of an image and its text is classified as well."""
         report = super().evaluate(data, split, work_dir)
@@ -284,7 +246,8 @@ class MMCNet(MatchingSystem):
             return report
         from tfvse.evaluation import classification as protocol
 
-        metrics = protocol.of_pairs(self.probabilities, data.split(split), self.single_label)
+        part = data.split(split)
+        metrics = protocol.of_pairs(self.probabilities, part, self.single_label)
         labels = {
             "labels": self.config.labels,
             "classes": len(data.classes),
@@ -303,7 +266,8 @@ class MMCNet(MatchingSystem):
             signatures["classify"] = self._classify_signature(data)
         return signatures
 
-    def _classify_signature(self, data):
+    def _classify_signature(self, data: MatchingData) -> Signature:
+        """Image and text files → every class by falling probability."""
         import tensorflow as tf
 
         from tfvse.export import graph
@@ -313,16 +277,19 @@ class MMCNet(MatchingSystem):
         read_texts, text_resources = matching_export.text_reader(self, data)
         names = tf.Variable(np.array(data.classes), trainable=False)
 
-        def classify(image, text):
+        def classify(image: Tensor, text: Tensor) -> dict[str, Tensor]:
+            """Image files and texts, string [B] each → classes and probabilities [B, classes]."""
             probabilities = self.probabilities(read_images(image), read_texts(text))
             best, order = tf.nn.top_k(probabilities, k=len(data.classes))
             return {"classes": tf.gather(names, order), "probabilities": best}
 
         gallery = self.gallery(data)
         owners = gallery.image_of_text[:2]
+        images = [gallery.picture(row) for row in owners]
+        texts = [text.encode() for text in gallery.texts[:2]]
         example = {
-            "image": np.array([gallery.picture(row) for row in owners], object),
-            "text": np.array([text.encode() for text in gallery.texts[:2]], object),
+            "image": np.array(images, object),
+            "text": np.array(texts, object),
         }
         function = graph.using(classify, *image_resources, *text_resources)
         inputs = {**matching_export.IMAGE, **matching_export.TEXT}

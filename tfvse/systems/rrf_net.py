@@ -1,34 +1,43 @@
 """RRF-Net: recurrent residual fusion for image-text matching.
 
-Y. Liu, Y. Guo, E. M. Bakker, M. S. Lew, "Learning a recurrent residual fusion network for multimodal matching", ICCV
-2017, as chapter 5 of Y. Liu's thesis tells it. Two branches of four fully connected layers bring pictures and texts
-into one space; in either branch the third layer is run T more times with the same weights, each time adding its input
-to its output, and all T + 1 results are fused. A bi-rank loss keeps non-matching samples apart across and within
+Y. Liu, Y. Guo, E. M. Bakker, M. S. Lew, "Learning a recurrent residual fusion network for
+multimodal matching", ICCV 2017, as chapter 5 of Y. Liu's thesis tells it.
+
+Two branches of four fully connected layers bring images and texts into one space. In either branch
+the third layer runs T more times with the same weights. Each time it adds its input to its output,
+and all T + 1 results are fused. A bi-rank loss keeps non-matching samples apart across and within
 modalities.
 
 Symbols
-    x, y                   image, text: features from the encoders
-    f(x), f(y)             the networks image_branch, text_branch, FC1 to FC4
-    s(x, y)                1 - ranking.cosine_similarities (5.7): the thesis's similarity is a distance
-    h, x_t, T              `recurrent_residual` (5.1-5.4), recurrent_steps
-    S_sum, S_conv          fusion sum (5.5), convolution (5.6)
-    l_i2t, l_t2i           ranking.bi_rank_loss (5.8, 5.9)
+    x, y                   batch "image", "text": features from the encoders
+    f(x), f(y)             networks "image_branch", "text_branch": FC1 to FC4
+    s(x, y)                1 - ranking.cosine_similarities (eq. 5.7); the thesis calls this distance
+                           a similarity
+    h, x_t, T              `recurrent_residual` (eqs 5.1-5.4), recurrent_steps
+    S_sum, S_conv          block_fusion "sum" (eq. 5.5), "convolution" (eq. 5.6)
+    l_i2t, l_t2i           losses "image_to_text", "text_to_image": ranking.bi_rank_loss (eqs 5.8,
+                           5.9)
     alpha_1, alpha_2       cross_weight, intra_weight
-    beta_1, beta_2, m, N   image_to_text_weight, text_to_image_weight, margin, negatives (5.10)
-    M                      --ensemble of tools/evaluate.py (5.11)
+    beta_1, beta_2, m, N   image_to_text_weight, text_to_image_weight, margin, negatives (eq. 5.10)
+    M                      --ensemble of tools/evaluate.py (eq. 5.11)
 
 Where this departs from the thesis, or the thesis is silent
-    - "The top N most dissimilar" samples of the batch are taken to be the N hardest negatives, those closest to the
-      query, as chapter 6 by the same author says of the same loss; the intra-modal term uses the same N samples.
-    - Captions of one picture in one batch are never negatives of each other.
+    - "The top N most dissimilar" samples of the batch are taken to be the N hardest negatives,
+      those closest to the query. Chapter 6 by the same author says so of the same loss. The
+      intra-modal term uses the same N samples.
+    - Captions of one image in one batch are never negatives of each other.
     - The loss is the mean over the pairs of the batch.
-    - Batch normalisation follows FC2, every recurrence of FC3, and FC4; FC1 has dropout in its place (section 5.3.2).
-    - Eqs 5.1-5.4 leave batch normalisation out; figure 5.1 has it between the FC layer and its ReLU, and so has this.
-    - --residual is ours: with --canonical_components a picture and its text start out close to each other.
-    - With no fusion the block gives what its last recurrence gives. The fusion weights start at 1 / (T + 1).
+    - Batch normalisation follows FC2, every recurrence of FC3, and FC4. FC1 has dropout in its
+      place (section 5.3.2).
+    - Eqs 5.1-5.4 leave batch normalisation out. Figure 5.1 has it between the FC layer and its
+      ReLU, and so has this.
+    - --residual is an addition: with --canonical_components an image and its text start out close
+      to each other.
+    - Without fusion the block gives what its last recurrence gives. The fusion weights start at
+      1 / (T + 1).
 
-Numbers to reach (R@1, R@5 in percent on 1,000 test pictures of Flickr30K; ResNet-152 and HGLMM features; tables 5.1 to
-5.5)
+Numbers to reach (R@1, R@5 in percent on 1,000 test images of Flickr30K; ResNet-152 and HGLMM
+features; tables 5.1 to 5.5)
 
                                   image→text   text→image
     baseline                      45.0 75.5    33.6 66.5
@@ -50,14 +59,14 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 import keras
-from keras import ops
+from keras import layers, ops
 
 from tfvse.config import setting
 from tfvse.errors import UserError
 from tfvse.layers.fusion import ConvolutionFusion
 from tfvse.layers.normalization import batch_normalization
 from tfvse.losses import ranking
-from tfvse.systems.base import Batch, Logs, Losses
+from tfvse.systems.base import Batch, Logs, Losses, Tensor
 from tfvse.systems.matching import MatchingSystem
 from tfvse.systems.matching_settings import RankingConfig, layer_widths
 from tfvse.training.recipe import Stage
@@ -74,7 +83,7 @@ class Config(RankingConfig):
 
     text_encoder: str = setting("hglmm", "encoder of the texts")
     scores: str = setting(
-        "embedding", "scores that are fused: the one there is", choices=("embedding",)
+        "embedding", "scores that are fused; this system has one", choices=("embedding",)
     )
     widths: str = setting("2048,512,512,512", "units of FC1, FC2, FC3, FC4 of either branch")
     block: str = setting(
@@ -86,56 +95,75 @@ class Config(RankingConfig):
     block_fusion: str = setting(
         "convolution", "fusion of the T + 1 results of FC3", choices=("none", "sum", "convolution")
     )
-    residual: bool = setting(False, "add a branch's input to what FC4 gives, which starts at 0")
+    residual: bool = setting(False, "add a branch's input to FC4's output, which starts at 0")
     cross_weight: float = setting(1.0, "weight alpha_1 of negatives of the other modality", low=0.0)
     intra_weight: float = setting(
         0.5, "weight alpha_2 of negatives of the same modality; 0: bi-directional", low=0.0
     )
     image_to_text_weight: float = setting(
-        2.0, "weight beta_1 of ranking texts for a picture", low=0.0
+        2.0, "weight beta_1 of ranking texts for an image", low=0.0
     )
     text_to_image_weight: float = setting(
-        1.0, "weight beta_2 of ranking pictures for a text", low=0.0
+        1.0, "weight beta_2 of ranking images for a text", low=0.0
     )
 
-    def check(self):
+    def check(self) -> None:
         """Raises `UserError` where widths contradict each other."""
         super().check()
         widths = layer_widths(self.widths, 4)
         if self.block == "rrf" and widths[1] != widths[2]:
             raise UserError(
-                f"--widths={self.widths}: FC3 adds its input to its output, so FC2 must be as wide as FC3"
+                f"--widths={self.widths}: FC3 adds its input to its output, so FC2 must be as wide "
+                "as FC3"
             )
 
 
-def recurrent_residual(x, steps, fusion, name="fc3"):
-    """The RRF block on a tensor [B, D]: one shared layer, batch normalisation of its own for every run (5.1-5.6).
+def recurrent_residual(
+    x: Tensor,
+    steps: int,
+    fusion: str,
+    name: str = "fc3",
+) -> Tensor:
+    """The RRF block: one shared layer, and for every run its own batch normalisation (5.1-5.6).
 
     Args:
-        x: what FC2 gives, [B, D].
-        steps: T, recurrences after the first run.
-        fusion: "none", "sum" or "convolution".
-        name: of the shared layer.
+      x: what FC2 gives, float [B, D].
+      steps: T, recurrences after the first run.
+      fusion: "none" (the last run), "sum" or "convolution".
+      name: of the shared layer.
 
     Returns:
-        Tensor [B, D].
+      float [B, D].
     """
-    shared, results = keras.layers.Dense(x.shape[-1], name=name), []
+    shared = layers.Dense(x.shape[-1], name=name)
+    results = []
     for step in range(steps + 1):
-        normalized = batch_normalization(momentum=NORM_MOMENTUM, name=f"{name}_norm_{step}")(
-            shared(x)
-        )
-        x = keras.layers.Add(name=f"{name}_add_{step}")([keras.layers.ReLU()(normalized), x])
+        normalization = batch_normalization(momentum=NORM_MOMENTUM, name=f"{name}_norm_{step}")
+        activated = layers.ReLU()(normalization(shared(x)))
+        x = layers.Add(name=f"{name}_add_{step}")([activated, x])
         results.append(x)
+
     if fusion == "none":
         return x
     if fusion == "sum":
-        return keras.layers.Add(name="fusion")(results)
+        return layers.Add(name="fusion")(results)
     return ConvolutionFusion(activation="linear", name="fusion")(results)
 
 
-def branch(input_dim, config, name):
-    """FC1 to FC4 of one modality: Model [B, input_dim] → [B, width of FC4], not normalised.
+def branch(
+    input_dim: int,
+    config: Config,
+    name: str,
+) -> keras.Model:
+    """FC1 to FC4 of one modality.
+
+    Args:
+      input_dim: D, numbers of a feature.
+      config: its `widths`, `dropout`, `input_dropout`, `block` and what belongs to it, `residual`.
+      name: of the network.
+
+    Returns:
+      Model, float [B, D] → [B, width of FC4], not normalised.
 
     Raises:
       UserError: the input is to be added to FC4's output and has another width.
@@ -143,47 +171,65 @@ def branch(input_dim, config, name):
     widths = layer_widths(config.widths, 4)
     if config.residual and input_dim != widths[3]:
         raise UserError(
-            f"--residual: a branch gives {widths[3]} numbers and reads {input_dim}; make FC4 as wide"
+            f"--residual: a branch gives {widths[3]} numbers and reads {input_dim}; make FC4 as "
+            "wide as its input"
         )
     features = keras.Input((input_dim,))
-    hidden = keras.layers.Dropout(config.input_dropout)(features)
-    hidden = keras.layers.Dense(widths[0], activation="relu", name="fc1")(hidden)
-    hidden = keras.layers.Dropout(config.dropout)(hidden)
-    hidden = keras.layers.Dense(widths[1], name="fc2")(hidden)
-    hidden = keras.layers.ReLU()(
-        batch_normalization(momentum=NORM_MOMENTUM, name="fc2_norm")(hidden)
-    )
+    hidden = layers.Dropout(config.input_dropout)(features)
+    hidden = layers.Dense(widths[0], activation="relu", name="fc1")(hidden)
+    hidden = layers.Dropout(config.dropout)(hidden)
+    hidden = _normalized_layer(hidden, widths[1], "fc2")
+
     if config.block == "rrf":
         hidden = recurrent_residual(hidden, config.recurrent_steps, config.block_fusion)
     else:
-        hidden = keras.layers.Dense(widths[2], name="fc3")(hidden)
-        hidden = keras.layers.ReLU()(
-            batch_normalization(momentum=NORM_MOMENTUM, name="fc3_norm")(hidden)
-        )
-    hidden = keras.layers.Dense(widths[3], name="fc4")(hidden)
-    start = {"gamma_initializer": "zeros"} if config.residual else {}
-    hidden = batch_normalization(momentum=NORM_MOMENTUM, name="fc4_norm", **start)(hidden)
-    return keras.Model(features, hidden + features if config.residual else hidden, name=name)
+        hidden = _normalized_layer(hidden, widths[2], "fc3")
+
+    hidden = layers.Dense(widths[3], name="fc4")(hidden)
+    # A residual branch starts as its input: what is added to it is scaled by 0.
+    scale = "zeros" if config.residual else "ones"
+    hidden = batch_normalization(momentum=NORM_MOMENTUM, name="fc4_norm", gamma_initializer=scale)(
+        hidden
+    )
+    if config.residual:
+        hidden = hidden + features
+    return keras.Model(features, hidden, name=name)
+
+
+def _normalized_layer(
+    x: Tensor,
+    width: int,
+    name: str,
+) -> Tensor:
+    """A fully connected layer, batch normalisation and ReLU: [B, D] → [B, width]."""
+    x = layers.Dense(width, name=name)(x)
+    x = batch_normalization(momentum=NORM_MOMENTUM, name=f"{name}_norm")(x)
+    return layers.ReLU()(x)
 
 
 class RRFNet(MatchingSystem):
-    """See the module's docstring."""
+    """Two branches with a recurrent residual block each (Liu et al., 2017)."""
 
     Config = Config
 
     def build(self, data: MatchingData) -> None:
         """Makes the encoders of images and texts and the two branches."""
         self.networks = self.matching_networks(data)
-        for branch_name, encoder in zip(self.branches, list(self.networks.values()), strict=True):
-            width = encoder.output_shape[-1]
-            self.networks[branch_name] = branch(width, self.config, branch_name)
+        self.add_branches(branch)
 
     def stages(self) -> tuple[Stage, ...]:
         """One stage over both branches and, where it is trained, the text encoder."""
         config = self.config
         trains = {"main": self.with_text_encoder(*self.branches)}
         optimizers = {"main": config.optimizer_settings()}
-        return (Stage("match", trains, optimizers, steps=config.steps, epochs=config.epochs),)
+        stage = Stage(
+            "match",
+            trains,
+            optimizers,
+            steps=config.steps,
+            epochs=config.epochs,
+        )
+        return (stage,)
 
     def losses(self, batch: Batch) -> tuple[Losses, Logs]:
         """The bi-rank loss (5.10) over the batches of all replicas, its two directions apart."""
@@ -195,7 +241,12 @@ class RRFNet(MatchingSystem):
         images = ranking.cosine_similarities(image, image)
         texts = ranking.cosine_similarities(text, text)
 
-        settings = (config.margin, config.negatives, config.cross_weight, config.intra_weight)
+        settings = (
+            config.margin,
+            config.negatives,
+            config.cross_weight,
+            config.intra_weight,
+        )
         i2t = ranking.bi_rank_loss(pairs, texts, positives, *settings)
         t2i = ranking.bi_rank_loss(ops.transpose(pairs), images, positives, *settings)
         losses = {

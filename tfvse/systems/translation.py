@@ -1,4 +1,4 @@
-"""The family of systems that translate pictures between two domains, a and b."""
+"""The family of systems that translate images between two domains, a and b."""
 
 from __future__ import annotations
 
@@ -16,9 +16,12 @@ from tfvse.layers.padding import pad_to_multiple
 from tfvse.systems.base import System, Tensor
 
 if TYPE_CHECKING:
-    from tfvse.data.kinds.translation import TranslationData
+    from tfvse.data.kinds.translation import TranslationData, TranslationSplit
     from tfvse.evaluation.report import Report
     from tfvse.export.litert import LiteRTModel
+
+Translator = Callable[[np.ndarray], np.ndarray]  # images [n, H, W, 3] → the same
+Metric = Callable[[Translator], tuple[str, float]]  # → (name, value)
 
 DIRECTIONS = ("a_to_b", "b_to_a")
 SHOWN = 4  # images of each domain in a sample grid
@@ -32,7 +35,7 @@ class TranslationConfig(RunConfig):
 
     batch_size: int = setting(1, "global batch size, over all replicas", low=1)
     load_size: int = setting(
-        286, "side in pixels that training pictures are scaled to before they are cropped", low=8
+        286, "side in pixels that training images are scaled to before they are cropped", low=8
     )
     crop_size: int = setting(
         256, "side in pixels of the random crop that training sees, and of evaluation", low=8
@@ -72,34 +75,42 @@ class Translation(System):
         raise NotImplementedError
 
     def translate(self, direction: str, images: Tensor) -> Tensor:
-        """`forward` at any height and width: edges are mirrored until the size fits, then cropped."""
+        """`forward` at any height and width: edges are mirrored to fit, the result is cut."""
         _, height, width, _ = ops.shape(images)
         fitting = pad_to_multiple(images, self.multiple, self.minimum)
         return self.forward(direction, fitting)[:, :height, :width]
 
-    def translator(self, direction: str) -> Callable[[np.ndarray], np.ndarray]:
-        """`translate` in one direction, from and to NumPy."""
+    def translator(self, direction: str) -> Translator:
+        """`translate` in one direction: np.float32 [B, H, W, 3] in [-1, 1] → the same."""
         return lambda images: ops.convert_to_numpy(self.translate(direction, images))
 
     def evaluate(
-        self, data: TranslationData, split: str, work_dir: pathlib.Path | None = None
+        self,
+        data: TranslationData,
+        split: str,
+        work_dir: pathlib.Path | None = None,
     ) -> Report:
         """Cycle and identity L1, and where the set is paired PSNR and SSIM."""
         from tfvse.evaluation import translation
         from tfvse.evaluation.report import Report
 
-        there, back = map(self.translator, DIRECTIONS)
-        result = translation.evaluate(there, back, data.split(split), seed=self.config.seed)
+        there = self.translator("a_to_b")
+        back = self.translator("b_to_a")
+        part = data.split(split)
+        result = translation.evaluate(there, back, part, seed=self.config.seed)
         return Report.of(self, data, split, result)
 
     def samples(self, data: TranslationData) -> dict[str, np.ndarray]:
-        """ "translations": in every row a, its translation and the way back; then the same for b."""
+        """ "translations": in every row a, its translation and the way back; then all of b."""
         columns = self._columns(data.split(self.sample_split(data)))
         stacked = [np.concatenate(column) for column in columns.values()]
         return {"translations": np.concatenate(stacked, axis=1)}
 
     def plots(
-        self, report: Report, data: TranslationData, run_dir: pathlib.Path
+        self,
+        report: Report,
+        data: TranslationData,
+        run_dir: pathlib.Path,
     ) -> list[pathlib.Path]:
         """Writes `translations-<split>.png`: the rows of `samples` under headings."""
         from tfvse.figures.contact_sheets import grid
@@ -109,16 +120,18 @@ class Translation(System):
         columns = self._columns(data.split(split))
         return [grid(run_dir / f"translations-{split}.png", columns, title)]
 
-    def _columns(self, split):
+    def _columns(self, split: TranslationSplit) -> dict[str, np.ndarray]:
         """Heading → uint8 [n, S, S, 3] for both directions, n at most `SHOWN`."""
         from tfvse.evaluation.translation import to_uint8
 
         shown = min(SHOWN, split.count_a, split.count_b)
         columns = {}
         for source, target in (("a", "b"), ("b", "a")):
+            there = self.translator(f"{source}_to_{target}")
+            back = self.translator(f"{target}_to_{source}")
             real = _spread(split, source, shown)
-            made = self.translator(f"{source}_to_{target}")(real)
-            returned = self.translator(f"{target}_to_{source}")(made)
+            made = there(real)
+            returned = back(made)
             columns[source] = to_uint8(real)
             columns[f"{source} → {target}"] = to_uint8(made)
             columns[f"{source} → {target} → {source}"] = to_uint8(returned)
@@ -129,28 +142,34 @@ class Translation(System):
         split = data.split(self.sample_split(data))
         return {f"translate_{way}": self._signature(way, split) for way in DIRECTIONS}
 
-    def _signature(self, direction, split):
+    def _signature(self, direction: str, split: TranslationSplit) -> Signature:
+        """The exported function of one direction; its example is of the split."""
         from tfvse.export.graph import encode_png, translate
 
-        def function(image):
+        def function(image: Tensor) -> dict[str, Tensor]:
+            """Image files, string [B] → PNG files, string [B]."""
             files = translate(lambda images: self.translate(direction, images), image)
             return {"image_bytes": files}
 
         real = _spread(split, direction[0], 1)[0]
-        two_sizes = [encode_png(real).numpy(), encode_png(real[3:, :-5]).numpy()]
+        smaller = real[3:, :-5]
+        two_sizes = [encode_png(image).numpy() for image in (real, smaller)]
+        inputs = {"image": ("string", (None,))}
         example = {"image": np.array(two_sizes, dtype=object)}
-        return Signature(function, {"image": ("string", (None,))}, example)
+        return Signature(function, inputs, example)
 
     def litert_models(self, data: TranslationData) -> dict[str, LiteRTModel]:
         """`generator_a_to_b` and `generator_b_to_a` at `crop_size`, measured by SSIM with Keras."""
         return {f"generator_{way}": self._litert_model(way, data) for way in DIRECTIONS}
 
-    def _litert_model(self, direction, data):
+    def _litert_model(self, direction: str, data: TranslationData) -> LiteRTModel:
+        """The generators of one direction: float32 [1, S, S, 3] in [-1, 1] → the same."""
         from tfvse.export.litert import LiteRTModel
 
         side = self.config.crop_size
         domain = direction[0]
-        measured = _spread(data.split(self.config.monitor_split), domain, LITERT_IMAGES)
+        held_out = data.split(self.config.monitor_split)
+        measured = _spread(held_out, domain, LITERT_IMAGES)
         return LiteRTModel(
             function=lambda image: self.translate(direction, image),
             shape=(side, side, 3),
@@ -158,18 +177,25 @@ class Translation(System):
             metric=self._similarity(direction, measured),
         )
 
-    def _similarity(self, direction, images):
+    def _similarity(self, direction: str, images: np.ndarray) -> Metric:
+        """The metric of a `LiteRTModel`: SSIM with what Keras makes of float32 [n, S, S, 3]."""
         from tfvse.evaluation.translation import ssim, to_uint8
 
         expected = to_uint8(self.translator(direction)(images))
 
-        def similarity(run):
-            return "SSIM with Keras", float(ssim(to_uint8(run(images)), expected).mean())
+        def similarity(run: Translator) -> tuple[str, float]:
+            made = to_uint8(run(images))
+            return "SSIM with Keras", float(ssim(made, expected).mean())
 
         return similarity
 
 
-def _spread(split, domain, most):
+def _spread(
+    split: TranslationSplit,
+    domain: str,
+    most: int,
+) -> np.ndarray:
     """At most `most` images of a domain, evenly spread: float32 [n, S, S, 3] in [-1, 1]."""
     count = {"a": split.count_a, "b": split.count_b}[domain]
-    return split.pictures(domain, np.unique(np.linspace(0, count - 1, most).astype(int)))
+    spaced = np.linspace(0, count - 1, most)
+    return split.pictures(domain, np.unique(spaced.astype(int)))

@@ -1,8 +1,8 @@
 """Checkpoints that are whole or not there, that know when they are damaged, and that hold everything a run needs."""
 
-import hashlib
 import json
 import pathlib
+import re
 import shutil
 import sys
 import tempfile
@@ -11,18 +11,16 @@ import tensorflow as tf
 
 from tfvse.errors import UserError
 from tfvse.files import atomic_folder, write_json
+from tfvse.reading import digest
 
 STATE = "state.json"
-
-
-def _digest(path):
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+CHECKSUMS = "SHA256SUMS"  # as `sha256sum --check` reads it
 
 
 class Checkpoints:
     """The checkpoints of one run: `<run_dir>/checkpoints/<step>/` and `<run_dir>/checkpoints/best/`.
 
-    Each holds TensorFlow's own checkpoint files and `state.json`: the trainer's state and a SHA-256 of every file.
+    Each holds TensorFlow's own checkpoint files, `state.json` with the trainer's state, and `SHA256SUMS` of them all.
     """
 
     def __init__(self, run_dir, items, keep=3, chief=True):
@@ -41,13 +39,22 @@ class Checkpoints:
 
     def steps(self):
         """Steps (list of int, rising) of which a checkpoint exists."""
-        return sorted(int(path.name) for path in self.folder.glob("[0-9]*") if path.name.isdigit())
+        names = [path.name for path in self.folder.glob("[0-9]*")]
+        return sorted(int(name) for name in names if re.fullmatch(r"[0-9]{9,18}", name))
 
     def save(self, state):
-        """Writes a checkpoint; `state` (JSON-able dict) holds the int "step". Older ones than `keep` are removed."""
+        """Writes a checkpoint; `state` (JSON-able dict) holds the int "step". Older ones than `keep` are removed.
+
+        So are newer ones: they are damaged, or the run would not have gone on from an older one.
+        """
         self._write(self.folder / f"{state['step']:09d}", state)
-        if self.chief:
-            for step in self.steps()[: -self.keep]:
+        if not self.chief:
+            return
+        steps = self.steps()
+        until = steps.index(state["step"]) + 1
+        kept = steps[:until][-self.keep :]
+        for step in steps:
+            if step not in kept:
                 shutil.rmtree(self.folder / f"{step:09d}")
 
     def save_best(self, state):
@@ -62,8 +69,10 @@ class Checkpoints:
             return
         with atomic_folder(path, _require_checkpoint) as temporary:
             self.checkpoint.write(str(temporary / "variables"))
-            files = {file.name: _digest(file) for file in sorted(temporary.iterdir())}
-            write_json(temporary / STATE, {**state, "files": files})
+            write_json(temporary / STATE, state)
+            files = sorted(temporary.iterdir())
+            lines = [f"{digest(file)}  {file.name}\n" for file in files]
+            (temporary / CHECKSUMS).write_text("".join(lines), encoding="utf-8")
 
     def restore_newest(self):
         """Restores the newest whole checkpoint; a damaged one is named on stderr and the one before it used.
@@ -93,7 +102,7 @@ class Checkpoints:
           UserError: it is missing, damaged, or made for networks of another shape.
         """
         path = self.folder / name
-        state = self._verified_state(path)
+        state = _verified_state(path)
         try:
             self.checkpoint.read(
                 str(path / "variables")
@@ -105,27 +114,47 @@ class Checkpoints:
             ) from None
         return state
 
-    def _verified_state(self, path):
-        try:
-            state = json.loads((path / STATE).read_text())
-            broken = [
-                name
-                for name, digest in state.pop("files").items()
-                if _digest(path / name) != digest
-            ]
-        except (OSError, ValueError, KeyError, AttributeError) as error:
-            raise UserError(
-                f"{path}: the checkpoint is damaged or missing ({type(error).__name__})"
-            ) from None
-        if broken:
-            raise UserError(f"{path}: the checkpoint is damaged (checksum of {', '.join(broken)})")
-        return state
+
+def _verified_state(path):
+    """The state that lies in the checkpoint `path`, when every file is as it was written."""
+    try:
+        broken = [name for name, noted in _checksums(path).items() if digest(path / name) != noted]
+        state = json.loads((path / STATE).read_bytes())
+        state.pop("files", None)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise UserError(
+            f"{path}: the checkpoint is damaged or missing ({type(error).__name__})"
+        ) from None
+    if broken:
+        raise UserError(f"{path}: the checkpoint is damaged (checksum of {', '.join(broken)})")
+    return state
+
+
+def _checksums(path):
+    """File name → SHA-256 for what the checkpoint `path` must hold; "" where none was noted."""
+    noted = _noted_checksums(path)
+    files = [STATE, *(file.name for file in path.glob("variables.*"))]
+    if not (path / CHECKSUMS).exists():
+        files.remove(STATE)  # which held the others' until it got one itself
+    return dict.fromkeys(files, "") | noted
+
+
+def _noted_checksums(path):
+    if not (path / CHECKSUMS).exists():
+        files = json.loads((path / STATE).read_bytes())["files"]
+        return {pathlib.PurePath(name).name: noted for name, noted in files.items()}
+
+    noted = {}
+    for line in (path / CHECKSUMS).read_text(encoding="utf-8").splitlines():
+        value, name = line.split("  ")
+        noted[pathlib.PurePath(name).name] = value
+    return noted
 
 
 def _require_checkpoint(path):
     """Raises UserError when a folder holds what `Checkpoints` does not write: it must stay."""
     for file in sorted(path.iterdir()):
-        if not file.name.startswith((STATE, "SHA256SUMS", "variables", "checkpoint")):
+        if not file.name.startswith((STATE, CHECKSUMS, "variables", "checkpoint")):
             raise UserError(f"{file}: is no part of a checkpoint; move it away")
 
 

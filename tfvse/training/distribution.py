@@ -2,35 +2,34 @@
 
 import tensorflow as tf
 
-from tfvse.errors import UserError
+from tfvse.training import cluster
 
 
 def make_strategy(name):
     """The tf.distribute strategy called `name`: "single", "mirrored" or "multi_worker" (reads TF_CONFIG).
 
     Raises:
-      UserError: multi_worker without TF_CONFIG.
+      UserError: multi_worker without a TF_CONFIG that can be used.
     """
     if name == "mirrored":
         devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
         return tf.distribute.MirroredStrategy([device.name for device in devices])
     if name == "multi_worker":
+        cluster.check()
         resolver = tf.distribute.cluster_resolver.TFConfigClusterResolver()
-        if not resolver.cluster_spec().as_dict():
-            raise UserError(
-                "--strategy=multi_worker: TF_CONFIG is not set; set it on every worker to the cluster's addresses and "
-                "this worker's index"
-            )
         return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
     return tf.distribute.get_strategy()
 
 
 def is_chief(strategy):
     """True for the one process that writes checkpoints, logs and pictures."""
+    return not is_cluster(strategy) or strategy.cluster_resolver.task_id in (0, None)
+
+
+def is_cluster(strategy) -> bool:
+    """True where several processes train together."""
     resolver = strategy.cluster_resolver
-    return (
-        resolver is None or not resolver.cluster_spec().as_dict() or resolver.task_id in (0, None)
-    )
+    return resolver is not None and bool(resolver.cluster_spec().as_dict())
 
 
 def local_replicas(strategy):

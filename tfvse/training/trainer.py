@@ -5,10 +5,8 @@ epoch. Here the order of data is a pure function of (seed, epoch, step), so a ch
 was killed goes on from its last checkpoint and ends with the same bytes.
 """
 
-import fcntl
 import io
 import itertools
-import json
 import math
 import pathlib
 import sys
@@ -18,23 +16,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfvse import config as configs
+from tfvse import interruption
 from tfvse.data import pipeline
 from tfvse.errors import UserError
 from tfvse.files import atomic_write
 from tfvse.progress import Progress, say
-from tfvse.training import distribution
+from tfvse.training import distribution, log, machine, run_folder
 from tfvse.training.checkpoint import Checkpoints
 from tfvse.training.optimizers import LearningRate
-
-# Written anew at will without changing what is learnt, so they may differ when a run goes on.
-FREE_SETTINGS = (
-    "log_every",
-    "checkpoint_every",
-    "keep_checkpoints",
-    "sample_every",
-    "prepared_dir",
-)
 
 
 class Trainer:
@@ -53,6 +42,7 @@ class Trainer:
 
         Raises:
           UserError: the folder holds another experiment, or another process trains in it.
+          Interrupted: a signal has come.
         """
         if config.deterministic:
             tf.config.experimental.enable_op_determinism()
@@ -60,10 +50,12 @@ class Trainer:
         self.strategy = strategy or distribution.make_strategy(config.strategy)
         self.chief = distribution.is_chief(self.strategy)
         if self.chief:
-            self._lock = claim(config, self.run_dir)
+            self._lock = run_folder.claim(config, self.run_dir)
         with self.strategy.scope():
             self.system = create_system(config, data)
+            interruption.check()
             self.system.create_optimizers()
+            interruption.check()
         self.checkpoints = Checkpoints(
             self.run_dir, self.system.checkpoint_items(), config.keep_checkpoints, self.chief
         )
@@ -79,9 +71,14 @@ class Trainer:
             "waited": 0,
         }
         self.rates, self.writer, self._warned = {}, None, set()
+        self._saved = 0  # step of the newest checkpoint; 0: none
 
     def run(self):
-        """Trains to the end of the last stage, from the newest checkpoint if there is one. Returns the `System`."""
+        """Trains to the end of the last stage, from the newest checkpoint if there is one. Returns the `System`.
+
+        Raises:
+          Interrupted: a signal has come; a checkpoint of the last step is written.
+        """
         try:
             self._run()
         finally:
@@ -97,13 +94,16 @@ class Trainer:
         restored = self.checkpoints.restore_newest()
         if restored:
             self._check_data(restored)
+            self._warn_of_machine(restored)
             self.state = dict(restored)
+            self._saved = restored["step"]
             print(f"going on from step {self.state['step']} in {self.run_dir}")
         else:
             with self.strategy.scope():
                 self.system.start()
+        interruption.check()
         if self.chief:
-            trim_log(self.run_dir, self.state["step"])
+            log.trim(self.run_dir, self.state["step"])
             self.writer = tf.summary.create_file_writer(str(self.run_dir / "tensorboard"))
         stages = self.system.stages()
         for index in range(self.state["stage"], len(stages)):
@@ -119,6 +119,16 @@ class Trainer:
             raise UserError(
                 f"--prepared_dir={self.config.prepared_path}: the data has changed since {self.run_dir} was begun; "
                 "prepare the same data again or use another --run_dir"
+            )
+
+    def _warn_of_machine(self, state):
+        # A checkpoint of before the machine was recorded has nothing to compare.
+        difference = machine.difference(state.get("machine", {}), machine.describe())
+        if difference:
+            print(
+                f"warning: {self.run_dir}: its checkpoint was written under other conditions ({difference}); "
+                "training goes on, but may end with other bytes than it would have there",
+                file=sys.stderr,
             )
 
     def stage_steps(self, stage):
@@ -151,6 +161,18 @@ class Trainer:
                 self.state["stage_step"] += 1
                 shown.update()
                 self._after_step(stage, logs, shown)
+                self._stop_if_requested()
+
+    def _stop_if_requested(self):
+        """After a signal: writes a checkpoint of this step and raises `Interrupted`."""
+        if not interruption.requested():
+            return
+        # The workers of a cluster do not stop at the same step, and they save together or not at all.
+        if not distribution.is_cluster(self.strategy) and self._saved != self.state["step"]:
+            self._save()
+        step = self.state["step"]
+        at = "there" if self._saved == step else f"at step {self._saved}"
+        raise interruption.Interrupted(f"stopped at step {step}; the same command resumes {at}")
 
     def _check_loss_weights(self, stage):
         unknown = set(stage.loss_weights) - self.system.seen_losses
@@ -277,8 +299,7 @@ class Trainer:
             "time": round(time.time(), 3),
             **values,
         }
-        with open(self.run_dir / "log.jsonl", "a") as log:
-            log.write(json.dumps(line) + "\n")
+        log.append(self.run_dir, line)
         with self.writer.as_default(step=step):
             for name, value in values.items():
                 tf.summary.scalar(name, value)
@@ -301,6 +322,7 @@ class Trainer:
             "epoch_loss": [float(total), count],
             "rates": rates if self.state["stage_step"] else {},
             "data": self.data.checksum,
+            "machine": machine.describe(),
         }
 
     def _save(self):
@@ -308,57 +330,4 @@ class Trainer:
             if not all(np.isfinite(v.numpy()).all() for v in network.trainable_variables):
                 self._stop_on_nan(f"a weight of {name}")
         self.checkpoints.save(self._full_state())
-
-
-def claim(config, run_dir):
-    """Makes `run_dir`, locks it for this process and writes the resolved flagfile; returns the lock's open file.
-
-    Raises:
-      UserError: another process holds it, or it belongs to a run with other settings.
-    """
-    run_dir.mkdir(parents=True, exist_ok=True)
-    lock = open(run_dir / ".lock", "w")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        path = run_dir / configs.FLAGFILE
-        if path.exists():
-            refuse_other_settings(config, configs.from_run_dir(run_dir), run_dir)
-        configs.write_flagfile(config, path)
-    except BlockingIOError:
-        lock.close()
-        raise UserError(
-            f"--run_dir={run_dir}: another process trains there; wait for it or use another folder"
-        ) from None
-    except BaseException:
-        lock.close()
-        raise
-    return lock
-
-
-def refuse_other_settings(config, before, run_dir):
-    """Raises UserError when `config` would train something else than `before`, the config of the run in `run_dir`."""
-    if type(config) is not type(before):
-        raise UserError(
-            f"--run_dir={run_dir}: holds a run of {before.system}, not of {config.system}; use another folder"
-        )
-    for name, value in vars(config).items():
-        if value != getattr(before, name) and name not in FREE_SETTINGS:
-            raise UserError(
-                f"--{name}={value}: the run in {run_dir} was begun with {getattr(before, name)}; use another --run_dir"
-            )
-
-
-def trim_log(run_dir, step):
-    """Drops the lines of log.jsonl that come after `step`: the run goes on from there and writes them again."""
-    path = run_dir / "log.jsonl"
-    if not path.exists():
-        return
-    kept = []
-    for line in path.read_text().splitlines():
-        try:
-            if json.loads(line)["step"] <= step:
-                kept.append(line + "\n")
-        except ValueError:  # the line that the kill cut short
-            continue
-    with atomic_write(path) as temporary:
-        temporary.write_text("".join(kept))
+        self._saved = self.state["step"]

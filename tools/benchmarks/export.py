@@ -6,8 +6,7 @@ import tempfile
 import tensorflow as tf
 from benchmarks import timing
 
-from tfvse import config as configs
-from tfvse import data
+from tfvse import data, experiment
 from tfvse.export import parity, saved_model
 from tfvse.systems import base
 
@@ -22,7 +21,7 @@ def measure(flagfiles, rounds):
 
 
 def _experiment(flagfile, rounds):
-    config, _ = configs.parse_experiment([f"--flagfile={flagfile}", "--run_dir=unused"])
+    config, _ = experiment.parse_experiment([f"--flagfile={flagfile}", "--run_dir=unused"])
     dataset = data.load(config)
     system = base.create(config, dataset, "float32")
     name, signature = next(

@@ -1,0 +1,123 @@
+"""Flagfiles: one `--flag=value` a line, read in the place of --flagfile, and written so that they notice damage."""
+
+import collections
+import dataclasses
+import hashlib
+import pathlib
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from tfvse import recipes
+from tfvse.errors import UserError
+from tfvse.files import atomic_write, read_regular
+
+LARGEST = 2**20  # bytes of one file
+MOST = 10_000  # lines of all files of a command
+_COMMENTS = ("#", "//")
+_HEAD = "# Resolved settings, sha256 "
+_HEAD_OF_BEFORE = "# The resolved settings of this run; "  # when there was no checksum
+
+
+def expand(argv: Iterable[str]) -> list[str]:
+    """`argv` with every --flagfile replaced by its lines; files may name further files.
+
+    Raises:
+      UserError: a file cannot be read, is no text, or they include each other without end.
+    """
+    waiting = collections.deque(argv)
+    words = []
+    count = 0
+    while waiting:
+        word = waiting.popleft()
+        match = re.fullmatch(r"--?flagfile(?:=(.*))?", word, re.DOTALL)
+        if not match:
+            words.append(word)
+            continue
+        path = match[1] if match[1] is not None else "".join(_first(waiting))
+        lines = _flags(_text(path))
+        waiting.extendleft(reversed(lines))
+        count += 1 + len(lines)
+        if count > MOST:
+            raise UserError(
+                f"--flagfile={path}: more than {MOST:,} lines; do the files include each other?"
+            )
+    return words
+
+
+def _first(waiting):
+    if waiting:
+        yield waiting.popleft()
+
+
+def _text(path):
+    try:
+        return read_regular(recipes.find(path), LARGEST).decode("utf-8")
+    except UnicodeError:
+        raise UserError(
+            f"--flagfile={path}: it is not a text file; give a .cfg file with one --flag=value a line"
+        ) from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UserError(
+            f"--flagfile={path}: cannot be read ({reason}){recipes.hint(path)}"
+        ) from None
+
+
+def _flags(text):
+    """The lines that are flags."""
+    lines = [line.strip() for line in text.split("\n")]
+    return [line for line in lines if line and not line.startswith(_COMMENTS)]
+
+
+def write(config: Any, path: pathlib.Path) -> None:
+    """Writes every setting of the dataclass `config` as a flagfile, atomically."""
+    lines = []
+    for field in dataclasses.fields(config):
+        lines.append(f"--{field.name}={render(getattr(config, field.name))}")
+    head = f"{_HEAD}{_digest(lines)}; --flagfile={path} replays them."
+    with atomic_write(path) as temporary:
+        temporary.write_text("\n".join([head, *lines]) + "\n", encoding="utf-8")
+
+
+def render(value: Any) -> str:
+    """A setting as it stands behind the "=" of its flag: true or false, a list with commas."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    return str(value)
+
+
+def read(path: pathlib.Path) -> dict[str, str]:
+    """The settings in a file of `write`: name → text.
+
+    Raises:
+      UserError: the settings are not those that were written.
+    """
+    check(path)
+    settings = {}
+    for line in _flags(_text(path)):
+        name, _, value = line.lstrip("-").partition("=")
+        settings[name] = value
+    return settings
+
+
+def check(path: pathlib.Path) -> None:
+    """Compares a file of `write` with its checksum; one that was written before there was one passes.
+
+    Raises:
+      UserError: the settings are not those that were written.
+    """
+    text = _text(path)
+    head = text.partition("\n")[0]
+    if head.startswith((_HEAD + _digest(_flags(text)), _HEAD_OF_BEFORE)):
+        return
+    raise UserError(
+        f"{path}: was changed or damaged since it was written; give changed settings as flags, or delete the file "
+        "and train with the same flags, which writes it again"
+    )
+
+
+def _digest(lines):
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()

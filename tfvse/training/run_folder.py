@@ -1,0 +1,73 @@
+"""The folder of a run: one process trains in it, with the settings that it was begun with."""
+
+import dataclasses
+import fcntl
+import pathlib
+from typing import IO
+
+from tfvse import flagfile
+from tfvse.config import FLAGFILE, RunConfig
+from tfvse.errors import UserError
+from tfvse.files import sweep, sweep_folder
+from tfvse.training import log
+
+
+def claim(config: RunConfig, run_dir: pathlib.Path) -> IO:
+    """Makes `run_dir`, locks it for this process, sweeps it and writes the resolved flagfile.
+
+    Returns:
+      the lock's open file.
+
+    Raises:
+      UserError: another process holds it, or it belongs to a run with other settings.
+    """
+    run_dir.mkdir(parents=True, exist_ok=True)
+    lock = open(run_dir / ".lock", "w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _sweep(run_dir)
+        path = run_dir / FLAGFILE
+        if path.exists():
+            refuse_other_settings(config, run_dir)
+        flagfile.write(config, path)
+    except BlockingIOError:
+        lock.close()
+        raise UserError(
+            f"--run_dir={run_dir}: another process trains there; wait for it or use another folder"
+        ) from None
+    except BaseException:
+        lock.close()
+        raise
+    return lock
+
+
+def _sweep(run_dir):
+    """Of everything that training writes, not of reports: an evaluation may be writing one now."""
+    for name in (FLAGFILE, log.FILE):
+        sweep(run_dir / name)
+    for name in ("checkpoints", "samples"):
+        sweep_folder(run_dir / name)
+
+
+def refuse_other_settings(config: RunConfig, run_dir: pathlib.Path) -> None:
+    """Compares `config` with the settings that the run in `run_dir` was begun with.
+
+    Raises:
+      UserError: it would train something else. Settings that change nothing that is learnt may
+        differ (see `tfvse.config.setting`).
+    """
+    before = flagfile.read(run_dir / FLAGFILE)
+    if before.get("system") != config.system:
+        raise UserError(
+            f"--run_dir={run_dir}: holds a run of {before.get('system')}, not of {config.system}; "
+            "use another folder"
+        )
+    for field in dataclasses.fields(config):
+        # A setting that is newer than the run had its default.
+        begun = before.get(field.name, flagfile.render(field.default))
+        now = flagfile.render(getattr(config, field.name))
+        if now != begun and not field.metadata["free"]:
+            raise UserError(
+                f"--{field.name}={now}: the run in {run_dir} was begun with {begun}; use another "
+                "--run_dir"
+            )
