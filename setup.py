@@ -46,6 +46,15 @@ EXTRAS["dev"] = [
     "ruff>=0.9,<1",
 ]
 
+def config_packages():
+    """`configs/` and its folders as packages: they travel as `tfvse/configs`."""
+    folders = [HERE / "configs", *sorted((HERE / "configs").glob("*/"))]
+    relative = [folder.relative_to(HERE) for folder in folders if folder.is_dir()]
+    return {".".join(("tfvse", *folder.parts)): str(folder) for folder in relative}
+
+
+CONFIGS = config_packages()
+
 setup(
     name="tfvse",
     version=VERSION,
@@ -53,8 +62,24 @@ setup(
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     python_requires=">=3.10,<3.14",
-    packages=find_packages(include=["tfvse", "tfvse.*"]),
-    package_data={"tfvse.encoders": ["imagenet_classes.txt"]},
+    license="Apache-2.0",
+    license_files=["LICENSE"],
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Intended Audience :: Science/Research",
+        "Programming Language :: Python :: 3",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+        "Topic :: Scientific/Engineering :: Image Recognition",
+        "Typing :: Typed",
+    ],
+    packages=[*find_packages(include=["tfvse", "tfvse.*"]), *CONFIGS],
+    package_dir=CONFIGS,
+    package_data={
+        "tfvse": ["py.typed"],
+        "tfvse.encoders": ["imagenet_classes.txt"],
+        **{name: ["*.cfg", "*.json"] for name in CONFIGS},
+    },
+    entry_points={"console_scripts": ["tfvse = tfvse.__main__:run"]},
     install_requires=[
         "tensorflow>=2.20,<2.22",
         "keras>=3.12,<4",

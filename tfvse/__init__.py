@@ -1,3 +1,3 @@
 """tfvse: published vision-and-language networks that run again on TensorFlow and Keras."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -1,14 +1,13 @@
 """Settings: frozen dataclasses whose fields are also flags, checked by type, allowed values and range."""
 
 import dataclasses
-import difflib
 import pathlib
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from tfvse import flagfile
-from tfvse.errors import UserError, is_control
+from tfvse.errors import UserError, is_control, nearest
 
 FLAGFILE = "flags.cfg"
 LARGEST = 2**31 - 1  # where a setting sets no bound of its own: graphs hold numbers as int32
@@ -174,12 +173,6 @@ def _problem_of_number(value, rules):
     if high is not None and value > high:
         return f"must be at most {high}"
     return None
-
-
-def nearest(word: Any, words: Iterable[Any]) -> str:
-    """'; did you mean X?' for the closest of `words`, or '' when none is close."""
-    match = difflib.get_close_matches(str(word), [str(w) for w in words], n=1, cutoff=0.5)
-    return f"; did you mean {match[0]}?" if match else ""
 
 
 @dataclasses.dataclass(frozen=True)

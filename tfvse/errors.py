@@ -1,12 +1,13 @@
 """One way to tell a person what went wrong: one sentence, exit code 2, no traceback."""
 
+import difflib
 import errno
 import os
 import sys
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-from tfvse import interruption
+from tfvse import interruption, quiet
 
 
 class UserError(Exception):
@@ -14,6 +15,12 @@ class UserError(Exception):
 
     The message is one sentence that says what was wrong, where, and what would be right.
     """
+
+
+def nearest(word: object, words: Iterable[object]) -> str:
+    """'; did you mean X?' for the closest of `words`, or '' when none is close."""
+    match = difflib.get_close_matches(str(word), [str(w) for w in words], n=1, cutoff=0.5)
+    return f"; did you mean {match[0]}?" if match else ""
 
 
 _ROOM = "make room or choose another place"
@@ -90,17 +97,17 @@ def _errno_of_tensorflow(error, message):
 
 
 def run(main: Callable[[list[str]], int | None]) -> None:
-    """Runs `main(argv)` of a tool and ends the process with its exit code.
+    """Runs `main(argv)` of a tool, quietly without --verbose, and ends the process with its code.
 
     Raises:
       SystemExit: 2 after a person's mistake, 130 after Ctrl-C, 143 after SIGTERM.
     """
     interruption.install()
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    argv = quiet.install(sys.argv[1:])
     sys.stdout.reconfigure(errors="backslashreplace")
     try:
         with interruption.obeyed():
-            code = main(sys.argv[1:])
+            code = main(argv)
             sys.stdout.flush()
     except KeyboardInterrupt as error:
         code = _tell_interruption(error)

@@ -21,6 +21,11 @@ from tfvse.parsing import is_help, parse_flags
 JOINED = {"drop_again_at": "drop_at"}
 
 
+def system_of(argv: Sequence[str]) -> str | None:
+    """The name behind the last --system in `argv` and its flagfiles, or None."""
+    return _flag_value(flagfile.expand(argv), "system")
+
+
 def parse_experiment(argv: Sequence[str]) -> tuple[RunConfig, pathlib.Path]:
     """Reads an experiment's flags.
 
@@ -56,7 +61,7 @@ def from_run_dir(run_dir: str | pathlib.Path, overrides: Sequence[str] = ()) -> 
     if not str(run_dir) or not os.path.isfile(path):
         raise UserError(
             f"--run_dir={run_dir}: no {FLAGFILE} there; give the --run_dir of a run made by "
-            "tools/train.py"
+            "tfvse train"
         )
     return _system_config([*_settings_of(path), *overrides])
 
@@ -107,9 +112,6 @@ def _system_config(argv):
     argv = flagfile.expand(argv)
     name = _flag_value(argv, "system")
     known = ", ".join(systems.SYSTEMS)
-    if not name and any(map(is_help, argv)):
-        print(f"Give --system=<name> or a flagfile from configs/. The systems: {known}")
-        raise SystemExit(0)
     if not name:
         raise UserError(f"--system: missing; give a flagfile from configs/, or one of {known}")
     return parse_flags(systems.load(name).Config, argv, hint=_belongs_elsewhere)

@@ -3,12 +3,12 @@
 import collections
 import dataclasses
 import hashlib
-import os
 import pathlib
 import re
 from collections.abc import Iterable
 from typing import Any
 
+from tfvse import recipes
 from tfvse.errors import UserError
 from tfvse.files import atomic_write, read_regular
 
@@ -52,7 +52,7 @@ def _first(waiting):
 
 def _text(path):
     try:
-        return read_regular(os.path.expanduser(path), LARGEST).decode("utf-8")
+        return read_regular(recipes.find(path), LARGEST).decode("utf-8")
     except UnicodeError:
         raise UserError(
             f"--flagfile={path}: it is not a text file; give a .cfg file with one --flag=value a line"
@@ -60,8 +60,7 @@ def _text(path):
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise UserError(
-            f"--flagfile={path}: cannot be read ({reason}); give the path of a .cfg file such as "
-            "configs/smoke/cyclematch.cfg"
+            f"--flagfile={path}: cannot be read ({reason}){recipes.hint(path)}"
         ) from None
 
 

@@ -1,68 +1,7 @@
-"""Exports a trained run: `python tools/export.py --run_dir=runs/<name> --name=<model>`.
-
-Writes `<saved_models_dir>/<name>/<next version>/` and `<saved_models_dir>/models.config`, after checking in a fresh
-process that the exported model computes what the Keras networks compute. `--litert` adds files for phones.
-"""
-
-import dataclasses
-import pathlib
+"""`python tools/export.py …` is `tfvse export …`."""
 
 from tfvse import errors
-from tfvse.config import RunFolder, setting
-from tfvse.evaluation import report as reports
-from tfvse.experiment import parse_run_tool
-
-
-@dataclasses.dataclass(frozen=True)
-class Flags(RunFolder):
-    """Exports a trained run."""
-
-    name: str = setting("", "name of the model; empty: the run folder's")
-    version: int = setting(0, "version; 0: one more than the newest", low=0, high=2**63 - 1)
-    checkpoint: str = setting("last", "which checkpoint", choices=("last", "best"))
-    report: str = setting(
-        "report.json", "report in the run folder whose numbers go into the model card"
-    )
-    litert: str = setting("", "LiteRT formats to add, of float32,float16,int8")
-    saved_models_dir: str = setting("saved_models", "folder of all exported models")
-
-
-def main(argv):
-    flags, config = parse_run_tool(Flags, argv)
-
-    from tfvse import data
-    from tfvse.export import litert, saved_model
-    from tfvse.systems import base
-    from tfvse.training import checkpoint
-
-    formats = litert.parse_formats(flags.litert)
-    run_dir = pathlib.Path(flags.run_dir)
-    dataset = data.load(config)
-    system = base.create(config, dataset, precision="float32")
-    state = checkpoint.load_networks(system, run_dir, flags.checkpoint)
-    report = _report(run_dir / flags.report, state["step"])
-    name = flags.name or run_dir.resolve().name
-    path = saved_model.export(
-        system, dataset, report, flags.saved_models_dir, name, flags.version or None, formats
-    )
-    print(f"exported: {path}\nmodel card: {path / 'MODEL_CARD.md'}")
-
-
-def _report(path, step):
-    """The report at `path` (dict), or None, said on screen, when there is none of these weights."""
-    try:
-        report = reports.read(path, "step", "split")
-    except FileNotFoundError:
-        print(
-            f"note: no {path}; the model card will say that the run was not evaluated (tools/evaluate.py)"
-        )
-        return None
-    if report["step"] != step:
-        measured = f"{path} measured step {report['step']}, step {step} is exported"
-        print(f"note: {measured}; its numbers are left out")
-        return None
-    return report
-
+from tfvse.commands.export import main
 
 if __name__ == "__main__":
     errors.run(main)

@@ -6,8 +6,8 @@ import tensorflow as tf
 from PIL import Image
 
 from tests.export import fakes
+from tfvse.commands import export, search
 from tfvse.errors import UserError
-from tools import export, search
 
 
 @pytest.fixture(scope="module")

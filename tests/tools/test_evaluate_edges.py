@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from tests.data.formats.test_boundaries import write_annotations
+from tfvse.commands import evaluate
 from tfvse.errors import UserError
-from tools import evaluate
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Sequence, Sized
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
-from tqdm import tqdm
 
 from tfvse.errors import UserError
 from tfvse.evaluation import intervals
@@ -19,6 +18,7 @@ from tfvse.evaluation.edge_counts import Example, Ways, count_all, to_uint8
 from tfvse.evaluation.report import Result
 from tfvse.metrics import bootstrap
 from tfvse.metrics import edges as metrics_lib
+from tfvse.progress import progress
 from tfvse.typing import Array, PathLike
 
 METRICS = ("ODS", "OIS", "AP", "R50")
@@ -137,7 +137,7 @@ def _count(
 
     found = {}
     with contextlib.closing(counting) as results:
-        for name, result in tqdm(results, "images", total, unit="image", disable=None):
+        for name, result in progress(results, "count edges", "image", total):
             found[name] = result
     if not found:
         raise UserError(

@@ -5,6 +5,7 @@ epoch. Here the order of data is a pure function of (seed, epoch, step), so a ch
 was killed goes on from its last checkpoint and ends with the same bytes.
 """
 
+import io
 import itertools
 import math
 import pathlib
@@ -14,12 +15,12 @@ import time
 import keras
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
 from tfvse import interruption
 from tfvse.data import pipeline
 from tfvse.errors import UserError
 from tfvse.files import atomic_write
+from tfvse.progress import Progress, say
 from tfvse.training import distribution, log, machine, run_folder
 from tfvse.training.checkpoint import Checkpoints
 from tfvse.training.optimizers import LearningRate
@@ -144,19 +145,22 @@ class Trainer:
         self._rate_now = {}
         step_function = self._compile_step()
         batches = iter(self._distributed_batches())
-        bar = tqdm(
-            total=total, initial=self.state["stage_step"], desc=stage.name, unit="step", disable=not self.chief,
-            mininterval=1.0, dynamic_ncols=True,
-        )  # fmt: skip
-        with bar:
+        shown = Progress(
+            stage.name,
+            "step",
+            total,
+            done=self.state["stage_step"],
+            stream=None if self.chief else io.StringIO(),  # other workers show nothing
+        )
+        with shown:
             while self.state["stage_step"] < total and not self._stopped_early():
                 self._set_step()
                 logs = step_function(next(batches))
                 self._check_loss_weights(stage)
                 self.state["step"] += 1
                 self.state["stage_step"] += 1
-                bar.update()
-                self._after_step(stage, logs, bar)
+                shown.update()
+                self._after_step(stage, logs, shown)
                 self._stop_if_requested()
 
     def _stop_if_requested(self):
@@ -216,7 +220,7 @@ class Trainer:
                 getattr(optimizer, "inner_optimizer", optimizer).learning_rate = value
                 self._rate_now[role] = value
 
-    def _after_step(self, stage, logs, bar):
+    def _after_step(self, stage, logs, shown):
         step, config = self.state["step"], self.config
         if any(o.schedule == "plateau" for o in stage.optimizers.values()):
             total, count = self.state["epoch_loss"]
@@ -225,7 +229,7 @@ class Trainer:
                 count + 1,
             ]  # a tensor: no wait for the device here
         if step % config.log_every == 0 or self.state["stage_step"] in (1, self.stage_steps(stage)):
-            self._log(stage, {name: float(value) for name, value in logs.items()}, bar)
+            self._log(stage, {name: float(value) for name, value in logs.items()}, shown)
         if self.state["stage_step"] % self.steps_per_epoch == 0:
             self._epoch_ended()
         if self.chief and config.sample_every and step % config.sample_every == 0:
@@ -250,7 +254,7 @@ class Trainer:
         self._write_log(
             {f"{self.config.monitor_split}/{key}": float(v) for key, v in report.metrics.items()}
         )
-        tqdm.write(
+        say(
             f"step {self.state['step']}: {self.config.monitor_split} {name} {report.metrics[name]:.2f}"
         )
         if self.state["best"] is None or value > self.state["best"]:
@@ -259,11 +263,9 @@ class Trainer:
         else:
             self.state["waited"] += 1
 
-    def _log(self, stage, logs, bar):
-        bar.set_postfix(
-            {name: f"{value:.4g}" for name, value in itertools.islice(logs.items(), 4)},
-            refresh=False,
-        )
+    def _log(self, stage, logs, shown):
+        few = itertools.islice(logs.items(), 4)
+        shown.note(", ".join(f"{name}={value:.4g}" for name, value in few))
         wrong = [name for name, value in logs.items() if not math.isfinite(value)]
         if wrong:
             self._stop_on_nan(f"the log {wrong[0]!r}")
@@ -272,7 +274,7 @@ class Trainer:
         warning = self.system.warning(logs)
         if warning and warning not in self._warned:
             self._warned.add(warning)
-            tqdm.write(f"warning: step {self.state['step']}: {warning}", file=sys.stderr)
+            say(f"warning: step {self.state['step']}: {warning}", sys.stderr)
 
     def _stop_on_nan(self, what):
         kept = self.checkpoints.steps()
