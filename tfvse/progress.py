@@ -178,3 +178,8 @@ def progress(
         for item in iterable:
             yield item
             shown.update()
+
+
+def say(line: str, stream: TextIO | None = None) -> None:
+    """Prints a line above any bar; `stream`: None is stdout."""
+    tqdm.write(line, file=stream or sys.stdout)
