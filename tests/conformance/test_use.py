@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from tests.conformance import experiments
-from tfvse import trust
+from tfvse.safety import trust
 from tfvse.evaluation.report import Report
 from tfvse.export import litert, saved_model
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from tfvse import reading
-from tfvse.encoders import array_files, require
+from tfvse.encoders import array_files
 from tfvse.errors import UserError
 
 GLOVE_50D = "glove_50d"

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from tfvse.encoders import require
+from tfvse.optional import require
 from tfvse.errors import UserError
 from tfvse.evaluation import intervals
 from tfvse.evaluation.checks import refuse_not_finite

@@ -4,7 +4,7 @@ import functools
 
 import tensorflow as tf
 
-from tfvse.preprocessing.decode import decode_picture
+from tfvse.preprocessing.decode import decode_image
 
 MAX_NETWORK_PIXELS = 2048 * 2048  # a generator's first feature map is then 1 GB
 CHUNK = 32  # rows of a batch that networks see at once
@@ -59,7 +59,7 @@ def _common_length(tensors):
         return tf.identity(lengths[0])
 
 
-def map_pictures(function, pictures, dtype=tf.float32):
+def map_images(function, pictures, dtype=tf.float32):
     """Applies `function` to one picture at a time, so that only one is unpacked in memory.
 
     Args:
@@ -84,9 +84,9 @@ def decode_bounded(picture):
     """string scalar, bytes of a JPEG or PNG of at most `MAX_NETWORK_PIXELS` → uint8 [H, W, 3].
 
     Raises:
-      tf.errors.InvalidArgumentError: it has more pixels than a network takes whole, or see `decode_picture`.
+      tf.errors.InvalidArgumentError: it has more pixels than a network takes whole, or see `decode_image`.
     """
-    pixels = decode_picture(picture)
+    pixels = decode_image(picture)
     size = tf.shape(pixels)
     sentence = f"pixels are too many for the network; the most is {MAX_NETWORK_PIXELS}."
     check = tf.debugging.Assert(
@@ -111,7 +111,7 @@ def translate(network, pictures):
         scaled = tf.cast(decode_bounded(picture), tf.float32) / 127.5 - 1.0
         return encode_png(network(scaled[tf.newaxis])[0])
 
-    return map_pictures(one, pictures, tf.string)
+    return map_images(one, pictures, tf.string)
 
 
 def using(function, *resources):

@@ -10,7 +10,7 @@ import pathlib
 
 import tensorflow as tf
 
-from tfvse import checksums
+from tfvse.safety import checksums
 from tfvse.errors import UserError
 from tfvse.export import graph, known_words, litert, model_card, parity, thumbnails
 from tfvse.files import atomic_folder

@@ -10,7 +10,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from tfvse.errors import UserError
-from tfvse.preprocessing.decode import decode_picture
+from tfvse.preprocessing.decode import decode_image
 
 SIDE = 128  # pixels of the longer side
 MOST = 20_000  # pictures, about 80 MB; later ones have no thumbnail
@@ -32,7 +32,7 @@ def write(folder, gallery):
 def shrink(picture):
     """Bytes of a JPEG or PNG file → bytes of a JPEG file whose longer side is `SIDE` pixels."""
     pixels = tf.image.resize(
-        decode_picture(picture), (SIDE, SIDE), preserve_aspect_ratio=True, antialias=True
+        decode_image(picture), (SIDE, SIDE), preserve_aspect_ratio=True, antialias=True
     )
     return tf.io.encode_jpeg(
         tf.cast(tf.round(tf.clip_by_value(pixels, 0, 255)), tf.uint8), quality=85
@@ -67,7 +67,7 @@ def _pixels(archive, name):
     size = tf.io.extract_jpeg_shape(jpeg)[:2]
     if max(size) > SIDE:
         raise ValueError(f"{name} has more than {SIDE} pixels a side")
-    return decode_picture(jpeg).numpy()
+    return decode_image(jpeg).numpy()
 
 
 def _text(image_id):

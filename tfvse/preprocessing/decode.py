@@ -15,7 +15,7 @@ _HAS_ALPHA = 4  # bit of a PNG's colour type
 
 
 @tf.function(input_signature=[tf.TensorSpec([], tf.string)])
-def decode_picture(picture: tf.Tensor) -> tf.Tensor:
+def decode_image(picture: tf.Tensor) -> tf.Tensor:
     """Decodes one image: upright by its EXIF orientation, white beneath transparency, grey and palettes as RGB.
 
     Args:

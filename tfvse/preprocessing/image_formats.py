@@ -6,5 +6,5 @@ JPEG = b"\xff\xd8\xff"
 
 
 def is_decoded(image: bytes) -> bool:
-    """Whether the bytes of a file begin as those of a JPEG or PNG do, which `decode_picture` reads as they are."""
+    """Whether the bytes of a file begin as those of a JPEG or PNG do, which `decode_image` reads as they are."""
     return image.startswith((JPEG, PNG))

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import tensorflow as tf
 
-from tfvse import trust
+from tfvse.safety import trust
 from tfvse.errors import UserError
 from tfvse.serving import image_headers, image_inputs, model_config, tensors, warmup
 from tfvse.serving.limits import DEFAULT_LIMITS, Limits, RequestError, invalid, is_heavy

@@ -47,7 +47,7 @@ class Server:
           port, rest_port: of gRPC and REST; 0: any free one.
           limits: what a request may cost.
           grace: seconds that requests under way have to finish when the server stops.
-          trusted: whether models are loaded whatever their ops may do, see `tfvse.trust`.
+          trusted: whether models are loaded whatever their ops may do, see `tfvse.safety.trust`.
 
         Raises:
           UserError: a model that does not load, a host that is none, or a port that is taken.

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfvse.evaluation import edges
-from tfvse.export.graph import decode_bounded, map_pictures
+from tfvse.export.graph import decode_bounded, map_images
 from tfvse.export.litert import LiteRTModel
 from tfvse.export.signature import Signature
 from tfvse.systems.dense import spread
@@ -34,7 +34,7 @@ def signature(system: EdgeDetector, data: EdgeData) -> Signature:
         return tf.io.encode_png(levels[..., tf.newaxis])
 
     def predict(image: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {"edges_bytes": map_pictures(one, image, tf.string)}
+        return {"edges_bytes": map_images(one, image, tf.string)}
 
     split = data.split(data.last_split)
     _, image, _ = split.read(0)

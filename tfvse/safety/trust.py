@@ -11,9 +11,9 @@ from collections.abc import Iterator
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from tfvse import checksums
+from tfvse.safety import checksums
 from tfvse.errors import UserError
-from tfvse.pure_ops import PURE_OPS
+from tfvse.safety.pure_ops import PURE_OPS
 
 _READS_TABLE = "InitializeTableFromTextFileV2"
 _TABLE_FILE = 1  # which input of that op names the file
