@@ -12,7 +12,7 @@ from tfvse.typing import Array
 if TYPE_CHECKING:
     import keras
 
-    from tfvse.encoders.image import ImageEncoder
+    from tfvse.encoders.image_base import ImageEncoder
 
 __all__ = [
     "TEXT_FEATURES",

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfvse.encoders.image_encoder import ImageEncoder, resized
+from tfvse.encoders.image_base import ImageEncoder, resized
 from tfvse.errors import UserError
 
 # Pixels of the smaller side of ResNet-152's input, Liu's thesis, section 6.4.1 and reference [53].

@@ -140,13 +140,15 @@ def _of_infersent(state: Mapping[str, Array], flag: str) -> dict[str, Array]:
 
 def _from_torch(state: Mapping[str, Array], way: str, suffix: str) -> dict[str, Array]:
     """The arrays of one direction; PyTorch calls it `suffix`, this file `way`."""
+    kernel = state[f"enc_lstm.weight_ih_{suffix}"]
+    recurrent = state[f"enc_lstm.weight_hh_{suffix}"]
     input_bias = state[f"enc_lstm.bias_ih_{suffix}"]
     hidden_bias = state[f"enc_lstm.bias_hh_{suffix}"]
     if input_bias.shape != hidden_bias.shape:
         raise ValueError("the biases of a layer differ in shape")
     return {
-        f"{way}_kernel": state[f"enc_lstm.weight_ih_{suffix}"].T,
-        f"{way}_recurrent": state[f"enc_lstm.weight_hh_{suffix}"].T,
+        f"{way}_kernel": kernel.T,
+        f"{way}_recurrent": recurrent.T,
         f"{way}_bias": input_bias + hidden_bias,
     }
 

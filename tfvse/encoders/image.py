@@ -7,7 +7,7 @@ import tensorflow as tf
 from tfvse.config import nearest
 from tfvse.encoders import application_encoders, hub, lite_encoders, random_encoders
 from tfvse.encoders.features import HUB, HUB_NAME
-from tfvse.encoders.image_encoder import ImageEncoder, resized
+from tfvse.encoders.image_base import ImageEncoder, resized
 from tfvse.errors import UserError
 
 FILE = "file:"  # begins the name of features from a file, see `region_files`

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tfvse.encoders import crops, efficientnet_lite, regions, torch_state
 from tfvse.encoders.efficientnet_lite import DIM, SIZES
-from tfvse.encoders.image_encoder import ImageEncoder, resized
+from tfvse.encoders.image_base import ImageEncoder, resized
 from tfvse.errors import UserError
 from tfvse.optional import require
 
@@ -38,7 +38,10 @@ def efficientnet_lite2_crops() -> ImageEncoder:
 
 
 def efficientnet_lite0_regions() -> ImageEncoder:
-    """The 36 most confident of the 7 x 7 cells of EfficientNet-Lite0's last map; 1280 dimensions."""
+    """The 36 most confident of the 7 x 7 cells of EfficientNet-Lite0's last feature map.
+
+    A cell has 1280 dimensions.
+    """
     name = "efficientnet_lite0_regions"
     whole = pretrained("efficientnet_lite0", logits=True)
     feature_map = whole.get_layer("head").output

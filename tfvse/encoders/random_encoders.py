@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 from tfvse.encoders import regions
-from tfvse.encoders.image_encoder import ImageEncoder, resized
+from tfvse.encoders.image_base import ImageEncoder, resized
 from tfvse.typing import Tensor
 
 _SIZE = 32  # pixels, height and width

@@ -30,7 +30,7 @@ class Pixels:
 
         Args:
           part: `records.Part` with the field "picture", the stored name of an image's bytes.
-          encoder: `encoders.image_encoder.ImageEncoder` with a size.
+          encoder: `encoders.image_base.ImageEncoder` with a size.
         """
         self._part = part
         self._encoder = encoder

@@ -10,7 +10,7 @@ import tensorflow as tf
 from keras import ops
 
 from tfvse import encoders
-from tfvse.encoders.image_encoder import ImageEncoder
+from tfvse.encoders.image_base import ImageEncoder
 from tfvse.errors import UserError
 from tfvse.evaluation import retrieval
 from tfvse.export import graph
