@@ -53,15 +53,17 @@ def litert_detector(system: EdgeDetector, data: EdgeData) -> LiteRTModel:
     train = data.split("train")
     seen = []
     for row in spread(len(train), CALIBRATION_IMAGES):
-        _, image, _ = middle(*train.read(row), side)
-        seen.append(image)
+        name, image, drawings = train.read(row)
+        _, cut_image, _ = middle(name, image, drawings, side)
+        seen.append(cut_image)
 
     last = data.split(data.last_split)
     measured = []
     for row in spread(len(last), LITERT_IMAGES):
-        name, image, drawings = middle(*last.read(row), side)
-        if any(drawing.any() for drawing in drawings):
-            measured.append((name, image, drawings))
+        name, image, drawings = last.read(row)
+        example = middle(name, image, drawings, side)
+        if any(drawing.any() for drawing in example[2]):
+            measured.append(example)
 
     return LiteRTModel(
         function=system.probabilities,
