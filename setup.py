@@ -46,6 +46,7 @@ EXTRAS["dev"] = [
     "ruff>=0.9,<1",
 ]
 
+
 def config_packages():
     """`configs/` and its folders as packages: they travel as `tfvse/configs`."""
     folders = [HERE / "configs", *sorted((HERE / "configs").glob("*/"))]

@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from tfvse import recipes
+from tfvse import reading, recipes
 from tfvse.errors import UserError
-from tfvse.files import atomic_write, read_regular
+from tfvse.files import atomic_write
 
 LARGEST = 2**20  # bytes of one file
 MOST = 10_000  # lines of all files of a command
@@ -52,15 +52,14 @@ def _first(waiting):
 
 def _text(path):
     try:
-        return read_regular(recipes.find(path), LARGEST).decode("utf-8")
+        return reading.read_bytes(recipes.find(path), LARGEST).decode("utf-8")
     except UnicodeError:
         raise UserError(
             f"--flagfile={path}: it is not a text file; give a .cfg file with one --flag=value a line"
         ) from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
+    except reading.BadFile as error:
         raise UserError(
-            f"--flagfile={path}: cannot be read ({reason}){recipes.hint(path)}"
+            f"--flagfile={path}: cannot be read ({error.reason}){recipes.hint(path)}"
         ) from None
 
 

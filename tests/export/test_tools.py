@@ -46,7 +46,7 @@ def test_what_search_cannot_use_is_one_sentence(model, tmp_path):
 
 
 def test_words_that_the_model_does_not_know_are_named(model, tmp_path, capsys):
-    search.main([model, "a zebra and a \x1b[2Jdog", f"--output={tmp_path / 'found.png'}"])
+    search.main([model, "a zebra and a [2Jdog", f"--output={tmp_path / 'found.png'}"])
     note = capsys.readouterr().out.splitlines()[0]
     assert note == "note: the model does not know these words: a, zebra, and, 2jdog"
     with pytest.raises(UserError, match="holds no word"):
