@@ -44,6 +44,8 @@ EXTRAS["dev"] = [
     "pytest-xdist>=3.6,<4",
     "hypothesis>=6.100,<7",
     "ruff>=0.9,<1",
+    "mypy>=1.15,<3",
+    "import-linter>=2.3,<3",  # layers without a circle
 ]
 
 

@@ -122,3 +122,16 @@ def test_a_tool_splits_its_flags_from_the_overrides_of_the_run(tmp_path):
 def test_a_folder_without_a_run_is_refused(tmp_path):
     with pytest.raises(UserError, match="no flags.cfg there"):
         tfvse_experiment.from_run_dir(tmp_path)
+
+
+def test_a_setting_that_nothing_reads_is_refused():
+    flags = ["--system=cfn", "--steps=9", "--beta_1=0.5", "--run_dir=unused"]
+    with pytest.raises(UserError, match="--beta_1=0.5: has no effect here; .*--optimizer=adam"):
+        tfvse_experiment.parse_experiment(flags)
+
+
+def test_a_list_comes_with_commas_and_goes_back_so():
+    flags = ["--system=cfn", "--steps=9", "--drop_at=0.5, 70", "--run_dir=unused"]
+    config, _ = tfvse_experiment.parse_experiment(flags)
+    assert config.drop_at == (0.5, 70.0)
+    assert flagfile.render(config.drop_at) == "0.5,70.0"

@@ -44,7 +44,7 @@ class Settings:
     """Base of every flag dataclass: checks its fields when it is made.
 
     Raises:
-      UserError: a value outside its choices or bounds, or one that nothing reads.
+      UserError: a value outside its choices or bounds.
     """
 
     def __post_init__(self) -> None:
@@ -53,7 +53,6 @@ class Settings:
             if problem:
                 shown = flagfile.render(getattr(self, field.name))
                 raise UserError(f"--{field.name}={shown}: {problem}")
-        self._refuse_unread()
         self.check()
 
     def check(self) -> None:
@@ -62,11 +61,12 @@ class Settings:
     def unread(self) -> dict[str, str]:
         """Settings that the others leave without effect: name → what would read it.
 
-        Subclasses extend it. Such a setting must keep its default.
+        Subclasses extend it. A new run must leave such settings at their defaults.
         """
         return {}
 
-    def _refuse_unread(self):
+    def refuse_unread(self) -> None:
+        """Raises `UserError` when a setting is given that has no effect."""
         defaults = {field.name: field.default for field in dataclasses.fields(self)}
         for name, reader in self.unread().items():
             value = getattr(self, name)

@@ -17,6 +17,9 @@ from tfvse.config import FLAGFILE, RunConfig, RunFolder
 from tfvse.errors import UserError
 from tfvse.parsing import is_help, parse_flags
 
+# Settings of runs of before → the list that they belong to now.
+JOINED = {"drop_again_at": "drop_at"}
+
 
 def system_of(argv: Sequence[str]) -> str | None:
     """The name behind the last --system in `argv` and its flagfiles, or None."""
@@ -33,12 +36,13 @@ def parse_experiment(argv: Sequence[str]) -> tuple[RunConfig, pathlib.Path]:
       (config, run_dir): the system's frozen dataclass, and the run folder.
 
     Raises:
-      UserError: one sentence that names the flag and the nearest valid one.
+      UserError: one sentence that names the flag and what would be right.
       SystemExit: after printing the help that was asked for.
     """
     argv = flagfile.expand(argv)
     run_dir = RunFolder(_flag_value(argv, "run_dir") or "").run_dir
     config = _system_config(_without(argv, "run_dir"))
+    config.refuse_unread()
     if not run_dir:
         raise UserError(
             "--run_dir: missing; give the folder that the run should live in, such as "
@@ -59,8 +63,16 @@ def from_run_dir(run_dir: str | pathlib.Path, overrides: Sequence[str] = ()) -> 
             f"--run_dir={run_dir}: no {FLAGFILE} there; give the --run_dir of a run made by "
             "tfvse train"
         )
-    flagfile.check(path)
-    return _system_config([f"--flagfile={path}", *overrides])
+    return _system_config([*_settings_of(path), *overrides])
+
+
+def _settings_of(path):
+    """The flags in a run's flagfile; those of runs of before under today's names."""
+    settings = flagfile.read(path)
+    for name, joined in JOINED.items():
+        if name in settings:
+            settings[joined] += "," + settings.pop(name)
+    return [f"--{name}={value}" for name, value in settings.items()]
 
 
 def parse_run_tool(cls: type[RunFolder], argv: Sequence[str]) -> tuple[Any, RunConfig]:

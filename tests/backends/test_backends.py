@@ -1,4 +1,7 @@
-"""Networks and losses give the same numbers on TensorFlow and on JAX, and need no TensorFlow to be imported."""
+"""Networks and losses give the same numbers on TensorFlow and on JAX.
+
+Importing them needs no TensorFlow.
+"""
 
 import importlib.util
 import os
@@ -19,6 +22,7 @@ pytestmark = pytest.mark.skipif(
 
 
 def run_on_jax(*arguments):
+    """Runs Python with `arguments` in a process where Keras is on JAX."""
     environment = {
         **os.environ,
         "KERAS_BACKEND": "jax",
@@ -44,14 +48,12 @@ def found(request, tmp_path_factory):
     no_dropout = experiments.without_dropout(experiment.config())
     config = experiment.config(*no_dropout)
     system = base.create(config, experiment.data)
-    batch = next(
-        iter(pipeline.batches(experiment.data.train_set(), config.batch_size, config.seed, 0))
-    )
-    batch = {name: value.numpy() for name, value in batch.items()}
+    batches = pipeline.batches(experiment.data.train_set(), config.batch_size, config.seed, 0)
+    batch = {name: value.numpy() for name, value in next(iter(batches)).items()}
+
     arrays = {f"weight/{name}": value for name, value in experiments.weights(system).items()}
-    np.savez(
-        folder / "given.npz", **arrays, **{f"batch/{name}": value for name, value in batch.items()}
-    )
+    arrays.update({f"batch/{name}": value for name, value in batch.items()})
+    np.savez(folder / "given.npz", **arrays)
     files = [str(folder / "given.npz"), str(folder / "jax.npz")]
     run_on_jax("-m", "tests.backends.step_outputs", *files, *experiment.flags(folder, *no_dropout))
     with np.load(files[1], allow_pickle=False) as stored:
@@ -60,11 +62,14 @@ def found(request, tmp_path_factory):
     return record(system, batch), on_jax
 
 
+def of_kind(side, kind):
+    """What one side computes of a kind, "output" or "loss"."""
+    return {key: value for key, value in side.items() if key.startswith(kind)}
+
+
 @pytest.mark.parametrize("kind, tolerance", [("output", 1e-4), ("loss", 1e-5)])
 def test_networks_and_losses_agree(found, kind, tolerance):
-    on_tensorflow, on_jax = (
-        {key: v for key, v in side.items() if key.startswith(kind)} for side in found
-    )
+    on_tensorflow, on_jax = (of_kind(side, kind) for side in found)
     assert on_tensorflow and on_tensorflow.keys() == on_jax.keys()
     for key, expected in on_tensorflow.items():
         np.testing.assert_allclose(

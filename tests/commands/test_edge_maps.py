@@ -1,3 +1,5 @@
+"""tools/evaluate.py on a folder of edge maps."""
+
 import json
 
 import numpy as np
@@ -11,14 +13,14 @@ from tfvse.errors import UserError
 
 @pytest.fixture
 def folders(tmp_path):
-    """Flags for two pictures, each with a line and an edge map that shows it."""
+    """Flags for two images, each with a line and an edge map that shows it."""
     for folder in ("maps", "truth"):
         (tmp_path / folder).mkdir()
     line = np.zeros((20, 30), np.uint8)
     line[9, 4:-4] = 1
-    for name, picture in (("a", line), ("b", line[::-1])):
-        Image.fromarray(picture * 200).save(tmp_path / "maps" / f"{name}.png")
-        write_annotations(tmp_path / "truth" / f"{name}.mat", [picture])
+    for name, drawn in (("a", line), ("b", line[::-1])):
+        Image.fromarray(drawn * 200).save(tmp_path / "maps" / f"{name}.png")
+        write_annotations(tmp_path / "truth" / f"{name}.mat", [drawn])
     return [
         f"--edge_maps={tmp_path}/maps",
         f"--annotations={tmp_path}/truth",
@@ -26,7 +28,7 @@ def folders(tmp_path):
     ]
 
 
-def test_report_and_pictures_of_a_folder(folders, tmp_path, capsys):
+def test_report_and_figures_of_a_folder(folders, tmp_path, capsys):
     evaluate.main([*folders, "--thresholds=9", "--ceval"])
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     assert (

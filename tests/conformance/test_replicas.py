@@ -13,7 +13,7 @@ from tests.conformance import experiments
 
 
 def run(folder, flags, environments):
-    """Runs `tests.conformance.replicas` in one process for each of `environments`, at the same time."""
+    """Runs `tests.conformance.replicas` in a process for each of `environments`, together."""
     command = [sys.executable, "-m", "tests.conformance.replicas", str(folder), *flags]
     quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1"}
     options = {
@@ -36,6 +36,7 @@ def run(folder, flags, environments):
 
 
 def free_ports(count):
+    """Some ports that nobody uses at this moment."""
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     ports = [s.getsockname()[1] for s in sockets]
     for s in sockets:
@@ -65,9 +66,9 @@ def weights(experiment, tmp_path_factory):
 
 @pytest.mark.parametrize("way", ["mirrored", "worker0", "worker1"])
 def test_weights_equal_those_of_one_device(weights, way):
-    # Rounding differs between devices: what counts is how little against how far training has moved the weights. A loss
-    # that is scaled or shared out wrongly moves them by another half or double. Variances of pixels are large numbers:
-    # 1e-6 of their size is rounding too.
+    # Rounding differs between devices. What counts is how little that is against how far training
+    # has moved the weights: a loss that is scaled or shared out wrongly moves them half or twice as
+    # far. Variances of pixels are large numbers: 1e-6 of their size is rounding too.
     assert weights[way].keys() == weights["single"].keys()
     bound = min(1e-5, 0.01 * movement(weights))
     for name, expected in weights["single"].items():

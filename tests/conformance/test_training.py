@@ -1,4 +1,7 @@
-"""How every system trains: stages change what they declare, a killed run goes on, half precision holds."""
+"""How every system trains.
+
+Stages change what they declare, a killed run resumes, and half precision holds.
+"""
 
 import json
 import math
@@ -15,27 +18,28 @@ from tfvse.training.trainer import Trainer
 
 
 def changed(before, after):
+    """Names of what differs between two dicts with the same keys."""
     return {name for name in before if before[name] != after[name]}
 
 
 def log(run_dir):
-    return [
-        {**json.loads(line), "time": 0} for line in (run_dir / "log.jsonl").read_text().splitlines()
-    ]
+    """The lines of a run's log, without their times."""
+    lines = (run_dir / "log.jsonl").read_text().splitlines()
+    return [{**json.loads(line), "time": 0} for line in lines]
 
 
 def last_checkpoint(run_dir):
     """Everything that the newest checkpoint holds: key → bytes, and the trainer's state."""
     folder = max((run_dir / "checkpoints").glob("[0-9]*"))
     reader = tf.train.load_checkpoint(str(folder / "variables"))
-    held = {
-        key: np.asarray(reader.get_tensor(key)).tobytes()
-        for key in reader.get_variable_to_shape_map()
-    }
-    held.pop(
-        "_CHECKPOINTABLE_OBJECT_GRAPH"
-    )  # names of the variables, which this process has given away before
-    return held, json.loads((folder / "state.json").read_text())
+    held = {}
+    for key in reader.get_variable_to_shape_map():
+        held[key] = np.asarray(reader.get_tensor(key)).tobytes()
+    # Names of the variables, which this process has given away before.
+    held.pop("_CHECKPOINTABLE_OBJECT_GRAPH")
+    state = json.loads((folder / "state.json").read_text())
+    del state["files"]
+    return held, state
 
 
 def test_stages_name_networks_that_exist_and_have_one_length(whole):

@@ -10,6 +10,7 @@ answers were taken once, in an environment of their own:
 
 import itertools
 import pathlib
+from collections.abc import Iterator
 
 import numpy as np
 import tensorflow as tf
@@ -18,12 +19,13 @@ import tensorflow_addons as tfa
 OUTPUT = pathlib.Path(__file__).with_name("addons.npz")
 METRICS = {"L2": "l2", "squared-L2": "squared_l2", "angular": "angular"}
 
+Named = Iterator[tuple[str, np.ndarray]]
 
-def instance_normalization():
+
+def instance_normalization() -> Named:
     """Inputs and outputs without and with a scale and an offset.
 
-    Epsilon is that of `tfvse.layers.normalization`. "norm/pictures" is the stored name of the
-    images.
+    Epsilon is that of `tfvse.layers.normalization`. The name "norm/pictures" is the stored one.
     """
     rng = np.random.default_rng(1)
     images = rng.normal(3.0, 2.0, (2, 7, 5, 4)).astype(np.float32)
@@ -32,20 +34,23 @@ def instance_normalization():
     affine = tfa.layers.InstanceNormalization(epsilon=1e-5)
     affine.build(images.shape)
     affine.set_weights([scale, offset])
-    yield from {"norm/pictures": images, "norm/scale": scale, "norm/offset": offset}.items()
-    yield from {
-        "norm/plain": plain(images).numpy(),
-        "norm/affine": affine(images).numpy(),
-    }.items()
+
+    yield "norm/pictures", images
+    yield "norm/scale", scale
+    yield "norm/offset", offset
+    yield "norm/plain", plain(images).numpy()
+    yield "norm/affine", affine(images).numpy()
 
 
-def triplets():
+def triplets() -> Named:
     """Losses and their gradients by the embeddings, for every distance, margin and form."""
     rng = np.random.default_rng(2)
     embeddings = rng.normal(size=(24, 8)).astype(np.float32)
     labels = rng.integers(0, 5, 24)
     labels[0] = 9  # a sample without a positive
-    yield from {"triplet/embeddings": embeddings, "triplet/labels": labels}.items()
+    yield "triplet/embeddings", embeddings
+    yield "triplet/labels", labels
+
     for metric, margin in itertools.product(METRICS, (0.2, 1.0)):
         settings = {"margin": margin, "distance_metric": metric}
         losses = {

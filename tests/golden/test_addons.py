@@ -1,4 +1,7 @@
-"""Instance normalisation and triplet losses against tensorflow-addons (make_addons_golden.py)."""
+"""Our instance normalisation and triplet losses against the answers of tensorflow-addons.
+
+make_addons_golden.py made the answers. "norm/pictures" is the stored name of the images.
+"""
 
 import pathlib
 
@@ -33,10 +36,8 @@ def test_every_loss_distance_and_margin_is_there():
 @pytest.mark.parametrize("case", CASES)
 def test_triplet_losses_and_their_gradients_agree(case):
     _, name, distance, margin = case.split("/")
-    labels, embeddings = (
-        tf.constant(GOLDEN["triplet/labels"]),
-        tf.constant(GOLDEN["triplet/embeddings"]),
-    )
+    labels = tf.constant(GOLDEN["triplet/labels"])
+    embeddings = tf.constant(GOLDEN["triplet/embeddings"])
     with tf.GradientTape() as tape:
         tape.watch(embeddings)
         loss = triplet_loss(name, DISTANCES[distance](embeddings), labels, float(margin))

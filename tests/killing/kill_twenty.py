@@ -1,8 +1,12 @@
-"""Kills a smoke run of every system twenty times and prints what happened: `python -m tests.killing.kill_twenty`."""
+"""Kills a smoke run of every system twenty times and prints what happened.
+
+`python -m tests.killing.kill_twenty`
+"""
 
 import dataclasses
 import pathlib
 import tempfile
+from collections.abc import Sequence
 
 from tests.conformance import experiments
 from tests.killing.killing import Killed, kill_and_compare
@@ -22,31 +26,29 @@ class Flags(Settings):
     seed: int = setting(0, "of the moments", low=0)
 
 
-def main(argv):
-    flags = parse_flags(Flags, argv)
+def main(argv: Sequence[str]) -> None:
+    """Prints a table of Markdown, a line for each kill and for each run that ended."""
+    flags = parse_flags(Flags, list(argv))
     print("| system | kill | lines in the log | newest checkpoint | end |\n|---|---|---|---|---|")
     for system in flags.systems.split(","):
         with tempfile.TemporaryDirectory() as scratch:
             _kill(system, flags, pathlib.Path(scratch))
 
 
-def _kill(system, flags, folder):
-    experiment = experiments.prepare(system, folder)
+def _kill(system: str, flags: Flags, folder: pathlib.Path) -> None:
+    """Kills the runs of one system."""
     length = [
         f"--steps={flags.steps}",
         "--epochs=0",
         f"--checkpoint_every={flags.checkpoint_every}",
     ]
+    argv = experiments.prepare(system, folder).flags(folder, *length)
     count = 0
-    for event in kill_and_compare(
-        experiment.flags(folder, *length), folder / "runs", flags.kills, flags.seed
-    ):
+    for event in kill_and_compare(argv, folder / "runs", flags.kills, flags.seed):
         if isinstance(event, Killed):
             count += 1
-            print(
-                f"| {system} | {count} | {event.steps_logged} | {event.newest_checkpoint} | |",
-                flush=True,
-            )
+            found = f"{event.steps_logged} | {event.newest_checkpoint}"
+            print(f"| {system} | {count} | {found} | |", flush=True)
         else:
             print(f"| {system} | | | | byte-identical |", flush=True)
 

@@ -1,6 +1,7 @@
 """A run killed with `kill -9` at a random moment ends with the bytes of an undisturbed one.
 
-Every system is killed once here, each at a moment of its own; `python -m tests.killing.kill_twenty` kills more often.
+Every system is killed once here, each at a moment of its own. `python -m tests.killing.kill_twenty`
+kills more often.
 """
 
 import pytest

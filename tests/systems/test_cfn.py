@@ -196,7 +196,7 @@ def test_default_recipe_is_the_papers(data):
     (stage,) = _system(data, steps=120_000, learning_rate=0.1).stages()
     optimizer = stage.optimizers["main"]
     assert (optimizer.learning_rate, optimizer.momentum, optimizer.weight_decay) == (0.1, 0.9, 1e-4)
-    assert (optimizer.schedule, optimizer.boundaries, optimizer.factor) == ("step", (100_000,), 0.1)
+    assert (optimizer.schedule, optimizer.drops, optimizer.factor) == ("step", (100_000,), 0.1)
     assert (stage.steps, Config(steps=1).batch_size) == (120_000, 100)
 
 

@@ -218,7 +218,7 @@ def test_default_recipe_is_the_papers():
 
 def test_the_rate_falls_twice(data):
     optimizer = _system(data).stage.optimizers["main"]
-    assert (optimizer.schedule, optimizer.boundaries, optimizer.factor) == (
+    assert (optimizer.schedule, optimizer.drops, optimizer.factor) == (
         "step",
         (100_000, 150_000),
         0.1,

@@ -92,19 +92,19 @@ def test_paths_have_the_layers_of_the_paper():
 
 
 def test_the_stages_are_those_of_the_paper():
-    first, second = DualPath(config(steps=100, drop_at="70", margin=1.0)).stages()
+    first, second = DualPath(config(steps=100, drop_at=(70,), margin=1.0)).stages()
     assert (first.name, first.steps, second.name, second.steps) == ("instance", 360, "ranking", 100)
     assert first.loss_weights["ranking"] == 0 and not {"image", "text"} & first.loss_weights.keys()
     assert [second.loss_weights[name] for name in ("ranking", "image", "text")] == [2.0, 1.0, 0.1]
     sgd = second.optimizers["main"]
-    assert (sgd.name, sgd.momentum, sgd.nesterov, sgd.weight_decay, sgd.boundaries) == (
+    assert (sgd.name, sgd.momentum, sgd.nesterov, sgd.weight_decay, sgd.drops) == (
         "sgd",
         0.9,
         True,
         1e-4,
         (70,),
     )
-    assert first.optimizers["main"].boundaries == ()
+    assert first.optimizers["main"].drops == ()
 
 
 def test_epochs_set_the_length_as_steps_do():
@@ -166,7 +166,7 @@ def test_all_classes_drawn_are_the_full_softmax():
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"drop_at": "10,x"}, "--drop_at=10,x"),
+        ({"drop_at": (10, -1)}, "--drop_at=10,-1"),
         ({"train_image_encoder": True, "image_components": 8}, "--image_components=8"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The tool on a run of a few steps: a small network, drawn shapes, and pictures in folders."""
+"""The tool on a run of a few steps: a small network, drawn shapes, and images in folders."""
 
 import json
 
@@ -21,7 +21,7 @@ def run_dir(tmp_path_factory):
 
 
 def shapes(folder, names):
-    """Larger pictures than the run's, each in the folder or of the name given."""
+    """Larger images than the run's, each in the folder or of the name given."""
     generator = np.random.default_rng(0)
     for name in names:
         path = folder / name
@@ -33,21 +33,20 @@ def shapes(folder, names):
 
 
 def measure(run_dir, data, prepared):
+    """The report of the tool."""
     transfer.main([f"--run_dir={run_dir}", f"--data={data}", f"--prepared_dir={prepared}"])
     return json.loads((run_dir / f"transfer-{data}.json").read_text())
 
 
 def test_folders_of_classes(run_dir, tmp_path, capsys):
     pytest.importorskip("sklearn")
-    shapes(
-        tmp_path / "in",
-        [
-            f"{split}/{name}/{i}.png"
-            for split in ("train", "test")
-            for name in "ab"
-            for i in range(6)
-        ],
-    )
+    names = [
+        f"{split}/{label}/{number}.png"
+        for split in ("train", "test")
+        for label in "ab"
+        for number in range(6)
+    ]
+    shapes(tmp_path / "in", names)
     making.prepare("class_folders", tmp_path / "out", data_dir=tmp_path / "in")
     report = measure(run_dir, "class_folders", tmp_path / "out")
     assert (report["system"], report["data_set"], report["step"]) == ("cfn", "class_folders", 3)

@@ -8,7 +8,10 @@ import pytest
 import tensorflow as tf
 
 from tfvse.config import RunConfig
+from tfvse.layers.fusion import GridFusion
 from tfvse.systems.base import System
+from tfvse.training import optimizers
+from tfvse.training.optimizers import LearningRate
 from tfvse.training.recipe import Optimizer, Stage
 
 WORDS = tf.constant([1, 3, 3])
@@ -94,3 +97,19 @@ def test_a_role_alone_leaves_the_other_as_it_is():
     before = found.networks["number"].get_weights()[0]
     found.minimize("main", lambda: found.losses(WORDS))
     np.testing.assert_array_equal(found.networks["number"].get_weights()[0], before)
+
+
+def test_a_bias_of_any_rank_is_not_decayed():
+    layer = GridFusion(activation="linear")
+    layer.build([(None, 2, 2, 3), (None, 2, 2, 3)])
+    layer.bias.assign(np.ones(layer.bias.shape))
+    settings = Optimizer("sgd", 0.1, weight_decay=2.0)
+    # The kernel [2, 2, 3, 2] holds 24 times 1/2: half of 2 · 24 · 1/4.
+    penalty = optimizers._l2_penalty(settings, layer.trainable_variables)
+    assert float(penalty) == pytest.approx(6.0)
+
+
+def test_the_rate_falls_at_fractions_of_a_stage_and_at_steps():
+    settings = Optimizer("sgd", 1.0, schedule="step", drops=(0.5, 80))
+    rate = LearningRate(settings, stage_steps=100)
+    assert [rate.at(step) for step in (49, 50, 79, 80)] == pytest.approx([1, 0.1, 0.1, 0.01])

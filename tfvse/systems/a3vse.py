@@ -81,7 +81,8 @@ from tfvse.systems.a3vse_networks import discriminator, image_network, reversal,
 from tfvse.systems.base import Batch, Logs, Losses, Tensor
 from tfvse.systems.matching import MatchingSystem, Parts
 from tfvse.systems.matching_settings import MatchingConfig
-from tfvse.training.recipe import Optimizer, Stage
+from tfvse.training.recipe import Stage
+from tfvse.training.settings import OptimizerSettings
 
 if TYPE_CHECKING:
     from tfvse.data.kinds.matching import MatchingData, MatchingSplit
@@ -94,12 +95,10 @@ ALIGNMENTS = {
     "cross": (("image", "text", 0.5), ("other_image", "other_text", 0.5)),
     "transitive": (("image", "other_text", 0.3), ("other_image", "text", 0.3)),
 }
-DECAY_FROM = 2 / 3  # of training, the 16th of 24 epochs: the learning rate falls
-DECAY = 0.1  # what it is multiplied by
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(MatchingConfig):
+class Config(OptimizerSettings, MatchingConfig):
     """Settings of A3VSE; the defaults are the paper's."""
 
     image_encoder: str = setting(
@@ -143,10 +142,16 @@ class Config(MatchingConfig):
     negatives: int = setting(
         1, "hardest negatives of an image or text in its batch, averaged", low=1
     )
-    learning_rate: float = setting(
-        5e-4, "learning rate of Adam; a tenth of it in the last third", low=0.0
+    optimizer: str = setting("adam", "optimizer", choices=("sgd", "adam"))
+    learning_rate: float = setting(5e-4, "initial learning rate", low=0.0)
+    schedule: str = setting("step", "how the rate falls", choices=("constant", "step", "linear"))
+    drop_at: tuple[float, ...] = setting(
+        (2 / 3,),
+        "step: where the rate is divided by ten; fractions of training, or steps where above 1; the "
+        "paper's is the 16th of 24 epochs",
+        low=0.0,
     )
-    weight_decay: float = setting(1e-6, "L2 penalty of the weights", low=0.0)
+    weight_decay: float = setting(1e-6, "L2 penalty of the kernels, not of biases", low=0.0)
     clip_norm: float = setting(2.0, "bound of the gradient's norm; 0: none", low=0.0)
 
     @property
@@ -222,15 +227,6 @@ class A3VSE(MatchingSystem):
         """One stage over all networks; eq. 9 as the weights of its losses."""
         config = self.config
         self._require_embeddings()
-        optimizer = Optimizer(
-            "adam",
-            config.learning_rate,
-            weight_decay=config.weight_decay,
-            clip_norm=config.clip_norm,
-            schedule="step",
-            boundaries=(round(DECAY_FROM * self.length),),
-            factor=DECAY,
-        )
         weights = {"pairs": config.pair_weight}
         if config.semantics != "none":
             weights["semantics"] = 1 - config.pair_weight
@@ -239,7 +235,7 @@ class A3VSE(MatchingSystem):
         stage = Stage(
             "match",
             {"main": tuple(self.networks)},
-            {"main": optimizer},
+            {"main": config.optimizer_settings()},
             weights,
             config.steps,
             config.epochs,
@@ -262,19 +258,22 @@ class A3VSE(MatchingSystem):
                 batch["other_id"],
                 config.semantics_margin,
             )
+
+        step = ops.cast(self.step, "float32")
+        # One tensor for all discriminators: TensorFlow's graph optimizer rounds by what is shared.
+        gamma = reversal(step / self.length)
         for first, second, _ in self._aligned():
-            losses[f"{first}_{second}"] = self._modality_entropy(found, first, second)
+            losses[f"{first}_{second}"] = self._domain_entropy(found, first, second, gamma)
         return losses, {"mean_cosine": self.mean_cosine(image, text)}
 
-    def _modality_entropy(self, found: Parts, first: str, second: str) -> Tensor:
+    def _domain_entropy(self, found: Parts, first: str, second: str, gamma: Tensor) -> Tensor:
         """Eq. 4 of two domains, scalar, through the reversed gradient of section 4.3.
 
         Args:
           found: domain → embeddings float32 [B, D].
           first, second: the domains that a discriminator tells apart.
+          gamma: scalar, weight of the reversed gradient.
         """
-        step = ops.cast(self.step, "float32")
-        gamma = reversal(step / self.length)
         network = self.networks[f"discriminator_{first}_{second}"]
         real = network(reverse_gradient(found[first], gamma), training=True)
         fake = network(reverse_gradient(found[second], gamma), training=True)

@@ -93,11 +93,11 @@ class Config(RankingConfig):
     margin: float = setting(0.2, "margin of the triplet loss", low=0.0, high=2.0)
     negatives: int = setting(1, "hardest negatives of a pair in its batch", low=1)
     optimizer: str = setting("adam", "optimizer of the branches", choices=("sgd", "adam"))
-    learning_rate: float = setting(1e-3, "initial learning rate of the branches", low=0.0)
     schedule: str = setting(
-        "linear", "how the rate falls", choices=("plateau", "linear", "constant")
+        "linear", "how the rate falls", choices=("constant", "step", "linear", "plateau")
     )
-    weight_decay: float = setting(0.0, "L2 penalty of the branches' weights", low=0.0)
+    weight_decay: float = setting(0.0, "L2 penalty of the branches' kernels", low=0.0)
+    learning_rate: float = setting(1e-3, "initial learning rate of the branches", low=0.0)
     joint_rate: float = setting(
         1e-4, "initial learning rate of the branches in the last stage", low=0.0
     )

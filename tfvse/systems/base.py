@@ -49,7 +49,7 @@ class System:
     limits: tuple[str, ...] = ()
 
     def __init__(self, config: RunConfig):
-        self.config = config
+        self.config: Any = config  # of the subclass's `Config`
         self.networks: dict[str, keras.Model] = {}
         self.optimizers: dict[tuple[str, str], keras.optimizers.Optimizer] = {}  # (stage, role) →
         self.stage: Stage | None = None

@@ -111,14 +111,14 @@ class Config(ClassificationConfig):
     first_channels: int = setting(
         0, "filters of the first block; 0: as in table 2.1. 192 for B on CIFAR-100", low=0
     )
-    schedule: str = setting(
-        "step",
-        "step: tenfold lower at --drop_at; linear: falls to 0 from --decay_from on",
-        choices=("step", "linear"),
+    schedule: str = setting("step", "how the rate falls", choices=("constant", "step", "linear"))
+    drop_at: tuple[float, ...] = setting(
+        (100_000,),
+        "step: where the rate is divided by ten; fractions of training, or steps where above 1",
+        low=0.0,
     )
-    drop_at: int = setting(100_000, "step at which the learning rate is divided by 10", low=1)
     decay_from: float = setting(
-        0.5, "fraction of the steps before the rate begins to fall", low=0.0, high=1.0
+        0.5, "linear: fraction of training after which the rate falls to 0", low=0.0, high=1.0
     )
 
 
@@ -236,9 +236,4 @@ class CFN(ClassificationSystem):
     def stages(self) -> tuple[Stage, ...]:
         """One stage of SGD over the whole classifier."""
         config = self.config
-        optimizer = config.sgd(
-            schedule=config.schedule,
-            boundaries=(config.drop_at,),
-            decay_from=config.decay_from,
-        )
-        return self.stage_of(optimizer, {})
+        return self.stage_of(config.optimizer_settings(), {})

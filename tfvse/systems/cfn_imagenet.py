@@ -102,8 +102,12 @@ class Config(ClassificationConfig):
         0.0, "fraction of the feature that --regularizer disturbs", low=0.0, high=0.99
     )
     learning_rate: float = setting(0.01, "of SGD, at the start", low=0.0)
-    drop_at: int = setting(100_000, "step at which the learning rate is divided by 10", low=1)
-    drop_again_at: int = setting(150_000, "step at which it is divided by 10 once more", low=1)
+    schedule: str = setting("step", "how the rate falls", choices=("constant", "step", "linear"))
+    drop_at: tuple[float, ...] = setting(
+        (100_000, 150_000),
+        "step: where the rate is divided by ten; fractions of training, or steps where above 1",
+        low=0.0,
+    )
     side_weight: float = setting(1.0, "dsn: weight of the loss of each side branch", low=0.0)
 
     def check(self) -> None:
@@ -280,8 +284,7 @@ class CFNImageNet(ClassificationSystem):
     def stages(self) -> tuple[Stage, ...]:
         """One stage of SGD whose rate falls twice; side losses have a weight of their own."""
         config = self.config
-        drops = (config.drop_at, config.drop_again_at)
-        optimizer = config.sgd(schedule="step", boundaries=drops)
+        optimizer = config.optimizer_settings()
         sides = range(1, len(self.networks["classifier"].heads))
         weights = {f"side {number}": config.side_weight for number in sides}
         return self.stage_of(optimizer, weights)

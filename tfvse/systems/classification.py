@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import keras
 import numpy as np
@@ -22,6 +22,7 @@ from tfvse.layers.fusion import FUSIONS, LocallyConnectedFusion
 from tfvse.losses.classification import softmax_cross_entropy
 from tfvse.systems.base import Batch, Logs, Losses, System, Tensor
 from tfvse.training.recipe import Optimizer, Stage
+from tfvse.training.settings import OptimizerSettings
 
 if TYPE_CHECKING:
     from tfvse.data.kinds.classification import ClassificationData
@@ -49,7 +50,7 @@ class Classifier(Protocol):
 
 
 @dataclasses.dataclass(frozen=True)
-class ClassificationConfig(RunConfig):
+class ClassificationConfig(OptimizerSettings, RunConfig):
     """Settings of every classifier."""
 
     augment: bool = setting(
@@ -76,10 +77,7 @@ class ClassificationConfig(RunConfig):
     dropout: float = setting(
         0.5, "fraction of the features that --regularizer disturbs", low=0.0, high=0.99
     )
-    learning_rate: float = setting(0.1, "of SGD, at the start", low=0.0)
-    momentum: float = setting(0.9, "of SGD", low=0.0, high=0.999)
-    weight_decay: float = setting(1e-4, "L2 penalty of the weights, not of the biases", low=0.0)
-    clip_norm: float = setting(0.0, "bound of the gradient's norm; 0: none", low=0.0)
+    weight_decay: float = setting(1e-4, "L2 penalty of the kernels, not of biases", low=0.0)
 
     def check(self) -> None:
         """Raises `UserError` where sizes or the fusion's kernel contradict each other."""
@@ -96,21 +94,6 @@ class ClassificationConfig(RunConfig):
                 f"--fusion_kernel={self.fusion_kernel}: --fusion={self.fusion} has no kernel; "
                 "leave it at 1"
             )
-
-    def sgd(self, **schedule: Any) -> Optimizer:
-        """SGD with these settings.
-
-        Args:
-          **schedule: fields of `Optimizer` that say how the learning rate falls.
-        """
-        return Optimizer(
-            "sgd",
-            self.learning_rate,
-            momentum=self.momentum,
-            weight_decay=self.weight_decay,
-            clip_norm=self.clip_norm,
-            **schedule,
-        )
 
 
 class ClassificationSystem(System):

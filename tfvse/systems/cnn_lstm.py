@@ -51,14 +51,15 @@ from tfvse.losses import ranking
 from tfvse.systems.base import Batch, Logs, Losses
 from tfvse.systems.matching import MatchingSystem
 from tfvse.systems.matching_settings import MatchingConfig
-from tfvse.training.recipe import Optimizer, Stage
+from tfvse.training.recipe import Stage
+from tfvse.training.settings import OptimizerSettings
 
 if TYPE_CHECKING:
     from tfvse.data.kinds.matching import MatchingData
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(MatchingConfig):
+class Config(OptimizerSettings, MatchingConfig):
     """Settings of CNN-LSTM; the module's docstring says where the defaults come from."""
 
     image_encoder: str = setting(
@@ -89,13 +90,8 @@ class Config(MatchingConfig):
         0.1, "with --train_image_encoder: factor of the image network's rate", low=0.0
     )
     schedule: str = setting(
-        "plateau", "how the rate falls", choices=("plateau", "linear", "constant")
+        "plateau", "how the rate falls", choices=("constant", "step", "linear", "plateau")
     )
-    patience: int = setting(
-        3, "epochs without a lower loss before the rate is divided by ten (plateau)", low=1
-    )
-    momentum: float = setting(0.9, "momentum of SGD", low=0.0, high=1.0)
-    weight_decay: float = setting(0.0, "L2 penalty of the weights", low=0.0)
     clip_norm: float = setting(2.0, "bound of the gradient's norm; 0: none", low=0.0)
 
     def check(self) -> None:
@@ -106,19 +102,6 @@ class Config(MatchingConfig):
                 f"--negatives={self.negatives}: a batch of {self.batch_size} pairs has at most "
                 f"{self.batch_size - 1}"
             )
-
-    def optimizer_settings(self, factor: float = 1.0) -> Optimizer:
-        """The `Optimizer` that these settings describe, its rate times `factor`."""
-        return Optimizer(
-            self.optimizer,
-            factor * self.learning_rate,
-            momentum=self.momentum,
-            weight_decay=self.weight_decay,
-            clip_norm=self.clip_norm,
-            schedule=self.schedule,
-            patience=self.patience,
-            decay_from=0.0,
-        )
 
 
 def branch(

@@ -62,7 +62,8 @@ from tfvse.losses.reconstruction import absolute_error
 from tfvse.systems.base import Batch, Logs, Losses, Tensor
 from tfvse.systems.cyclegan_networks import discriminator, generator
 from tfvse.systems.translation import DIRECTIONS, Translation, TranslationConfig
-from tfvse.training.recipe import Optimizer, Stage
+from tfvse.training.recipe import Stage
+from tfvse.training.settings import OptimizerSettings
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -75,7 +76,7 @@ IDENTICAL = 0.02  # mean absolute difference in [-1, 1]: under three of 255 grey
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(TranslationConfig):
+class Config(OptimizerSettings, TranslationConfig):
     """Settings of CycleGAN; the defaults are those of the vanilla one."""
 
     generators_a_to_b: int = setting(1, "M, generators in the chain from a to b", low=1, high=8)
@@ -93,11 +94,13 @@ class Config(TranslationConfig):
     identity_weight: float = setting(
         0.0, "weight of |G_AB(b) - b| and |G_BA(a) - a|, times λ; 0: left out", low=0
     )
-    learning_rate: float = setting(2e-4, "of Adam, constant at first", low=0)
-    beta_1: float = setting(0.5, "momentum of Adam", low=0, high=1)
-    weight_decay: float = setting(5e-4, "L2 penalty of the kernels", low=0)
+    optimizer: str = setting("adam", "optimizer", choices=("sgd", "adam"))
+    learning_rate: float = setting(2e-4, "initial learning rate", low=0.0)
+    beta_1: float = setting(0.5, "momentum of Adam", low=0.0, high=1.0)
+    weight_decay: float = setting(5e-4, "L2 penalty of the kernels, not of biases", low=0.0)
+    schedule: str = setting("linear", "how the rate falls", choices=("constant", "step", "linear"))
     decay_from: float = setting(
-        0.5, "fraction of training after which the rate falls to zero", low=0, high=1
+        0.5, "linear: fraction of training after which the rate falls to 0", low=0.0, high=1.0
     )
     pool_size: int = setting(
         50, "past images of each domain kept for the discriminators; 0: none", low=0
@@ -155,14 +158,7 @@ class CycleGAN(Translation):
     def stages(self) -> tuple[Stage, ...]:
         """One stage, in which generators and discriminators have an Adam each."""
         config = self.config
-        adam = Optimizer(
-            "adam",
-            config.learning_rate,
-            beta_1=config.beta_1,
-            weight_decay=config.weight_decay,
-            schedule="linear",
-            decay_from=config.decay_from,
-        )
+        optimizer = config.optimizer_settings()
         generators = self.generator_names("a_to_b") + self.generator_names("b_to_a")
         stage = Stage(
             "train",
@@ -170,7 +166,7 @@ class CycleGAN(Translation):
                 "generators": tuple(generators),
                 "discriminators": ("discriminator_a", "discriminator_b"),
             },
-            optimizers={"generators": adam, "discriminators": adam},
+            optimizers={"generators": optimizer, "discriminators": optimizer},
             loss_weights=self._weights(),
             steps=config.steps,
             epochs=config.epochs,

@@ -11,11 +11,12 @@ from tfvse.encoders import vgg16
 from tfvse.errors import UserError
 from tfvse.layers.vgg import VGG16Features
 from tfvse.systems.base import System
-from tfvse.training.recipe import Optimizer, Stage
+from tfvse.training.recipe import Stage
+from tfvse.training.settings import OptimizerSettings
 
 
 @dataclasses.dataclass(frozen=True)
-class DenseConfig(RunConfig):
+class DenseConfig(OptimizerSettings, RunConfig):
     """Settings of every dense predictor."""
 
     vgg16: str = setting(
@@ -32,13 +33,9 @@ class DenseConfig(RunConfig):
         0, "side in pixels of the random part that training sees; 0: what --resize_to says", low=0
     )
     mirror: bool = setting(True, "mirror half of the training images")
-    learning_rate: float = setting(1e-4, "of SGD", low=0.0)
-    drop_at: float = setting(
-        1.0, "fraction of training after which the rate is a tenth; 1: never", low=0.0, high=1.0
-    )
-    momentum: float = setting(0.9, "of SGD", low=0.0, high=0.999)
-    weight_decay: float = setting(1e-4, "L2 penalty of the weights, not of the biases", low=0.0)
-    clip_norm: float = setting(0.0, "bound of the gradient's norm; 0: none", low=0.0)
+    learning_rate: float = setting(1e-4, "initial learning rate", low=0.0)
+    schedule: str = setting("step", "how the rate falls", choices=("constant", "step", "linear"))
+    weight_decay: float = setting(1e-4, "L2 penalty of the kernels, not of biases", low=0.0)
 
     def check(self) -> None:
         """Raises `UserError` where training images have no one size or VGG-16 no such width."""
@@ -86,28 +83,6 @@ class DensePredictor(System):
         else:
             vgg16.load(self.backbone, self.config.vgg16)
 
-    def sgd(self, factor: float = 1.0) -> Optimizer:
-        """SGD with these settings.
-
-        Args:
-          factor: of the learning rate.
-        """
-        config = self.config
-        schedule = "constant"
-        boundaries: tuple[int, ...] = ()
-        if config.drop_at < 1 and config.steps:
-            schedule = "step"
-            boundaries = (round(config.drop_at * config.steps),)
-        return Optimizer(
-            "sgd",
-            factor * config.learning_rate,
-            momentum=config.momentum,
-            weight_decay=config.weight_decay,
-            clip_norm=config.clip_norm,
-            schedule=schedule,
-            boundaries=boundaries,
-        )
-
     def stages(self) -> tuple[Stage, ...]:
         """One stage of SGD, in which every network has its own rate."""
         config = self.config
@@ -116,7 +91,7 @@ class DensePredictor(System):
         for name, rate in self.rates().items():
             if rate:
                 trains[name] = (name,)
-                optimizers[name] = self.sgd(rate)
+                optimizers[name] = self.config.optimizer_settings(rate)
 
         stage = Stage(
             "train",

@@ -68,6 +68,7 @@ from tfvse.systems.base import Batch, Logs, Losses
 from tfvse.systems.matching import MatchingSystem
 from tfvse.systems.matching_settings import MatchingConfig
 from tfvse.training.recipe import Optimizer, Stage
+from tfvse.training.settings import OptimizerSettings
 
 if TYPE_CHECKING:
     from tfvse.data.kinds.matching import MatchingData
@@ -75,7 +76,7 @@ if TYPE_CHECKING:
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(MatchingConfig):
+class Config(OptimizerSettings, MatchingConfig):
     """Settings of Dual-Path; the defaults are the authors' for COCO."""
 
     image_encoder: str = setting(
@@ -115,54 +116,14 @@ class Config(MatchingConfig):
     ranking_weight: float = setting(2.0, "weight of the ranking loss in stage II", low=0.0)
     image_weight: float = setting(1.0, "weight of the images' instance loss in stage II", low=0.0)
     text_weight: float = setting(0.1, "weight of the texts' instance loss in stage II", low=0.0)
-    optimizer: str = setting(
-        "sgd", "optimizer; SGD has Nesterov's momentum", choices=("sgd", "adam")
-    )
-    learning_rate: float = setting(0.1, "initial learning rate of either stage", low=0.0)
     image_rate_factor: float = setting(
         0.001, "with --train_image_encoder: factor of the image network's rate", low=0.0
     )
+    nesterov: bool = setting(True, "Nesterov's momentum of SGD")
     schedule: str = setting(
-        "step",
-        "step: tenfold lower at each of --drop_at; linear: to 0 in either stage",
-        choices=("step", "linear"),
+        "step", "how the rate falls, in either stage", choices=("constant", "step", "linear")
     )
-    drop_at: str = setting(
-        "", "steps of stage II at which the rate falls (step), such as 53100,70800; empty: none"
-    )
-    momentum: float = setting(0.9, "momentum of SGD", low=0.0, high=1.0)
-    weight_decay: float = setting(1e-4, "L2 penalty of the weights", low=0.0)
-
-    @property
-    def drops(self) -> tuple[int, ...]:
-        """Steps of stage II at which the rate falls, from `drop_at`."""
-        return tuple(int(step) for step in self.drop_at.split(",") if step)
-
-    def check(self) -> None:
-        """Raises `UserError` where --drop_at is not a list of whole numbers."""
-        super().check()
-        if not all(step.isdecimal() for step in self.drop_at.split(",") if step):
-            raise UserError(f"--drop_at={self.drop_at}: must be whole numbers such as 53100,70800")
-
-    def optimizer_settings(
-        self, factor: float = 1.0, boundaries: tuple[int, ...] = ()
-    ) -> Optimizer:
-        """The `Optimizer` that these settings describe.
-
-        Args:
-          factor: of the learning rate.
-          boundaries: steps at which the rate falls.
-        """
-        return Optimizer(
-            self.optimizer,
-            factor * self.learning_rate,
-            momentum=self.momentum,
-            nesterov=True,
-            weight_decay=self.weight_decay,
-            schedule=self.schedule,
-            boundaries=boundaries,
-            decay_from=0.0,
-        )
+    weight_decay: float = setting(1e-4, "L2 penalty of the kernels, not of biases", low=0.0)
 
 
 def path(input_dim: int, depth: int, config: Config, name: str) -> keras.Model:
@@ -262,8 +223,8 @@ class DualPath(MatchingSystem):
             weights["text"] = config.text_weight
         thawed = config.train_image_encoder
         return (
-            self._stage("instance", instance_weights, config.instance_length, (), thawed=False),
-            self._stage("ranking", weights, 1.0, config.drops, thawed),
+            self._stage("instance", instance_weights, config.instance_length, (), False),
+            self._stage("ranking", weights, 1.0, config.drop_at, thawed),
         )
 
     def _stage(
@@ -271,7 +232,7 @@ class DualPath(MatchingSystem):
         name: str,
         weights: Mapping[str, float],
         length: float,
-        drops: tuple[int, ...],
+        drops: tuple[float, ...],
         thawed: bool,
     ) -> Stage:
         """A stage of the recipe.
@@ -280,12 +241,13 @@ class DualPath(MatchingSystem):
           name: shown in the log.
           weights: of the losses.
           length: in lengths of stage II.
-          drops: steps at which the rate falls.
+          drops: where the rate falls, see `Optimizer`.
           thawed: whether the image network learns.
         """
         config = self.config
         trains = {"main": self.with_text_encoder(*self.branches)}
-        optimizers = {"main": config.optimizer_settings(boundaries=drops)}
+        main = dataclasses.replace(config.optimizer_settings(), drops=drops)
+        optimizers = {"main": main}
         if self.softmax == "full":
             trains["main"] += ("classifier",)
         if self.softmax == "sampled":
@@ -295,12 +257,13 @@ class DualPath(MatchingSystem):
                 "sgd",
                 config.classifier_rate,
                 schedule=config.schedule,
-                boundaries=drops,
+                drops=drops,
                 decay_from=0.0,
             )
         if thawed:
             trains["image_encoder"] = ("image_encoder",)
-            optimizers["image_encoder"] = config.optimizer_settings(config.image_rate_factor, drops)
+            rate = config.image_rate_factor * config.learning_rate
+            optimizers["image_encoder"] = dataclasses.replace(main, learning_rate=rate)
         steps = _scaled(config.steps, length)
         epochs = _scaled(config.epochs, length)
         return Stage(name, trains, optimizers, weights, steps, epochs)

@@ -2,9 +2,19 @@
 
 import dataclasses
 
+from tfvse import encoders
 from tfvse.config import RunConfig, setting
 from tfvse.errors import UserError
-from tfvse.training.recipe import Optimizer
+from tfvse.training.settings import OptimizerSettings
+
+# What encoders of words read, and some of them alone.
+WORD_SETTINGS = ("word_vectors", "vector_words", "latent_dim", "train_words", "min_word_count")
+TEXT_NETWORK_SETTINGS = {
+    "text_weights": ("bilstm_max",),
+    "text_dim": ("word_pool", "bilstm_max", "lstm", "word_cnn"),
+    "word_dropout": ("word_pool",),
+    "position_shift": ("word_cnn",),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,6 +91,21 @@ class MatchingConfig(RunConfig):
     folds: int = setting(1, "folds of images over which retrieval is averaged", low=1)
     fold_size: int = setting(0, "images in a fold; 0: the split in --folds equal parts", low=0)
 
+    def unread(self) -> dict[str, str]:
+        """What the text encoder, the components and the scores leave without effect."""
+        unread = super().unread()
+        if encoders.has_text_features(self.text_encoder):
+            words = "a --text_encoder that reads words, such as word_pool"
+            unread.update(dict.fromkeys(WORD_SETTINGS, words))
+        for name, readers in TEXT_NETWORK_SETTINGS.items():
+            if self.text_encoder not in readers:
+                unread[name] = f"--text_encoder={' or '.join(readers)}"
+        if not self.canonical_components:
+            unread.update(dict.fromkeys(("image_ridge", "text_ridge"), "--canonical_components"))
+        if len(self.parts) == 1:
+            unread["fusion"] = "several --scores"
+        return unread
+
     @property
     def parts(self) -> tuple[str, ...]:
         """Names of the parts whose scores are fused."""
@@ -106,7 +131,7 @@ class MatchingConfig(RunConfig):
 
 
 @dataclasses.dataclass(frozen=True)
-class RankingConfig(MatchingConfig):
+class RankingConfig(OptimizerSettings, MatchingConfig):
     """Settings of members that rank the samples of a batch; defaults of chapters 5 to 7."""
 
     input_dropout: float = setting(
@@ -115,17 +140,10 @@ class RankingConfig(MatchingConfig):
     dropout: float = setting(0.5, "fraction of FC1's outputs dropped", low=0.0, high=0.95)
     margin: float = setting(0.1, "margin m of every ranking loss", low=0.0, high=2.0)
     negatives: int = setting(50, "hardest negatives of a pair in its batch", low=1)
-    optimizer: str = setting("sgd", "optimizer", choices=("sgd", "adam"))
-    learning_rate: float = setting(0.1, "initial learning rate", low=0.0)
+    weight_decay: float = setting(5e-4, "L2 penalty of the kernels, not of biases", low=0.0)
     schedule: str = setting(
-        "plateau", "how the rate falls", choices=("plateau", "linear", "constant")
+        "plateau", "how the rate falls", choices=("constant", "step", "linear", "plateau")
     )
-    patience: int = setting(
-        3, "epochs without a lower loss before the rate is divided by ten (plateau)", low=1
-    )
-    momentum: float = setting(0.9, "momentum of SGD", low=0.0, high=1.0)
-    weight_decay: float = setting(5e-4, "L2 penalty of the weights", low=0.0)
-    clip_norm: float = setting(0.0, "bound of the gradient's norm; 0: none", low=0.0)
 
     def check(self) -> None:
         """Raises `UserError` where the batch is too small for the negatives."""
@@ -135,19 +153,6 @@ class RankingConfig(MatchingConfig):
                 f"--negatives={self.negatives}: a batch of {self.batch_size} pairs has at most "
                 f"{self.batch_size - 1}"
             )
-
-    def optimizer_settings(self) -> Optimizer:
-        """The `Optimizer` that these settings describe."""
-        return Optimizer(
-            self.optimizer,
-            self.learning_rate,
-            momentum=self.momentum,
-            weight_decay=self.weight_decay,
-            clip_norm=self.clip_norm,
-            schedule=self.schedule,
-            patience=self.patience,
-            decay_from=0.0,
-        )
 
     def stage_length(self, length: int = 0) -> tuple[int, int]:
         """(steps, epochs) of a stage of `length` in the unit of the run; 0: as long as the run."""

@@ -31,8 +31,8 @@ Where this departs from the thesis, or the thesis is silent
     - Fusion has three weights and a bias per channel (eq. 7.1); section 7.4.5 counts the three
       weights only. They start at 1 / 3. Multiplication and sum have no weights.
     - ReLU follows every layer, FC4 too (section 7.2.2), behind its batch normalisation. FC1 has
-      dropout instead. So the product of three layers is mostly zero and learns slowly: see table
-      7.6 in docs/results.md.
+      dropout instead. So the product of three layers is mostly zero and learns slowly: see
+      docs/results/7.6.md.
     - The batch normalisation of the input (section 7.2.2) makes all numbers equally large, also the
       least principal components, which are mostly noise. So --image_components costs about four
       points of R@1.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import keras
 import tensorflow as tf
@@ -15,6 +15,9 @@ from tfvse.training.recipe import Optimizer
 
 if TYPE_CHECKING:
     from tfvse.systems.base import System
+
+
+NOT_DECAYED = ("bias", "beta", "gamma")  # weights by their role
 
 
 def create(
@@ -51,7 +54,9 @@ def _create(settings, common):
         return keras.optimizers.Adam(beta_1=settings.beta_1, **common)
     if settings.name == "adamw":
         own = {"beta_1": settings.beta_1, "weight_decay": settings.weight_decay}
-        return keras.optimizers.AdamW(**own, **common)
+        optimizer = keras.optimizers.AdamW(**own, **common)
+        optimizer.exclude_from_weight_decay(var_names=list(NOT_DECAYED))
+        return optimizer
     raise UserError(f"optimizer {settings.name!r}: must be one of sgd, adam, adamw")
 
 
@@ -123,38 +128,47 @@ def _stays_sparse(optimizer):
     return plain and tf.distribute.get_strategy().num_replicas_in_sync == 1
 
 
-def _l2_penalty(settings, variables):
+def _l2_penalty(settings: Optimizer, variables: Sequence[keras.Variable]) -> tf.Tensor | float:
     if not settings.weight_decay or settings.name == "adamw":
         return 0.0
-    return settings.weight_decay * tf.add_n(
-        [tf.nn.l2_loss(v.value) for v in variables if len(v.shape) > 1]
-    )
+    kernels = [v for v in variables if v.name not in NOT_DECAYED]
+    return settings.weight_decay * tf.add_n([tf.nn.l2_loss(v.value) for v in kernels])
 
 
 @dataclasses.dataclass
 class LearningRate:
-    """The learning rate of one optimizer over a stage; `state` is what a checkpoint must keep."""
+    """The learning rate of one optimizer over a stage.
 
-    settings: object
+    Attributes:
+      settings: of the optimizer.
+      stage_steps: length of the stage.
+      state: what a checkpoint must keep.
+    """
+
+    settings: Optimizer
     stage_steps: int
-    state: dict = dataclasses.field(
+    state: dict[str, Any] = dataclasses.field(
         default_factory=lambda: {"factor": 1.0, "best": None, "waited": 0}
     )
 
-    def at(self, step):
-        """Learning rate for step `step` (int, from 0) of the stage."""
+    def at(self, step: int) -> float:
+        """Learning rate for step `step`, from 0, of the stage."""
         settings = self.settings
         rate = settings.learning_rate * self.state["factor"]
         if settings.schedule == "step":
-            rate *= settings.factor ** sum(step >= boundary for boundary in settings.boundaries)
+            passed = [drop for drop in settings.drops if step >= self._step_of(drop)]
+            rate *= settings.factor ** len(passed)
         elif settings.schedule == "linear":
             start = settings.decay_from * self.stage_steps
             if step > start:
                 rate *= (self.stage_steps - step) / (self.stage_steps - start)
         return rate
 
-    def epoch_ended(self, mean_loss):
-        """Counts epochs whose mean loss (float) no longer falls; lowers the rate after `patience` of them."""
+    def _step_of(self, drop):
+        return drop if drop > 1 else round(drop * self.stage_steps)
+
+    def epoch_ended(self, mean_loss: float) -> None:
+        """Lowers the rate after `patience` epochs whose mean loss has not fallen."""
         if self.settings.schedule != "plateau":
             return
         state = self.state

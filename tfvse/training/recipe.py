@@ -15,10 +15,11 @@ class Optimizer:
       beta_1: of Adam.
       weight_decay: L2 penalty ½·wd·‖w‖² on kernels, as Caffe does it (AdamW: decoupled).
       clip_norm: bound of the global gradient norm; 0: none.
-      schedule: "constant"; "step" (× `factor` at each of `boundaries`, in steps of the stage);
+      schedule: "constant"; "step" (× `factor` at each of `drops`);
         "linear" (to zero at the stage's end, from the fraction `decay_from` of it on); "plateau"
         (× `factor` when the epoch's mean training loss has not fallen by more than 0.1 % for
         `patience` epochs).
+      drops: fractions of the stage, or steps where above 1.
     """
 
     name: str
@@ -29,7 +30,7 @@ class Optimizer:
     weight_decay: float = 0.0
     clip_norm: float = 0.0
     schedule: str = "constant"
-    boundaries: tuple[int, ...] = ()
+    drops: tuple[float, ...] = ()
     factor: float = 0.1
     patience: int = 3
     decay_from: float = 0.5

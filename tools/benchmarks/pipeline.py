@@ -2,45 +2,50 @@
 
 import itertools
 import time
+from collections.abc import Sequence
 
 import tensorflow as tf
-from benchmarks import timing
 
-from tfvse import data, experiment
+from benchmarks import timing
+from tfvse import data
 from tfvse.data import pipeline
+from tfvse.experiment import parse_experiment
 from tfvse.systems import base
 
-BATCHES = 20  # a turn: several, since the pipeline works ahead
+BATCHES = 20  # in a turn: several, since the pipeline works ahead
+FILL = 0.5  # seconds in which the prefetched batches fill up, as they would during a step
 
 
-def measure(flagfiles, rounds):
-    """Returns (title, names, rows): ms a batch of the pipeline alone, and ms of the step alone on one batch."""
+def measure(flagfiles: Sequence[str], rounds: int) -> timing.Section:
+    """Time of a batch from the pipeline alone, and of the step alone on one batch."""
+    names = ("pipeline alone, a batch", "step alone")
     rows = [_experiment(flagfile, rounds) for flagfile in flagfiles]
-    return "Input pipeline", ("pipeline alone, a batch", "step alone"), rows
+    return timing.Section("Input pipeline", names, rows)
 
 
-def _experiment(flagfile, rounds):
-    config, _ = experiment.parse_experiment([f"--flagfile={flagfile}", "--run_dir=unused"])
+def _experiment(flagfile: str, rounds: int) -> timing.Row:
+    """Pipeline and step of one experiment."""
+    config, _ = parse_experiment([f"--flagfile={flagfile}", "--run_dir=unused"])
     dataset = data.load(config)
     system = base.create(config, dataset)
     system.create_optimizers()
     system.stage = system.stages()[0]
     batches = iter(pipeline.batches(dataset.train_set(), config.batch_size, config.seed, 0))
-    batch, step = next(batches), tf.function(system.train_step)
+    batch = next(batches)
+    step = tf.function(system.train_step)
 
-    def feed():
+    def feed() -> None:
+        """Takes batches and drops them."""
         for _ in itertools.islice(batches, BATCHES):
             pass
 
-    def train():
+    def train() -> None:
+        """Steps on one batch."""
         for _ in range(BATCHES):
             logs = step(batch)
-        return logs["loss"].numpy()
+        logs["loss"].numpy()
 
-    time.sleep(
-        0.5
-    )  # let the prefetched batches of the start fill up, as they would be during a step
-    row = timing.paired(
-        f"{config.system} on {config.data}, batch {config.batch_size}", feed, train, rounds
-    )
-    return timing.Row(row.what, row.ours / BATCHES, row.other / BATCHES, row.ratio)
+    time.sleep(FILL)
+    what = f"{config.system} on {config.data}, batch {config.batch_size}"
+    row = timing.paired(what, feed, train, rounds)
+    return timing.Row(what, row.ours / BATCHES, row.other / BATCHES, row.ratio)

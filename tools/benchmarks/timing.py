@@ -5,15 +5,27 @@ import gc
 import statistics
 import sys
 import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from tfvse.evaluation import report
 
-PAUSE = 0.02  # seconds between two turns: the threads of the one that has run must not spin in the other's time
+# Seconds between two turns: threads of the side that has run must not spin in the other's time.
+PAUSE = 0.02
+
+Work = Callable[[], Any]  # does all its work before it returns
 
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """One comparison; `ours` and `other` in `unit`, smaller is better."""
+    """One comparison; smaller is better.
+
+    Attributes:
+      what: is compared.
+      ours, other: what either side took, in `unit`.
+      ratio: ours / other.
+      unit: such as "ms" or "MiB".
+    """
 
     what: str
     ours: float
@@ -22,14 +34,28 @@ class Row:
     unit: str = "ms"
 
 
-def seconds(function):
-    """How long `function()` takes."""
+class Section(NamedTuple):
+    """The comparisons of one part.
+
+    Attributes:
+      title: of the part.
+      names: of our side and of the other.
+      rows: the comparisons.
+    """
+
+    title: str
+    names: tuple[str, str]
+    rows: list[Row]
+
+
+def seconds(function: Work) -> float:
+    """How long `function()` takes, in seconds."""
     begun = time.perf_counter()
     function()
     return time.perf_counter() - begun
 
 
-def paired(what, ours, other, rounds):
+def paired(what: str, ours: Work, other: Work, rounds: int) -> Row:
     """Times two functions in turns, after one call of each that does not count.
 
     Args:
@@ -40,14 +66,17 @@ def paired(what, ours, other, rounds):
     Returns:
       `Row` of the median times in ms, and the median over the turns of ours / other.
     """
-    ours(), other()
-    times = {ours: [], other: []}
+    ours()
+    other()
+    times: dict[Work, list[float]] = {ours: [], other: []}
     for turn in range(rounds):
-        for function in (ours, other) if turn % 2 else (other, ours):
+        order = (ours, other) if turn % 2 else (other, ours)
+        for function in order:
             gc.collect()
             time.sleep(PAUSE)
             times[function].append(1000 * seconds(function))
-    ratios = [a / b for a, b in zip(times[ours], times[other], strict=True)]
+
+    ratios = [mine / theirs for mine, theirs in zip(times[ours], times[other], strict=True)]
     return Row(
         what,
         statistics.median(times[ours]),
@@ -56,20 +85,19 @@ def paired(what, ours, other, rounds):
     )
 
 
-def table(title, names, rows):
-    """Markdown: `names` is (ours, other)."""
-    lines = [f"## {title}", "", f"| | {names[0]} | {names[1]} | ratio |", "|---|---:|---:|---:|"]
-    lines += [
-        f"| {r.what} | {r.ours:,.1f} {r.unit} | {r.other:,.1f} {r.unit} | {r.ratio:.2f} |"
-        for r in rows
-    ]
+def table(section: Section) -> str:
+    """The comparisons of a part as Markdown."""
+    ours, other = section.names
+    lines = [f"## {section.title}", "", f"| | {ours} | {other} | ratio |", "|---|---:|---:|---:|"]
+    for row in section.rows:
+        numbers = f"{row.ours:,.1f} {row.unit} | {row.other:,.1f} {row.unit} | {row.ratio:.2f}"
+        lines.append(f"| {row.what} | {numbers} |")
     return "\n".join(lines) + "\n"
 
 
-def conditions(threads):
+def conditions(threads: int) -> str:
     """One line of Markdown: command, hardware, versions."""
-    hardware, versions = report.hardware(), report.versions()
-    packages = ", ".join(f"{name} {version}" for name, version in versions.items())
+    packages = ", ".join(f"{name} {version}" for name, version in report.versions().items())
     command = " ".join(["python tools/benchmark.py", *sys.argv[1:]])
-    machine = f"{hardware['cpu']}, {threads} threads, float32"
+    machine = f"{report.hardware()['cpu']}, {threads} threads, float32"
     return f"`{command}` on {machine}; {packages}. A ratio under 1: ours takes less.\n"

@@ -1,36 +1,55 @@
-"""One training step of a system against the same network, loss and optimizer in PyTorch."""
+"""One training step of a system against the same network, loss and optimizer in PyTorch.
+
+The two sides start from the same weights. They must agree on the loss before they are timed.
+"""
 
 import types
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
-import keras
-import numpy as np
 import tensorflow as tf
-from benchmarks import timing
 
+from benchmarks import timing
 from tfvse import systems
 from tfvse.errors import UserError
 from tfvse.systems import base
 
-PAIRS, IMAGE_DIM, TEXT_DIM = 256, 2048, 4096  # CycleMatch: ResNet-152 and BiLSTM-max features
-WIDTH, BLOCKS, JUDGE_WIDTH, SIDE = 24, 4, 32, 64  # CycleGAN: as in configs/cyclegan/facades64.cfg
 SAME = 1e-3  # relative: how closely the two must agree on the loss before they are timed
 
+# A batch → named losses and named logs, as `System.losses`.
+Losses = Callable[[base.Batch], tuple[base.Losses, base.Logs]]
 
-def measure(rounds, threads):
-    """Returns (title, names, rows).
+
+class TwoSides(NamedTuple):
+    """A training step of this package and the same step in PyTorch.
+
+    Attributes:
+      what: name of the comparison.
+      ours, other: a training step of either side, as functions without arguments.
+      loss, other_loss: the loss of either side before any step, as functions without arguments.
+    """
+
+    what: str
+    ours: timing.Work
+    other: timing.Work
+    loss: Callable[[], Any]
+    other_loss: Callable[[], Any]
+
+
+def measure(rounds: int, threads: int) -> timing.Section:
+    """Time of a step of CycleMatch, CFN and CycleGAN.
 
     Raises:
       UserError: PyTorch is missing.
     """
     torch = torch_or_sentence("training", threads)
-    rows = [
-        compare(make, rounds)
-        for make in (cyclematch, lambda: cnn("none"), lambda: cnn("locally_connected"), cyclegan)
-    ]
-    return "Training step", ("tfvse", f"PyTorch {torch.__version__}"), rows
+    from benchmarks.training_systems import MAKERS
+
+    rows = [compare(make(), rounds) for make in MAKERS]
+    return timing.Section("Training step", ("tfvse", f"PyTorch {torch.__version__}"), rows)
 
 
-def torch_or_sentence(part, threads):
+def torch_or_sentence(part: str, threads: int) -> Any:
     """The module torch, set to a number of threads.
 
     Raises:
@@ -47,46 +66,91 @@ def torch_or_sentence(part, threads):
     return torch
 
 
-def compare(make, rounds):
-    """Checks that the two sides of `make()` compute the same loss, then times a step of each."""
-    what, ours, other, loss, other_loss = make()
-    expected, found = float(loss()), float(other_loss())
+def compare(sides: TwoSides, rounds: int) -> timing.Row:
+    """Checks that both sides compute the same loss, then times a step of each."""
+    expected = float(sides.loss())
+    found = float(sides.other_loss())
     assert abs(expected - found) <= SAME * abs(expected), (
-        f"{what}: the losses are {expected} and {found}"
+        f"{sides.what}: the losses are {expected} and {found}"
     )
-    return timing.paired(what, ours, other, rounds)
+    return timing.paired(sides.what, sides.ours, sides.other, rounds)
 
 
-def system_alone(name, element_spec, data=None, **settings):
-    """A built system on its own, without a data set, in its first stage; `data`: what it reads of one."""
-    cls = systems.load(name)
-    names = {"vocabulary": None, "classes": list(range(10)), "split": lambda name: None} | (
-        data or {}
-    )
-    data = types.SimpleNamespace(element_spec=element_spec, **names)
-    system = base.create(cls.Config(system=name, data="none", steps=100, **settings), data)
+def system_alone(
+    name: str,
+    element_spec: Mapping[str, tf.TensorSpec],
+    data: Mapping[str, Any] | None = None,
+    **settings: Any,
+) -> Any:
+    """A built system in its first stage, without a data set.
+
+    Args:
+      name: of the system.
+      element_spec: of a batch.
+      data: further attributes that the system reads of a data set.
+      settings: of its config.
+    """
+    attributes: dict[str, Any] = {
+        "vocabulary": None,
+        "classes": list(range(10)),
+        "split": lambda name: None,
+        **(data or {}),
+    }
+    dataset = types.SimpleNamespace(element_spec=element_spec, **attributes)
+    config = systems.load(name).Config(system=name, data="none", steps=100, **settings)
+    system = base.create(config, dataset)
     system.create_optimizers()
     system.stage = system.stages()[0]
     return system
 
 
-def keras_step(system, batch, losses, role="main"):
+def keras_step(
+    system: Any,
+    batch: base.Batch,
+    losses: Losses,
+    role: str = "main",
+) -> tuple[timing.Work, Callable[[], tf.Tensor]]:
     """(a training step, the weighted loss) as functions without arguments."""
-    step = tf.function(lambda batch: system.minimize(role, lambda: losses(batch)))
     weights = system.stage.loss_weights
-    total = tf.function(
-        lambda batch: sum(weights.get(name, 1.0) * loss for name, loss in losses(batch).items())
-    )
+
+    @tf.function
+    def step(batch: base.Batch) -> base.Logs:
+        """One update."""
+        return system.minimize(role, lambda: losses(batch))
+
+    @tf.function
+    def total(batch: base.Batch) -> tf.Tensor:
+        """The weighted sum of the losses."""
+        found, _ = losses(batch)
+        return sum(weights.get(name, 1.0) * loss for name, loss in found.items())
+
     return lambda: step(batch)["loss"].numpy(), lambda: total(batch)
 
 
-def torch_step(modules, loss, make_optimizer):
-    """(a training step, the loss) as functions without arguments; weight decay is on kernels alone, as it is here."""
-    parameters = [p for module in modules for p in module.parameters()]
-    kernels, others = [p for p in parameters if p.ndim > 1], [p for p in parameters if p.ndim == 1]
+def torch_step(
+    modules: Sequence[Any],
+    loss: Callable[[], Any],
+    make_optimizer: Callable[[list[dict[str, Any]]], Any],
+) -> tuple[timing.Work, Callable[[], float]]:
+    """(a training step, the loss) as functions without arguments.
+
+    Weight decay is on kernels alone, as it is here.
+
+    Args:
+      modules: torch modules that the step trains.
+      loss: gives the loss, a scalar torch.Tensor.
+      make_optimizer: parameter groups → torch optimizer.
+    """
+    kernels: list[Any] = []
+    others: list[Any] = []
+    for module in modules:
+        for parameter in module.parameters():
+            group = kernels if parameter.ndim > 1 else others
+            group.append(parameter)
     optimizer = make_optimizer([{"params": kernels}, {"params": others, "weight_decay": 0.0}])
 
-    def step():
+    def step() -> float:
+        """One update; returns the loss before it."""
         optimizer.zero_grad()
         value = loss()
         value.backward()
@@ -94,130 +158,3 @@ def torch_step(modules, loss, make_optimizer):
         return value.item()
 
     return step, lambda: loss().item()
-
-
-def cyclematch():
-    import torch
-    from benchmarks import torch_networks
-
-    rng = np.random.default_rng(0)
-    arrays = {
-        "image": rng.normal(size=(PAIRS, IMAGE_DIM)).astype("float32"),
-        "text": rng.normal(size=(PAIRS, TEXT_DIM)).astype("float32"),
-        "image_id": rng.integers(0, PAIRS // 2, PAIRS),
-    }
-    batch = {name: tf.constant(value) for name, value in arrays.items()}
-    specs = {
-        name: tf.TensorSpec([None, *value.shape[1:]], value.dtype) for name, value in arrays.items()
-    }
-    system = system_alone("cyclematch", specs, text_encoder="hub:none", batch_size=PAIRS)
-    config = system.config
-    modules = []
-    for name, dims in (
-        ("image_to_text", (IMAGE_DIM, TEXT_DIM)),
-        ("text_to_image", (TEXT_DIM, IMAGE_DIM)),
-    ):
-        modules.append(
-            torch_networks.Mapping(dims[0], [int(w) for w in config.widths.split(",")], dims[1])
-        )
-        torch_networks.copy_weights(system.networks[name], modules[-1])
-    tensors = [torch.from_numpy(arrays[name]) for name in ("image", "text", "image_id")]
-    settings = config.margin, config.negatives, config.alpha
-    other, other_loss = torch_step(
-        modules,
-        lambda: torch_networks.cycle_losses(*tensors, *modules, settings),
-        lambda groups: torch.optim.SGD(
-            groups, config.learning_rate, config.momentum, weight_decay=config.weight_decay
-        ),
-    )
-    ours, loss = keras_step(system, batch, system.losses)
-    return f"CycleMatch, {PAIRS} pairs of features", ours, other, loss, other_loss
-
-
-def cnn(fusion):
-    import torch
-    from benchmarks import torch_networks
-    from torch.nn import functional
-
-    rng = np.random.default_rng(0)
-    images, labels = (
-        rng.integers(0, 256, (100, 32, 32, 3)).astype("float32"),
-        rng.integers(0, 10, 100),
-    )
-    batch = {"image": tf.constant(images), "label": tf.constant(labels)}
-    specs = {"image": tf.TensorSpec([None, 32, 32, 3]), "label": tf.TensorSpec([None], tf.int64)}
-    system = system_alone("cfn", specs, fusion=fusion, batch_size=100, learning_rate=1e-3)
-    config, network = system.config, system.networks["classifier"]
-    module = torch_networks.FusionNetwork(fusion != "none", config.dropout)
-    torch_networks.copy_weights(network, module)
-    inputs, targets = (
-        torch.from_numpy(images).permute(0, 3, 1, 2).contiguous(),
-        torch.from_numpy(labels),
-    )
-
-    def cross_entropy():
-        return functional.cross_entropy(module(inputs), targets)
-
-    def without_dropout():
-        module.eval()
-        value = cross_entropy().item()
-        module.train()
-        return value
-
-    other, _ = torch_step(
-        [module],
-        cross_entropy,
-        lambda groups: torch.optim.SGD(
-            groups, config.learning_rate, config.momentum, weight_decay=config.weight_decay
-        ),
-    )
-    ours, _ = keras_step(system, batch, system.losses)
-
-    def loss():
-        return keras.losses.SparseCategoricalCrossentropy(from_logits=True)(labels, network(images))
-
-    name = "CNN-A" if fusion == "none" else "CFN-A"
-    return f"{name}, 100 pictures of 32 x 32", ours, other, loss, without_dropout
-
-
-def cyclegan():
-    import torch
-    from benchmarks import torch_networks
-
-    rng = np.random.default_rng(0)
-    arrays = {domain: rng.uniform(-1, 1, (1, SIDE, SIDE, 3)).astype("float32") for domain in "ab"}
-    batch = {name: tf.constant(value) for name, value in arrays.items()}
-    specs = {name: tf.TensorSpec([None, SIDE, SIDE, 3]) for name in "ab"}
-    sizes = {
-        "generator_width": WIDTH,
-        "residual_blocks": BLOCKS,
-        "discriminator_width": JUDGE_WIDTH,
-    }
-    system = system_alone("cyclegan", specs, crop_size=SIDE, **sizes)
-    config, modules = system.config, []
-    for name, network in system.networks.items():
-        is_generator = name.startswith("generator")
-        module = (
-            torch_networks.generator(WIDTH, BLOCKS)
-            if is_generator
-            else torch_networks.discriminator(JUDGE_WIDTH)
-        )
-        torch_networks.copy_weights(network, module)
-        modules.append(module)
-    for judge in modules[2:]:
-        judge.requires_grad_(False)
-    a, b = (torch.from_numpy(arrays[domain]).permute(0, 3, 1, 2).contiguous() for domain in "ab")
-    other, other_loss = torch_step(
-        modules[:2],
-        lambda: torch_networks.generator_losses(a, b, *modules, config.cycle_weight),
-        lambda groups: torch.optim.Adam(
-            groups, config.learning_rate, (config.beta_1, 0.999), weight_decay=config.weight_decay
-        ),
-    )
-    ours, loss = keras_step(
-        system,
-        batch,
-        lambda batch: system.generator_losses(batch["a"], batch["b"])[0],
-        "generators",
-    )
-    return f"CycleGAN, both generators, one pair of {SIDE} x {SIDE}", ours, other, loss, other_loss
