@@ -6,6 +6,7 @@ import socket
 import pytest
 
 from tfvse import config, parsing, reading
+from tfvse.errors import UserError
 from tfvse.reading import BadFile
 
 
@@ -66,5 +67,5 @@ def test_odd_json_is_refused(tmp_path, text):
 def test_a_flagfile_is_regular_and_so_is_what_it_names(odd, tmp_path):
     (tmp_path / "a.cfg").write_text(f"--flagfile={odd[0]}\n")
     for words in (["--flagfile=/dev/zero"], ["--flagfile", str(tmp_path / "a.cfg")]):
-        with pytest.raises(BadFile, match="not a regular file"):
+        with pytest.raises(UserError, match="not a regular file"):
             parsing.parse_flags(config.RunConfig, words)

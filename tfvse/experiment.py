@@ -10,12 +10,15 @@ import os
 import pathlib
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tfvse import flagfile, systems
 from tfvse.config import FLAGFILE, RunConfig, RunFolder
 from tfvse.errors import UserError
 from tfvse.parsing import is_help, parse_flags
+
+if TYPE_CHECKING:
+    from tfvse.systems.base import System
 
 # A setting of older runs → the list setting that now holds its value.
 JOINED = {"drop_again_at": "drop_at"}
@@ -104,6 +107,32 @@ def parse_run_tool(cls: type[RunFolder], argv: Sequence[str]) -> tuple[Any, RunC
             target.append(words.pop(0))
     flags = parse_flags(cls, mine)
     return flags, from_run_dir(flags.run_dir, overrides)
+
+
+def trained(
+    config: RunConfig, run_dir: str | pathlib.Path, which: str = "last"
+) -> tuple["System", Any, int]:
+    """A system with the weights of a run.
+
+    Args:
+      config: of the run, or with overrides.
+      run_dir: folder of the run.
+      which: its checkpoint, "last" or "best".
+
+    Returns:
+      (the system with its networks in float32, its data set, the step of its checkpoint).
+
+    Raises:
+      UserError: no data, no checkpoint, or one of other networks.
+    """
+    from tfvse import data
+    from tfvse.systems import base
+    from tfvse.training import checkpoint
+
+    dataset = data.load(config, systems.load(config.system).data_kind)
+    system = base.create(config, dataset, precision="float32")
+    state = checkpoint.load_networks(system, run_dir, which)
+    return system, dataset, state["step"]
 
 
 def _names(word: str) -> set[str]:

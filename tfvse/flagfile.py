@@ -12,9 +12,9 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from tfvse import recipes
+from tfvse import reading, recipes
 from tfvse.errors import UserError
-from tfvse.files import atomic_write, read_regular
+from tfvse.files import atomic_write
 from tfvse.typing import PathLike
 
 LARGEST = 2**20  # bytes of one file
@@ -56,16 +56,15 @@ def _text(path: PathLike) -> str:
     """The text of the flagfile `path`; raises `UserError` if it has none."""
     name = str(path)
     try:
-        return read_regular(recipes.find(name), LARGEST).decode("utf-8")
+        return reading.read_bytes(recipes.find(name), LARGEST).decode("utf-8")
     except UnicodeError:
         raise UserError(
             f"--flagfile={path}: it is not a text file; give a .cfg file with one --flag=value a "
             "line"
         ) from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
+    except reading.BadFile as error:
         raise UserError(
-            f"--flagfile={path}: cannot be read ({reason}){recipes.hint(name)}"
+            f"--flagfile={path}: cannot be read ({error.reason}){recipes.hint(name)}"
         ) from None
 
 

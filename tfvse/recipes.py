@@ -20,7 +20,7 @@ def names(system: str = "*") -> list[str]:
     return [path.relative_to(folder()).with_suffix("").as_posix() for path in found]
 
 
-def find(path: str) -> str:
+def find(path: str | os.PathLike) -> str:
     """Where the flagfile called `path` is.
 
     Args:
@@ -29,18 +29,18 @@ def find(path: str) -> str:
     Returns:
       `path` where something is there; else the path of the config, or `path` where there is none.
     """
-    own = os.path.expanduser(path)
+    own = os.path.expanduser(os.fspath(path))
     short = _short(path)
     if os.path.exists(own) or short not in names():
         return own
     return str(folder() / f"{short}.cfg")
 
 
-def hint(path: str) -> str:
+def hint(path: str | os.PathLike) -> str:
     """What to say of a flagfile that is not there: the nearest config, or an example."""
     example = "; give the path of a .cfg file such as configs/smoke/cyclematch.cfg"
     return nearest(_short(path), names()) or example
 
 
-def _short(path: str) -> str:
-    return path.removeprefix("configs/").removesuffix(".cfg")
+def _short(path: str | os.PathLike) -> str:
+    return str(path).removeprefix("configs/").removesuffix(".cfg")

@@ -40,7 +40,7 @@ def listing() -> str:
     """Every data set with its licence."""
     lines = ["data sets and their licences"]
     for name in DATASETS:
-        lines.append(f"  {name:<24}{_licence(name)}")
+        lines.append(f"  {name:<24} {_licence(name)}")
     return "\n".join(lines)
 
 

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from tfvse import commands
 from tfvse.commands import edge_maps
-from tfvse.config import RunConfig, RunFolder, setting
+from tfvse.config import RunFolder, setting
 from tfvse.errors import UserError
-from tfvse.experiment import from_run_dir, parse_run_tool
+from tfvse.experiment import from_run_dir, parse_run_tool, trained
 
 if TYPE_CHECKING:
     from tfvse.evaluation.report import Report
@@ -61,7 +61,7 @@ def main(argv: Sequence[str]) -> None:
 
     begun = time.time()
     run_dir = pathlib.Path(flags.run_dir)
-    system, dataset, step = load(config, run_dir, flags.checkpoint)
+    system, dataset, step = trained(config, run_dir, flags.checkpoint)
     report = _evaluate(system, dataset, flags)
     seconds = round(time.time() - begun, 2)
     report = dataclasses.replace(report, step=step, command=commands.typed(), wall_seconds=seconds)
@@ -75,30 +75,6 @@ def main(argv: Sequence[str]) -> None:
         print(f"written: {path}")
 
 
-def load(config: RunConfig, run_dir: pathlib.Path, which: str) -> tuple["System", Any, int]:
-    """A trained system.
-
-    Args:
-      config: of the run, or with overrides.
-      run_dir: folder of the run.
-      which: its checkpoint, "last" or "best".
-
-    Returns:
-      (the system with its trained networks, its data set, the step of its checkpoint).
-
-    Raises:
-      UserError: no data, no checkpoint, or one of other networks.
-    """
-    from tfvse import data
-    from tfvse.systems import base
-    from tfvse.training import checkpoint
-
-    dataset = data.load(config)
-    system = base.create(config, dataset, precision="float32")
-    state = checkpoint.load_networks(system, run_dir, which)
-    return system, dataset, state["step"]
-
-
 def _evaluate(system: "System", dataset: Any, flags: Flags) -> "Report":
     """The report of the run, or of the ensemble."""
     if not flags.ensemble:
@@ -109,6 +85,7 @@ def _evaluate(system: "System", dataset: Any, flags: Flags) -> "Report":
 
     members = [(system, dataset)]
     for folder in flags.ensemble.split(","):
-        other, other_data, _ = load(from_run_dir(folder), pathlib.Path(folder), flags.checkpoint)
-        members.append((other, other_data))
+        other = from_run_dir(folder)
+        loaded = trained(other, pathlib.Path(folder), flags.checkpoint)
+        members.append(loaded[:2])
     return ensemble.evaluate(members, flags.split)

@@ -10,9 +10,8 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
-from tfvse.commands import evaluate
 from tfvse.config import RunFolder, setting
-from tfvse.experiment import parse_run_tool
+from tfvse.experiment import parse_run_tool, trained
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +36,7 @@ def main(argv: Sequence[str]) -> None:
 
     formats = litert.parse_formats(flags.litert)
     run_dir = pathlib.Path(flags.run_dir)
-    system, dataset, step = evaluate.load(config, run_dir, flags.checkpoint)
+    system, dataset, step = trained(config, run_dir, flags.checkpoint)
     report = _report(run_dir / flags.report, step)
     name = flags.name or run_dir.resolve().name
     path = saved_model.export(

@@ -7,9 +7,9 @@ import pytest
 
 from tests.conformance import experiments
 from tests.data import making
+from tfvse.commands import transfer
 from tfvse.data.sets import synthetic
 from tfvse.errors import UserError
-from tools import transfer
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,9 @@
+"""Makes a table of a paper again: `tfvse reproduce --table=6.2 --prepared_dir=data/flickr8k`.
+
+`tfvse reproduce --render` writes all results pages again from the CSV files. Both work in a
+checkout, where the pages are.
+"""
+
+from tfvse.reproduce.command import main
+
+__all__ = ["main"]
