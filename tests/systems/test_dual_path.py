@@ -198,7 +198,7 @@ def from_pixels(tmp_path_factory):
     ]
     experiment = experiments.Experiment("dual_path", folder / "data")
     config, run_dir = tfvse_experiment.parse_experiment(experiment.flags(folder / "run", *flags))
-    trainer = experiments.Watched(config, data_sets.load(config), run_dir, base.create)
+    trainer = experiments.Watched(config, data_sets.load_for(config), run_dir, base.create)
     trainer.run()
     return trainer
 
@@ -261,4 +261,4 @@ def test_an_encoder_of_images_of_any_size_cannot_be_trained(from_pixels, monkeyp
         ]
     )[0]
     with pytest.raises(UserError, match="--train_image_encoder: varied cannot be trained"):
-        data_sets.load(settings)
+        data_sets.load_for(settings)

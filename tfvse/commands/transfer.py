@@ -46,15 +46,15 @@ def main(argv: Sequence[str]) -> None:
     """Measures the features and writes the report."""
     flags, config = parse_run_tool(Flags, list(argv))
 
-    from tfvse import data, systems
+    from tfvse import data
     from tfvse.evaluation.report import Report
 
-    if systems.load(config.system).data_kind != "classification":
+    if config.data_view().kind != "classification":
         raise UserError(f"--run_dir={flags.run_dir}: holds {config.system}, which is no classifier")
     begun = time.time()
     run_dir = pathlib.Path(flags.run_dir)
     other_config = dataclasses.replace(config, data=flags.data, prepared_dir=flags.prepared_dir)
-    other = data.load(other_config, "classification")
+    other = data.load_for(other_config)
     system, own, step = trained(config, run_dir, flags.checkpoint)
 
     result = _measure(system, own, other, flags)

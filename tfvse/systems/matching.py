@@ -257,7 +257,7 @@ class MatchingSystem(System):
         found = report.examples
 
         def image(row: int) -> np.ndarray:
-            return decode_image(part.picture(row)).numpy()
+            return decode_image(part.encoded(row)).numpy()
 
         text_queries = []
         for row, rows in zip(found["text_queries"], found["images_found"], strict=True):
