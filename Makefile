@@ -5,7 +5,7 @@ PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --c
 
 # Losses, metrics, layers, settings, readers: under 90 seconds.
 FAST := tests/losses tests/metrics tests/layers tests/commands/test_front_door.py tests/data/test_records.py \
-	tests/preprocessing tests/index tests/test_config.py tests/test_errors.py tests/test_files.py \
+	tests/data/formats tests/index tests/test_config.py tests/test_errors.py tests/test_files.py \
 	tests/test_progress.py tests/test_quiet.py tests/test_reading.py tests/conformance/test_configs.py
 
 .PHONY: quickstart test test-fast lint docs clean
