@@ -1,16 +1,19 @@
-"""Settings: frozen dataclasses whose fields are also flags, checked by type, allowed values and range."""
+"""Settings: frozen dataclasses whose fields are also flags.
+
+Their values are checked by type, allowed values and range.
+"""
 
 import dataclasses
 import pathlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tfvse import flagfile
 from tfvse.errors import UserError, is_control, nearest
 
 FLAGFILE = "flags.cfg"
-LARGEST = 2**31 - 1  # where a setting sets no bound of its own: graphs hold numbers as int32
+LARGEST = 2**31 - 1  # bound of settings without one of their own: graphs hold int32
 
 
 def setting(
@@ -31,8 +34,8 @@ def setting(
       default: value when the flag is not given.
       help: one line, shown by `--helpful`.
       choices: allowed values, or None for any.
-      low, high: inclusive bounds of a number, also in a tuple, or None; of a whole number then
-        -`LARGEST` and `LARGEST`.
+      low, high: inclusive bounds of a number, also in a tuple. None: -`LARGEST` and `LARGEST` for
+        a whole number, else no bound.
       free: it changes nothing that is learnt, so it may differ when a run is resumed.
     """
     rules = {"help": help, "choices": choices, "low": low, "high": high, "free": free}
@@ -41,7 +44,7 @@ def setting(
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """Base of every flag dataclass: checks its fields when it is made.
+    """Base of every dataclass of flags; making an instance checks its fields.
 
     Raises:
       UserError: a value outside its choices or bounds.
@@ -59,14 +62,14 @@ class Settings:
         """Checks that involve several fields; subclasses extend it and raise UserError."""
 
     def unread(self) -> dict[str, str]:
-        """Settings that the others leave without effect: name → what would read it.
+        """Settings that have no effect because of the others: name → what would read it.
 
         Subclasses extend it. A new run must leave such settings at their defaults.
         """
         return {}
 
     def refuse_unread(self) -> None:
-        """Raises `UserError` when a setting is given that has no effect."""
+        """Raises `UserError` if a setting is given that has no effect."""
         defaults = {field.name: field.default for field in dataclasses.fields(self)}
         for name, reader in self.unread().items():
             value = getattr(self, name)
@@ -77,12 +80,12 @@ class Settings:
 
 @dataclasses.dataclass(frozen=True)
 class RunConfig(Settings):
-    """What every experiment has, whatever its system. Systems subclass it and add their own settings."""
+    """Settings of every experiment. Systems subclass it and add their own."""
 
     system: str = setting("", "the method: a name in tfvse.systems.SYSTEMS")
     data: str = setting("", "the data set: a name in tfvse.data.DATASETS")
     prepared_dir: str = setting(
-        "", "folder written by tools/prepare_data.py; empty: data/<data>", free=True
+        "", "folder written by tfvse prepare; empty: data/<data>", free=True
     )
     seed: int = setting(
         0, "seed of initial weights, data order, dropout and augmentation", low=0, high=2**31 - 1
@@ -122,16 +125,20 @@ class RunConfig(Settings):
     )
 
     def check(self) -> None:
-        """Raises `UserError` unless exactly one of steps and epochs is given."""
+        """Checks the length of training and --early_stop.
+
+        Raises:
+          UserError: not exactly one of steps and epochs, or nothing for --early_stop to watch.
+        """
         if bool(self.steps) == bool(self.epochs):
             raise UserError(
-                f"--steps={self.steps} --epochs={self.epochs}: exactly one of them must be above 0, "
-                "it sets the length"
+                f"--steps={self.steps} --epochs={self.epochs}: exactly one of them must be above "
+                "0, it sets the length"
             )
         if self.early_stop and not self.evaluate_every:
             raise UserError(
-                f"--early_stop={self.early_stop}: needs --evaluate_every of at least 1 to have what "
-                "to watch"
+                f"--early_stop={self.early_stop}: needs --evaluate_every of at least 1 to have "
+                "what to watch"
             )
 
     @property
@@ -140,7 +147,7 @@ class RunConfig(Settings):
         return pathlib.Path(self.prepared_dir or f"data/{self.data}")
 
 
-def _problem(field, value):
+def _problem(field: dataclasses.Field, value: Any) -> str | None:
     """What is wrong with `value` for `field`, in words, or None."""
     values = value if isinstance(value, tuple) else (value,)
     for item in values:
@@ -150,7 +157,8 @@ def _problem(field, value):
     return None
 
 
-def _problem_of_item(value, rules):
+def _problem_of_item(value: Any, rules: Mapping[str, Any]) -> str | None:
+    """What is wrong with one value by the `rules` of its setting, in words, or None."""
     choices = rules.get("choices")
     if choices and value not in choices:
         return f"must be one of {', '.join(map(str, choices))}{nearest(value, choices)}"
@@ -161,8 +169,10 @@ def _problem_of_item(value, rules):
     return None
 
 
-def _problem_of_number(value, rules):
-    low, high = rules.get("low"), rules.get("high")
+def _problem_of_number(value: float, rules: Mapping[str, Any]) -> str | None:
+    """What is wrong with a number by the `rules` of its setting, in words, or None."""
+    low = rules.get("low")
+    high = rules.get("high")
     if type(value) is int:
         low = -LARGEST if low is None else low
         high = LARGEST if high is None else high

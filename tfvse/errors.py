@@ -2,6 +2,7 @@
 
 import difflib
 import errno
+import io
 import os
 import sys
 import unicodedata
@@ -77,7 +78,7 @@ def describe(error: BaseException) -> str | None:
     return _of_system(error, message)
 
 
-def _of_system(error, message):
+def _of_system(error: BaseException, message: str) -> str | None:
     """The sentence for what the operating system refused, or None."""
     number = error.errno if isinstance(error, OSError) else _errno_of_tensorflow(error, message)
     if number not in _OS_REASONS:
@@ -88,7 +89,7 @@ def _of_system(error, message):
     return f"{reason}{where}; {advice}, then run the same command again"
 
 
-def _errno_of_tensorflow(error, message):
+def _errno_of_tensorflow(error: BaseException, message: str) -> int | None:
     """TensorFlow's own readers and writers put the system's words at the end of their message."""
     if not type(error).__module__.startswith("tensorflow"):
         return None
@@ -104,7 +105,8 @@ def run(main: Callable[[list[str]], int | None]) -> None:
     """
     interruption.install()
     argv = quiet.install(sys.argv[1:])
-    sys.stdout.reconfigure(errors="backslashreplace")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         with interruption.obeyed():
             code = main(argv)
@@ -116,7 +118,7 @@ def run(main: Callable[[list[str]], int | None]) -> None:
     sys.exit(code or 0)
 
 
-def _tell(error):
+def _tell(error: Exception) -> int:
     """Prints the sentence for `error`; returns the exit code. A bug of ours is raised again."""
     sentence = describe(error)
     if sentence is None and interruption.requested():  # what compiled code made of the interruption
@@ -129,13 +131,14 @@ def _tell(error):
     return 2
 
 
-def _tell_interruption(error):
+def _tell_interruption(error: BaseException) -> int:
+    """Prints that the work was interrupted; returns the exit code."""
     ours = error if isinstance(error, interruption.Interrupted) else interruption.Interrupted()
     print(f"interrupted: {ours}", file=sys.stderr)
     return ours.exit_code
 
 
-def _drop_output():
+def _drop_output() -> None:
     """Sends what cannot be printed any more nowhere, so that Python does not try again at its end."""
     try:
         sys.stdout.flush()

@@ -1,8 +1,8 @@
 """One experiment: flags → the frozen dataclass of its system, and back from a run folder.
 
 An experiment is read in two steps: first only `--system`, then the flags of that system's own
-dataclass. So every flag is checked by name, type, allowed values and range, and a flag of another
-system is told apart from a misspelt one.
+dataclass. So every flag is checked by name, type, allowed values and range. The message for a flag
+of another system differs from the one for a misspelt flag.
 """
 
 import dataclasses
@@ -20,7 +20,7 @@ from tfvse.parsing import is_help, parse_flags
 if TYPE_CHECKING:
     from tfvse.systems.base import System
 
-# Settings of runs of before → the list that they belong to now.
+# A setting of older runs → the list setting that now holds its value.
 JOINED = {"drop_again_at": "drop_at"}
 
 
@@ -69,8 +69,8 @@ def from_run_dir(run_dir: str | pathlib.Path, overrides: Sequence[str] = ()) -> 
     return _system_config([*_settings_of(path), *overrides])
 
 
-def _settings_of(path):
-    """The flags in a run's flagfile; those of runs of before under today's names."""
+def _settings_of(path: pathlib.Path) -> list[str]:
+    """The flags in a run's flagfile; those of older runs under today's names."""
     settings = flagfile.read(path)
     for name, joined in JOINED.items():
         if name in settings:
@@ -79,7 +79,7 @@ def _settings_of(path):
 
 
 def parse_run_tool(cls: type[RunFolder], argv: Sequence[str]) -> tuple[Any, RunConfig]:
-    """Splits the flags of a tool for finished runs into its own and overrides of the run's settings.
+    """Reads the flags of a tool for finished runs: its own, and overrides of the run's settings.
 
     Args:
       cls: dataclass of the tool's flags; a subclass of `RunFolder`.
@@ -87,14 +87,18 @@ def parse_run_tool(cls: type[RunFolder], argv: Sequence[str]) -> tuple[Any, RunC
 
     Returns:
       (flags, config): an instance of `cls`, and the run's config with the overrides.
+
+    Raises:
+      UserError: a flag is wrong, or the folder holds no run.
+      SystemExit: after printing the help that was asked for.
     """
     words = flagfile.expand(argv)
     if any(map(is_help, words)):
-        return parse_flags(cls, ["--help"])
+        parse_flags(cls, ["--help"])
 
     own = {field.name for field in dataclasses.fields(cls)}
-    mine = []
-    overrides = []
+    mine: list[str] = []
+    overrides: list[str] = []
     while words:
         word = words.pop(0)
         target = mine if _names(word) & own else overrides
@@ -131,13 +135,14 @@ def trained(
     return system, dataset, state["step"]
 
 
-def _names(word):
-    """What a word may name as a flag: of --nofoo both nofoo and foo."""
+def _names(word: str) -> set[str]:
+    """The flags that a word may name: of --nofoo both nofoo and foo."""
     match = re.match(r"--?((?:no)?(\w+))", word)
     return {match[1], match[2]} if match else set()
 
 
-def _system_config(argv):
+def _system_config(argv: Sequence[str]) -> RunConfig:
+    """The config of the system that `argv` names, from the flags of that system."""
     argv = flagfile.expand(argv)
     name = _flag_value(argv, "system")
     known = ", ".join(systems.SYSTEMS)
@@ -146,8 +151,8 @@ def _system_config(argv):
     return parse_flags(systems.load(name).Config, argv, hint=_belongs_elsewhere)
 
 
-def _belongs_elsewhere(flag):
-    """A further sentence for an unknown flag: which systems have it."""
+def _belongs_elsewhere(flag: str) -> str:
+    """A further clause for an unknown flag: which systems have it; "" if none has."""
     owners = []
     for name in systems.SYSTEMS:
         settings = {field.name for field in dataclasses.fields(systems.load(name).Config)}
@@ -156,7 +161,7 @@ def _belongs_elsewhere(flag):
     return f" of this system; it belongs to --system={' or '.join(owners)}" if owners else ""
 
 
-def _flag_value(argv, name):
+def _flag_value(argv: Sequence[str], name: str) -> str | None:
     """Last value of --name in expanded `argv`, or None. Used before all flags are known."""
     value = None
     for place, word in enumerate(argv):
@@ -168,7 +173,7 @@ def _flag_value(argv, name):
     return value
 
 
-def _without(argv, name):
+def _without(argv: Sequence[str], name: str) -> list[str]:
     """`argv` without --name and its value."""
     kept = []
     skip = False

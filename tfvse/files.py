@@ -11,10 +11,11 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Callable, Iterator
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from tfvse import interruption
 from tfvse.errors import UserError
+from tfvse.typing import PathLike
 
 # What `atomic_write` and `atomic_folder` write into: a mark, the name to be, random characters, an ending.
 _PARTIAL = ".partial."
@@ -24,7 +25,7 @@ _LEFTOVER = re.compile(
 _OLD = ".old"  # the ending of a folder that was moved away for a new one
 
 
-def open_regular(path: str | os.PathLike) -> BinaryIO:
+def open_regular(path: PathLike) -> BinaryIO:
     """Opens a regular file to read bytes from; never waits for the other end of a pipe.
 
     Raises:
@@ -37,7 +38,7 @@ def open_regular(path: str | os.PathLike) -> BinaryIO:
     return open(descriptor, "rb")
 
 
-def read_regular(path: str | os.PathLike, limit: int) -> bytes:
+def read_regular(path: PathLike, limit: int) -> bytes:
     """The bytes of a regular file that holds at most `limit` bytes.
 
     Raises:
@@ -51,7 +52,8 @@ def read_regular(path: str | os.PathLike, limit: int) -> bytes:
     raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), os.fspath(path))
 
 
-def _sync(path):
+def _sync(path: PathLike) -> None:
+    """Waits until a file or folder is on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -60,7 +62,7 @@ def _sync(path):
 
 
 @contextlib.contextmanager
-def lock(path: str | os.PathLike, busy: str = "") -> Iterator[None]:
+def lock(path: PathLike, busy: str = "") -> Iterator[None]:
     """Holds a lock file while the block runs, then removes it; a kill leaves nothing locked.
 
     Args:
@@ -78,7 +80,8 @@ def lock(path: str | os.PathLike, busy: str = "") -> Iterator[None]:
         os.close(descriptor)
 
 
-def _locked(path, busy):
+def _locked(path: PathLike, busy: str) -> int:
+    """The descriptor of a lock file that is held."""
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
@@ -94,7 +97,7 @@ def _locked(path, busy):
 
 
 @contextlib.contextmanager
-def atomic_write(path):
+def atomic_write(path: PathLike) -> Iterator[pathlib.Path]:
     """Yields a temporary path in the folder of `path`; it takes the name `path` when the block ends well.
 
     Args:
@@ -126,12 +129,13 @@ def atomic_write(path):
         temporary.unlink(missing_ok=True)
 
 
-def overlap(first: str | os.PathLike, second: str | os.PathLike) -> bool:
+def overlap(first: PathLike, second: PathLike) -> bool:
     """Whether two folders are the same or one lies in the other, whatever their names hold."""
     return _is_inside(first, second) or _is_inside(second, first)
 
 
-def _is_inside(path, folder):
+def _is_inside(path: PathLike, folder: PathLike) -> bool:
+    """Whether `path` is the folder or lies in it."""
     path = pathlib.Path(os.path.realpath(path))
     existing = [place for place in (path, *path.parents) if place.exists()]
     return os.path.exists(folder) and any(os.path.samefile(p, folder) for p in existing)
@@ -144,7 +148,7 @@ def refuse_to_replace(path: pathlib.Path) -> None:
 
 @contextlib.contextmanager
 def atomic_folder(
-    path: str | os.PathLike, may_replace: Callable[[pathlib.Path], None] = refuse_to_replace
+    path: PathLike, may_replace: Callable[[pathlib.Path], None] = refuse_to_replace
 ) -> Iterator[pathlib.Path]:
     """Like `atomic_write` for a whole folder. What killed processes left of it is removed first.
 
@@ -182,7 +186,8 @@ def atomic_folder(
 
 
 @contextlib.contextmanager
-def _partial_folder(path):
+def _partial_folder(path: pathlib.Path) -> Iterator[pathlib.Path]:
+    """Yields an empty folder beside `path`; what is left of it in the end is removed."""
     name = tempfile.mkdtemp(prefix=f"{_PARTIAL}{path.name}.", dir=path.parent)
     temporary = pathlib.Path(name)
     try:
@@ -191,13 +196,15 @@ def _partial_folder(path):
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _finish(folder):
+def _finish(folder: pathlib.Path) -> None:
+    """Makes a folder readable for others, and waits until it is on the disk."""
     folder.chmod(0o755)
     for file in folder.rglob("*"):
         _sync(file)
 
 
-def _require_replaceable(path, may_replace):
+def _require_replaceable(path: pathlib.Path, may_replace: Callable[[pathlib.Path], None]) -> None:
+    """Raises UserError where an older folder may not be replaced."""
     if os.path.ismount(path):
         raise UserError(
             f"{path}: is a mount point, which cannot be replaced; give a folder inside it"
@@ -206,7 +213,7 @@ def _require_replaceable(path, may_replace):
         may_replace(path)
 
 
-def _take_place(temporary, path):
+def _take_place(temporary: pathlib.Path, path: pathlib.Path) -> None:
     """Gives the folder `temporary` the name `path`; `sweep` mends what a kill in the middle leaves."""
     if not path.exists():
         os.replace(temporary, path)
@@ -221,7 +228,7 @@ def _take_place(temporary, path):
     shutil.rmtree(old)
 
 
-def sweep(path: str | os.PathLike) -> None:
+def sweep(path: PathLike) -> None:
     """Removes what killed writers of `path` left beside it; a folder that they had moved away takes its name again.
 
     Only for the one process that may write `path` now, as a lock makes sure: a living writer's work is removed too.
@@ -230,12 +237,13 @@ def sweep(path: str | os.PathLike) -> None:
     _sweep(path.parent, lambda name: name == path.name)
 
 
-def sweep_folder(folder: str | os.PathLike) -> None:
+def sweep_folder(folder: PathLike) -> None:
     """Like `sweep` for everything that lies in `folder`, which need not exist."""
     _sweep(pathlib.Path(folder), lambda name: True)
 
 
-def _sweep(folder, owned):
+def _sweep(folder: pathlib.Path, owned: Callable[[str], bool]) -> None:
+    """Removes what killed writers left in a folder, of names of which `owned` is true."""
     if not folder.is_dir():
         return
     for left in sorted(folder.iterdir()):
@@ -252,7 +260,7 @@ def _sweep(folder, owned):
             left.unlink()
 
 
-def write_json(path, value):
+def write_json(path: PathLike, value: Any) -> None:
     """Writes `value` as indented strict JSON (no NaN or infinity) in one atomic step."""
     with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n")

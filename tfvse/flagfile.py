@@ -1,32 +1,37 @@
-"""Flagfiles: one `--flag=value` a line, read in the place of --flagfile, and written so that they notice damage."""
+"""Flagfiles: one `--flag=value` a line.
+
+`expand` reads them in the place of --flagfile. `write` adds a checksum, so that `read` notices
+damage.
+"""
 
 import collections
 import dataclasses
 import hashlib
 import pathlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tfvse import reading, recipes
 from tfvse.errors import UserError
 from tfvse.files import atomic_write
+from tfvse.typing import PathLike
 
 LARGEST = 2**20  # bytes of one file
-MOST = 10_000  # lines of all files of a command
+MOST = 10_000  # lines of all files of one command
 _COMMENTS = ("#", "//")
 _HEAD = "# Resolved settings, sha256 "
-_HEAD_OF_BEFORE = "# The resolved settings of this run; "  # when there was no checksum
+_HEAD_WITHOUT_CHECKSUM = "# The resolved settings of this run; "  # of older files
 
 
 def expand(argv: Iterable[str]) -> list[str]:
     """`argv` with every --flagfile replaced by its lines; files may name further files.
 
     Raises:
-      UserError: a file cannot be read, is no text, or they include each other without end.
+      UserError: a file cannot be read or is no text, or files include each other without end.
     """
     waiting = collections.deque(argv)
-    words = []
+    words: list[str] = []
     count = 0
     while waiting:
         word = waiting.popleft()
@@ -34,7 +39,9 @@ def expand(argv: Iterable[str]) -> list[str]:
         if not match:
             words.append(word)
             continue
-        path = match[1] if match[1] is not None else "".join(_first(waiting))
+        path = match[1]
+        if path is None:
+            path = waiting.popleft() if waiting else ""
         lines = _flags(_text(path))
         waiting.extendleft(reversed(lines))
         count += 1 + len(lines)
@@ -45,26 +52,24 @@ def expand(argv: Iterable[str]) -> list[str]:
     return words
 
 
-def _first(waiting):
-    if waiting:
-        yield waiting.popleft()
-
-
-def _text(path):
+def _text(path: PathLike) -> str:
+    """The text of the flagfile `path`; raises `UserError` if it has none."""
+    name = str(path)
     try:
-        return reading.read_bytes(recipes.find(path), LARGEST).decode("utf-8")
+        return reading.read_bytes(recipes.find(name), LARGEST).decode("utf-8")
     except UnicodeError:
         raise UserError(
-            f"--flagfile={path}: it is not a text file; give a .cfg file with one --flag=value a line"
+            f"--flagfile={path}: it is not a text file; give a .cfg file with one --flag=value a "
+            "line"
         ) from None
     except reading.BadFile as error:
         raise UserError(
-            f"--flagfile={path}: cannot be read ({error.reason}){recipes.hint(path)}"
+            f"--flagfile={path}: cannot be read ({error.reason}){recipes.hint(name)}"
         ) from None
 
 
-def _flags(text):
-    """The lines that are flags."""
+def _flags(text: str) -> list[str]:
+    """The lines of `text` that are flags."""
     lines = [line.strip() for line in text.split("\n")]
     return [line for line in lines if line and not line.startswith(_COMMENTS)]
 
@@ -80,7 +85,7 @@ def write(config: Any, path: pathlib.Path) -> None:
 
 
 def render(value: Any) -> str:
-    """A setting as it stands behind the "=" of its flag: true or false, a list with commas."""
+    """The text of a setting after the "=" of its flag: true or false, a list with commas."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, tuple):
@@ -103,20 +108,21 @@ def read(path: pathlib.Path) -> dict[str, str]:
 
 
 def check(path: pathlib.Path) -> None:
-    """Compares a file of `write` with its checksum; one that was written before there was one passes.
+    """Compares a file of `write` with its checksum; older files, which have none, pass.
 
     Raises:
       UserError: the settings are not those that were written.
     """
     text = _text(path)
     head = text.partition("\n")[0]
-    if head.startswith((_HEAD + _digest(_flags(text)), _HEAD_OF_BEFORE)):
+    if head.startswith((_HEAD + _digest(_flags(text)), _HEAD_WITHOUT_CHECKSUM)):
         return
     raise UserError(
-        f"{path}: was changed or damaged since it was written; give changed settings as flags, or delete the file "
-        "and train with the same flags, which writes it again"
+        f"{path}: was changed or damaged since it was written; give changed settings as flags, or "
+        "delete the file and train with the same flags, which writes it again"
     )
 
 
-def _digest(lines):
+def _digest(lines: Sequence[str]) -> str:
+    """SHA-256 of `lines`, in hex."""
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()

@@ -1,8 +1,9 @@
 """Ctrl-C and SIGTERM: noted at once, obeyed where nothing is half done.
 
-A handler that raises an exception may do so inside a callback of compiled code, where the exception is lost or turns
-into an error of another kind: SciPy's Fortran, TensorFlow's runtime. So `deferred` parts only note the signal. What is
-lost in a finaliser or in a callback of the garbage collector is raised again a moment later.
+A handler that raises may do so inside a callback of compiled code, such as SciPy's Fortran or
+TensorFlow's runtime. There the exception is lost, or it becomes an error of another kind. So
+`deferred` parts only note the signal. An exception that a finaliser or the garbage collector loses
+is raised again a moment later.
 """
 
 import _thread
@@ -12,6 +13,11 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
+from types import FrameType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 AGAIN = "nothing is half-written, the same command can be run again"
@@ -20,7 +26,7 @@ NOTICE = b"\nstopping at the next safe point; Ctrl-C ends at once\n"
 
 
 class Interrupted(KeyboardInterrupt):
-    """A signal ends the work; the message says what state it is left in.
+    """A signal ends the work; the message says in what state it is left.
 
     Attributes:
       exit_code: 130 after Ctrl-C, 143 after SIGTERM, as shells have it.
@@ -32,9 +38,14 @@ class Interrupted(KeyboardInterrupt):
 
 
 class _Watch:
-    """The signal that has come, and how many blocks are open in which it raises nothing."""
+    """What is known of signals.
 
-    received = None
+    Attributes:
+      received: number of the first signal that has come; None: none yet.
+      depth: number of open blocks in which a signal raises nothing.
+    """
+
+    received: int | None = None
     depth = 0
 
 
@@ -42,7 +53,10 @@ _watch = _Watch()
 
 
 def install() -> None:
-    """Takes over both signals, which are only noted as yet; Ctrl-C after the first ends on the spot."""
+    """Takes over both signals: they are only noted, until `obeyed`.
+
+    After the first one, Ctrl-C ends the process on the spot.
+    """
     _watch.received = None
     _watch.depth = 1
     for number in SIGNALS:
@@ -67,14 +81,17 @@ def requested() -> bool:
 
 
 def check(message: str = AGAIN) -> None:
-    """A safe point: raises `Interrupted` with `message` when a signal has come."""
+    """Raises `Interrupted` with `message` if a signal has come; to be called at safe points."""
     if requested():
         raise Interrupted(message)
 
 
 @contextlib.contextmanager
 def deferred() -> Iterator[None]:
-    """In this block a signal raises nothing; it is obeyed at a `check` or after the outermost block."""
+    """In this block a signal raises nothing.
+
+    It is obeyed at a `check`, or after the outermost of such blocks.
+    """
     _watch.depth += 1
     try:
         yield
@@ -85,8 +102,9 @@ def deferred() -> Iterator[None]:
         check()
 
 
-def _note(number, _):
-    # A supervisor may send SIGTERM twice for one request, a person presses Ctrl-C twice on purpose.
+def _note(number: int, _: FrameType | None) -> None:
+    """The handler of both signals."""
+    # Supervisors may send SIGTERM twice for one request; people press Ctrl-C twice on purpose.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     if requested():
         return
@@ -96,8 +114,8 @@ def _note(number, _):
     os.write(2, NOTICE)  # not print: the handler may have come in the middle of one
 
 
-def _unraisable(lost):
-    """Python calls this for an exception that cannot go anywhere."""
+def _unraisable(lost: "UnraisableHookArgs") -> None:
+    """Raises a lost `Interrupted` again; Python calls this for exceptions that it must drop."""
     if not isinstance(lost.exc_value, Interrupted):
         sys.__unraisablehook__(lost)
         return

@@ -4,11 +4,11 @@ import errno
 import hashlib
 import io
 import json
-import os
 from typing import Any, TextIO
 
 from tfvse.errors import UserError
 from tfvse.files import open_regular, read_regular
+from tfvse.typing import PathLike
 
 TEXT_BYTES = 512 * 2**20  # of a list, table or JSON file, at most
 MISSING = "missing"
@@ -21,12 +21,13 @@ class BadFile(UserError):
       reason: a few words without the file's name, such as `MISSING`.
     """
 
-    def __init__(self, path: str | os.PathLike, reason: str):
+    def __init__(self, path: PathLike, reason: str) -> None:
+        """Takes the file and the reason."""
         super().__init__(f"{path}: {reason}")
         self.reason = reason
 
 
-def read_bytes(path: str | os.PathLike, most: int) -> bytes:
+def read_bytes(path: PathLike, most: int) -> bytes:
     """The content of a regular file.
 
     Args:
@@ -44,7 +45,8 @@ def read_bytes(path: str | os.PathLike, most: int) -> bytes:
         raise BadFile(path, _reason(error, most)) from None
 
 
-def _reason(error, most):
+def _reason(error: OSError, most: int) -> str:
+    """Why a file cannot be read, in a few words."""
     if error.errno in (errno.ENOENT, errno.ENOTDIR):
         return MISSING
     if error.errno == errno.EFBIG:
@@ -54,7 +56,7 @@ def _reason(error, most):
     return f"unreadable: {error.strerror}"
 
 
-def digest(path: str | os.PathLike) -> str:
+def digest(path: PathLike) -> str:
     """SHA-256 of a regular file of any size, in hexadecimal.
 
     Raises:
@@ -67,7 +69,7 @@ def digest(path: str | os.PathLike) -> str:
     return found.hexdigest()
 
 
-def open_text(path: str | os.PathLike) -> TextIO:
+def open_text(path: PathLike) -> TextIO:
     """Opens a large text in UTF-8 to be read line by line; bytes that are no UTF-8 are replaced.
 
     Raises:
@@ -80,7 +82,7 @@ def open_text(path: str | os.PathLike) -> TextIO:
     return io.TextIOWrapper(file, encoding="utf-8", errors="replace", newline="\n")
 
 
-def read_text(path: str | os.PathLike, most: int = TEXT_BYTES, errors: str = "strict") -> str:
+def read_text(path: PathLike, most: int = TEXT_BYTES, errors: str = "strict") -> str:
     """The text of a regular file in UTF-8, without its byte order mark; line ends stay.
 
     Args:
@@ -103,7 +105,7 @@ def read_text(path: str | os.PathLike, most: int = TEXT_BYTES, errors: str = "st
     return text
 
 
-def read_lines(path: str | os.PathLike, most: int = TEXT_BYTES, errors: str = "strict") -> list:
+def read_lines(path: PathLike, most: int = TEXT_BYTES, errors: str = "strict") -> list[str]:
     r"""The lines of a text, see `read_text`. Only "\n" and "\r\n" end one, no other separator."""
     lines = read_text(path, most, errors).split("\n")
     if not lines[-1]:
@@ -123,7 +125,8 @@ def parse_json(text: str) -> Any:
         raise ValueError("nested too deeply") from None
 
 
-def _distinct(pairs):
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON; ValueError where it says a name twice."""
     found = dict(pairs)
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
@@ -132,7 +135,7 @@ def _distinct(pairs):
     return found
 
 
-def read_json(path: str | os.PathLike, most: int = TEXT_BYTES) -> Any:
+def read_json(path: PathLike, most: int = TEXT_BYTES) -> Any:
     """The value in a JSON file.
 
     Raises:

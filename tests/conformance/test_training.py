@@ -37,9 +37,7 @@ def last_checkpoint(run_dir):
         held[key] = np.asarray(reader.get_tensor(key)).tobytes()
     # Names of the variables, which this process has given away before.
     held.pop("_CHECKPOINTABLE_OBJECT_GRAPH")
-    state = json.loads((folder / "state.json").read_text())
-    del state["files"]
-    return held, state
+    return held, json.loads((folder / "state.json").read_text())
 
 
 def test_stages_name_networks_that_exist_and_have_one_length(whole):

@@ -8,9 +8,9 @@ import pytest
 import tensorflow as tf
 
 from tests.conformance import experiments
-from tfvse import trust
 from tfvse.evaluation.report import Report
 from tfvse.export import litert, saved_model
+from tfvse.safety import trust
 
 SIGNATURES = {
     "matching": {"encode_image", "encode_text", "search", "search_by_image"},

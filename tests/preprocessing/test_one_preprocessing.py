@@ -10,7 +10,7 @@ from PIL import Image
 from tests.data import making
 from tfvse.data.formats import images
 from tfvse.preprocessing import headers
-from tfvse.preprocessing.decode import decode_picture
+from tfvse.preprocessing.decode import decode_image
 
 LEVELS = 2.0  # mean difference that two JPEG decoders may have
 NOISE = np.random.default_rng(5).integers(0, 256, (9, 14, 4), dtype=np.uint8)
@@ -57,14 +57,14 @@ def test_a_png_is_exact_in_every_mode_and_orientation(kind):
     for orientation in range(1, 9):
         data = making.encode(image, "PNG", exif=exif(orientation), **options)
         assert images.read(data) == data
-        np.testing.assert_array_equal(decode_picture(data), images.pixels(data))
+        np.testing.assert_array_equal(decode_image(data), images.pixels(data))
 
 
 @pytest.mark.parametrize("kind", OTHERS)
 def test_other_formats_are_converted_without_loss(kind):
     options = {"lossless": True} if kind == "WEBP" else {}
     data = making.encode(OTHERS[kind], kind.split(" ")[0], **options)
-    np.testing.assert_array_equal(decode_picture(images.read(data)), images.pixels(data))
+    np.testing.assert_array_equal(decode_image(images.read(data)), images.pixels(data))
 
 
 def test_a_transparent_gif_lies_on_white_and_shows_its_first_frame():
@@ -72,7 +72,7 @@ def test_a_transparent_gif_lies_on_white_and_shows_its_first_frame():
     for frame in frames:
         frame.putpalette([value for level in range(256) for value in (level, 0, 0)])
     data = making.encode(frames[0], "GIF", save_all=True, append_images=frames[1:], transparency=3)
-    assert (decode_picture(images.read(data)).numpy() == 255).all()
+    assert (decode_image(images.read(data)).numpy() == 255).all()
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
@@ -81,7 +81,7 @@ def test_a_jpeg_is_close_in_every_orientation(mode, order):
     smooth = RGB.resize((6, 4)).resize((60, 40), Image.Resampling.BICUBIC).convert(mode)
     for orientation in range(1, 9):
         data = making.encode(smooth, "JPEG", quality=95, exif=exif(orientation, order))
-        found = np.float32(decode_picture(data))
+        found = np.float32(decode_image(data))
         wanted = np.float32(images.pixels(data))
         assert found.shape == wanted.shape
         assert np.abs(found - wanted).mean() < LEVELS
@@ -117,7 +117,7 @@ def test_exif_is_found_behind_other_segments():
 )
 def test_exif_that_makes_no_sense_is_ignored(block):
     data = jpeg_with((0xE1, block))
-    np.testing.assert_array_equal(decode_picture(data), decode_picture(making.encode(RGB, "JPEG")))
+    np.testing.assert_array_equal(decode_image(data), decode_image(making.encode(RGB, "JPEG")))
 
 
 def test_a_walk_through_endless_segments_ends():

@@ -5,8 +5,10 @@ import dataclasses
 import pytest
 
 from tests.conformance.experiments import ROOT
+from tfvse import flagfile
+from tfvse.config import FLAGFILE
 from tfvse.errors import UserError
-from tfvse.experiment import parse_experiment
+from tfvse.experiment import from_run_dir, parse_experiment
 from tfvse.reproduce import summary, tables
 
 NAMES = tables.names(ROOT / tables.TABLES)
@@ -25,13 +27,15 @@ def test_a_damaged_table_is_one_sentence(tmp_path):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_row_of_every_table_is_a_config(name, monkeypatch):
+def test_every_row_of_every_table_is_a_config(name, monkeypatch, tmp_path):
     monkeypatch.chdir(ROOT)
     table = tables.read(name)
     models = {row.name for row in table.rows if not row.ensemble}
     for row in table.rows:
-        argv = [f"--flagfile={row.flagfile}", *row.train, *row.evaluate, "--run_dir=unused"]
-        parse_experiment(argv)
+        argv = [f"--flagfile={row.flagfile}", *row.train, f"--run_dir={tmp_path}"]
+        config, run_dir = parse_experiment(argv)
+        flagfile.write(config, run_dir / FLAGFILE)
+        from_run_dir(run_dir, row.evaluate)
         assert set(row.ensemble) <= models
         assert not row.start or table.row(row.start)
         assert len(row.paper) == len(table.metrics)

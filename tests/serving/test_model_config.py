@@ -4,8 +4,8 @@ import pytest
 import tensorflow as tf
 
 from tests.export import fakes
-from tfvse import checksums
 from tfvse.errors import UserError
+from tfvse.safety import checksums
 from tfvse.serving import model_config, models, warmup
 from tfvse.serving.protocol import prediction_log_pb2
 

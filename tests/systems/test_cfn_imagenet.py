@@ -208,7 +208,7 @@ def test_default_recipe_is_the_papers():
         True,
         64,
     )
-    optimizer = config.sgd()
+    optimizer = config.optimizer_settings()
     assert (optimizer.learning_rate, optimizer.momentum, optimizer.weight_decay) == (
         0.01,
         0.9,

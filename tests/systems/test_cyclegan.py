@@ -260,7 +260,7 @@ def test_pools_hold_the_generated_images(trained):
     system, _, _ = trained
     for domain in "ab":
         assert system.pools[domain].count == 3
-        assert np.ptp(system.pools[domain].pictures.numpy(), axis=(1, 2, 3)).min() > 0
+        assert np.ptp(system.pools[domain].images.numpy(), axis=(1, 2, 3)).min() > 0
 
 
 def test_checkpoint_items_name_networks_optimizers_pools_and_step(trained):

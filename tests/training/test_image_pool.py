@@ -7,50 +7,54 @@ import tensorflow as tf
 from tfvse.training.image_pool import ImagePool, trade
 
 
-def _pictures(*values):
-    """Pictures of one grey each, told apart by their value."""
+def _images(*values):
+    """Images of one grey each, told apart by their value."""
     return tf.reshape(tf.constant(values, tf.float32), (-1, 1, 1, 1)) * tf.ones((1, 2, 2, 3))
 
 
-def _values(pictures):
-    return np.asarray(pictures)[:, 0, 0, 0].tolist()
+def _values(images):
+    return np.asarray(images)[:, 0, 0, 0].tolist()
 
 
 def _run(pool, steps, first=0, batch=1):
-    return [_values(pool.trade(_pictures(*(s * batch + i + 1 for i in range(batch))), tf.constant(s, tf.int64)))
-            for s in range(first, first + steps)]  # fmt: skip
+    shown = []
+    for step in range(first, first + steps):
+        images = _images(*range(step * batch + 1, step * batch + batch + 1))
+        shown.append(_values(pool.trade(images, tf.constant(step, tf.int64))))
+    return shown
 
 
 def test_a_filling_pool_hands_back_what_it_keeps():
     pool = ImagePool(3, (2, 2, 3), seed=0)
     assert _run(pool, 3) == [[1], [2], [3]]
-    assert _values(pool.pictures) == [1, 2, 3]
+    assert _values(pool.images) == [1, 2, 3]
 
 
 def test_a_full_pool_swaps_or_passes():
     pool = ImagePool(3, (2, 2, 3), seed=0)
     _run(pool, 3)
     for step in range(3, 30):
-        before = _values(pool.pictures)
-        (shown,), new = _run(pool, 1, first=step)[0], step + 1
+        before = _values(pool.images)
+        (shown,) = _run(pool, 1, first=step)[0]
+        new = step + 1
         if shown == new:
-            assert _values(pool.pictures) == before
+            assert _values(pool.images) == before
         else:
-            assert _values(pool.pictures) == [new if value == shown else value for value in before]
+            assert _values(pool.images) == [new if value == shown else value for value in before]
 
 
-def test_half_of_the_pictures_are_old_and_every_place_is_used():
+def test_half_of_the_images_are_old_and_every_place_is_used():
     pool = ImagePool(5, (2, 2, 3), seed=1)
     shown = _run(pool, 200)
     old = np.mean([value != step + 1 for step, (value,) in enumerate(shown)])
     assert 0.4 < old < 0.6
-    assert min(_values(pool.pictures)) > 100
+    assert min(_values(pool.images)) > 100
 
 
-def test_a_batch_is_traded_one_picture_after_the_other():
-    # Five pictures into a pool of three: the last two may get one of the first three of the same batch.
+def test_a_batch_is_traded_one_image_after_the_other():
+    # Five images into a pool of three: the last two may get one of the first three of their batch.
     history, count, traded = trade(
-        tf.zeros((3, 2, 2, 3)), tf.constant(0, tf.int64), _pictures(1, 2, 3, 4, 5), [0, 0]
+        tf.zeros((3, 2, 2, 3)), tf.constant(0, tf.int64), _images(1, 2, 3, 4, 5), [0, 0]
     )
     assert _values(traded)[:3] == [1, 2, 3] and count == 3
     assert set(_values(history)) <= {1, 2, 3, 4, 5} and len(set(_values(history))) == 3
@@ -61,7 +65,7 @@ def test_same_seed_and_step_same_trade_other_seed_another():
     assert runs[0] == runs[1] != runs[2]
 
 
-def test_a_restored_pool_goes_on_as_if_nothing_had_happened(tmp_path):
+def test_a_restored_pool_continues_as_if_nothing_had_happened(tmp_path):
     pool = ImagePool(3, (2, 2, 3), seed=0)
     _run(pool, 10)
     path = tf.train.Checkpoint(pool=pool.variables).write(str(tmp_path / "pool"))
@@ -75,7 +79,8 @@ def test_size_zero_keeps_nothing():
 
 
 def test_no_gradient_flows_back():
-    pool, x = ImagePool(2, (2, 2, 3), seed=0), _pictures(1)
+    pool = ImagePool(2, (2, 2, 3), seed=0)
+    x = _images(1)
     with tf.GradientTape() as tape:
         tape.watch(x)
         y = pool.trade(x, tf.constant(0, tf.int64))
@@ -83,19 +88,19 @@ def test_no_gradient_flows_back():
 
 
 def test_distance_by_hand():
-    # The kept pictures are 1 and 3: |5-1| and |5-3| have the mean 3.
+    # The kept images are 1 and 3: |5-1| and |5-3| have the mean 3.
     pool = ImagePool(4, (2, 2, 3), seed=0)
-    assert pool.distance(_pictures(5)) == 1
-    _run(pool, 1), _run(pool, 1, first=2)
-    np.testing.assert_allclose(pool.distance(_pictures(5)), 3)
+    assert pool.distance(_images(5)) == 1
+    _run(pool, 1)
+    _run(pool, 1, first=2)
+    np.testing.assert_allclose(pool.distance(_images(5)), 3)
 
 
 @pytest.fixture(scope="module")
 def two_replicas():
     cpu = tf.config.list_physical_devices("CPU")[0]
-    with contextlib.suppress(
-        RuntimeError
-    ):  # TensorFlow has already started with the devices that it has
+    # TensorFlow may have started with the devices that it has.
+    with contextlib.suppress(RuntimeError):
         tf.config.set_logical_device_configuration(
             cpu, [tf.config.LogicalDeviceConfiguration()] * 2
         )
@@ -112,14 +117,14 @@ def test_two_replicas_do_what_one_device_does(two_replicas):
         pool = ImagePool(3, (2, 2, 3), seed=0)
 
     @tf.function
-    def step(pictures, number):
-        return two_replicas.run(pool.trade, args=(pictures, number))
+    def step(images, number):
+        return two_replicas.run(pool.trade, args=(images, number))
 
     for s in range(12):
         parts = two_replicas.experimental_distribute_values_from_function(
-            lambda context, s=s: _pictures(2 * s + context.replica_id_in_sync_group + 1)
+            lambda context, s=s: _images(2 * s + context.replica_id_in_sync_group + 1)
         )
         shown = two_replicas.experimental_local_results(step(parts, tf.constant(s, tf.int64)))
         assert [_values(part)[0] for part in shown] == expected[s]
-    for copy in two_replicas.experimental_local_results(pool.pictures):
-        assert _values(copy) == _values(alone.pictures)
+    for copy in two_replicas.experimental_local_results(pool.images):
+        assert _values(copy) == _values(alone.images)

@@ -11,7 +11,7 @@ from tfvse.config import RunConfig
 from tfvse.layers.fusion import GridFusion
 from tfvse.systems.base import System
 from tfvse.training import optimizers
-from tfvse.training.optimizers import LearningRate
+from tfvse.training.learning_rate import LearningRate
 from tfvse.training.recipe import Optimizer, Stage
 
 WORDS = tf.constant([1, 3, 3])

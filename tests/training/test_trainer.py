@@ -1,4 +1,4 @@
-"""The loop: stages, exact resume, plain words when a run cannot go on."""
+"""The loop: stages, exact resume, plain words when a run cannot continue."""
 
 import hashlib
 import json

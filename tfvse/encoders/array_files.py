@@ -1,4 +1,7 @@
-"""NumPy's .npy and .npz files at the edge: checked before they are unpacked, and never unpickled."""
+"""Reads NumPy's .npy and .npz files of strangers: checked before they are unpacked.
+
+Nothing is ever unpickled.
+"""
 
 import contextlib
 import io
@@ -9,12 +12,13 @@ import struct
 import warnings
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from tfvse.files import open_regular
+from tfvse.typing import Array
 
 MAX_BYTES = 2**30  # of the arrays that are read from one archive
 _MAX_DIMENSIONS = 8
@@ -25,20 +29,23 @@ _HEADERS = {
 }
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # those that NumPy writes
 _DAMAGE = (
-    zipfile.BadZipFile, zlib.error, EOFError, ValueError, OverflowError, struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    ValueError,
+    OverflowError,
+    struct.error,
     NotImplementedError,  # a zip file of another version
     RuntimeError,  # an encrypted one
-)  # fmt: skip
+)
 
 
 class BadArrays(ValueError):
     """A file of arrays that cannot be used; the message says why in a few words."""
 
 
-def read_npz(
-    path: pathlib.Path, names: Sequence[str], most: int = MAX_BYTES
-) -> dict[str, np.ndarray]:
-    """Arrays of an archive.
+def read_npz(path: pathlib.Path, names: Sequence[str], most: int = MAX_BYTES) -> dict[str, Array]:
+    """Reads arrays of an archive.
 
     Args:
       path: the archive.
@@ -57,13 +64,23 @@ def read_npz(
 
 
 def names(path: pathlib.Path) -> list[str]:
-    """What the arrays of an archive are called; raises as `read_npz`."""
+    """Lists what the arrays of an archive are called.
+
+    Raises:
+      BadArrays, OSError: as `read_npz`.
+    """
     with _opened(path) as archive:
         return [name.removesuffix(".npy") for name in archive.namelist()]
 
 
-def parse_npy(data: bytes) -> np.ndarray:
-    """The array of a .npy file, read-only; its bytes are those of `data`.
+def parse_npy(data: bytes) -> Array:
+    """Reads the array of a .npy file.
+
+    Args:
+      data: the bytes of the file; the array's bytes are the same memory.
+
+    Returns:
+      Read-only array […].
 
     Raises:
       BadArrays: as `read_npz`.
@@ -73,8 +90,11 @@ def parse_npy(data: bytes) -> np.ndarray:
     return flat.reshape(header.shape, order=header.order)
 
 
-def map_npy(path: pathlib.Path) -> np.ndarray:
-    """The array of a .npy file, read-only; its bytes stay in the file until they are asked for.
+def map_npy(path: pathlib.Path) -> Array:
+    """Maps the array of a .npy file; its bytes stay in the file until they are asked for.
+
+    Returns:
+      Read-only array […].
 
     Raises:
       BadArrays, OSError: as `read_npz`.
@@ -86,7 +106,7 @@ def map_npy(path: pathlib.Path) -> np.ndarray:
 
 
 def is_shape(value: Any) -> bool:
-    """Whether `value` is the shape of an array that holds something: up to eight sizes from 1 on."""
+    """Tells whether `value` is a tuple of up to eight sizes from 1 on, the shape of an array."""
     return (
         isinstance(value, tuple)
         and len(value) <= _MAX_DIMENSIONS
@@ -95,15 +115,22 @@ def is_shape(value: Any) -> bool:
 
 
 class _Header(NamedTuple):
-    """What a .npy file says of its array; `size` is the header's in bytes, `order` is "C" or "F"."""
+    """What a .npy file says of its array.
+
+    Attributes:
+      dtype: of numbers, truth values or texts.
+      shape: of the array.
+      order: "C" or "F".
+      size: bytes of the header itself.
+    """
 
     dtype: np.dtype
-    shape: tuple
+    shape: tuple[int, ...]
     order: str
     size: int
 
 
-def _read_header(data, total):
+def _read_header(data: bytes, total: int) -> _Header:
     """The header that begins `data`, of a file of `total` bytes, which its array must fill."""
     file = io.BytesIO(data)
     try:
@@ -122,7 +149,7 @@ def _read_header(data, total):
 
 
 @contextlib.contextmanager
-def _opened(path):
+def _opened(path: pathlib.Path) -> Iterator[zipfile.ZipFile]:
     """Yields a `zipfile.ZipFile`; whatever is damaged in it becomes a `BadArrays`."""
     try:
         with open_regular(path) as file, zipfile.ZipFile(file) as archive:
@@ -133,7 +160,8 @@ def _opened(path):
         raise BadArrays(f"damaged or no .npz ({type(error).__name__})") from None
 
 
-def _read_members(archive, names, most):
+def _read_members(archive: zipfile.ZipFile, names: Sequence[str], most: int) -> dict[str, Array]:
+    """The arrays `names` of an opened archive, `most` bytes together."""
     found = {}
     left = most
     for name in names:
@@ -148,8 +176,7 @@ def _read_members(archive, names, most):
         if member.compress_type not in _METHODS:
             raise BadArrays("is packed in a way that NumPy does not use")
 
-        with archive.open(
-            member
-        ) as file:  # read to the declared size: what is packed may be larger
+        # Read to the declared size: what is packed may be larger.
+        with archive.open(member) as file:
             found[name] = parse_npy(file.read(member.file_size))
     return found

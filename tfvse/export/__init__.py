@@ -1,1 +1,4 @@
-"""From a trained system to files that others run: SavedModels for servers, LiteRT for phones, and a model card."""
+"""From a trained system to files that others run.
+
+SavedModels are for servers, LiteRT files for phones; each export has a model card.
+"""

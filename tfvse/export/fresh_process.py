@@ -1,30 +1,39 @@
-"""Runs every signature of a SavedModel without this package: `python -I fresh_process.py <model> <inputs> <outputs>`.
+"""Runs every signature of a SavedModel without this package.
 
-A script of its own, never imported. `inputs` and `outputs` are .npz files: "<signature>/<tensor>" → the bytes of a
-TensorProto (uint8), which keeps strings exact without pickles.
+`python -I fresh_process.py <model> <inputs> <outputs>`. This script is never imported. `inputs` and
+`outputs` are .npz files: "<signature>/<tensor>" → the bytes of a TensorProto (uint8). That keeps
+strings exact without pickles.
 """
 
 import collections
 import sys
+from typing import Any
 
 import numpy as np
 
-for name in ("tfvse", "keras"):
-    sys.modules[name] = None  # importing it, as a SavedModel that needs it would, now fails
 
-import tensorflow as tf  # noqa: E402
-from tensorflow.core.framework import tensor_pb2  # noqa: E402
+def main(model_dir: str, inputs: str, outputs: str) -> None:
+    """Runs the signatures on stored inputs.
 
+    Args:
+      model_dir: folder of the SavedModel.
+      inputs: .npz file to read.
+      outputs: .npz file to write.
+    """
+    # Importing one of these, as a SavedModel that needs it would, fails from here on.
+    for name in ("tfvse", "keras"):
+        sys.modules[name] = None  # type: ignore[assignment]
 
-def main(model_dir, inputs, outputs):
-    """Writes what each signature gives for the stored inputs to the .npz file `outputs`. All arguments are paths."""
-    calls = collections.defaultdict(dict)
+    import tensorflow as tf
+    from tensorflow.core.framework import tensor_pb2
+
+    calls: dict[str, dict[str, Any]] = collections.defaultdict(dict)
     with np.load(inputs) as stored:
         for key, value in stored.items():
             signature, tensor = key.split("/")
-            calls[signature][tensor] = tf.constant(
-                tf.make_ndarray(tensor_pb2.TensorProto.FromString(value.tobytes()))
-            )
+            proto = tensor_pb2.TensorProto.FromString(value.tobytes())
+            calls[signature][tensor] = tf.constant(tf.make_ndarray(proto))
+
     model = tf.saved_model.load(model_dir)
     found = {}
     for signature, arguments in calls.items():

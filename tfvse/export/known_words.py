@@ -1,6 +1,6 @@
-"""The words that an exported model knows, so that search can say which words of a query it does not.
+"""The words that an exported model knows: search tells which words of a query it does not.
 
-A JSON file, `assets.extra/known_words.json`, which servers ignore:
+They are a JSON file, `assets.extra/known_words.json`, which servers ignore:
 {"tokenizer": a name in `text.TOKENIZERS`, "words": [...]}.
 """
 
@@ -12,18 +12,26 @@ from tfvse.errors import UserError
 from tfvse.files import write_json
 from tfvse.preprocessing.text import TOKENIZERS, Vocabulary
 from tfvse.reading import BadFile, read_json
+from tfvse.typing import PathLike
 
 _FILE = pathlib.PurePath("assets.extra", "known_words.json")
 
 
-def write(folder: pathlib.Path, vocabulary: Vocabulary) -> None:
+def write(folder: PathLike, vocabulary: Vocabulary) -> None:
     """Writes the words of `vocabulary` into a SavedModel's `folder`."""
     known = {"tokenizer": vocabulary.tokenizer, "words": vocabulary.words}
     write_json(pathlib.Path(folder) / _FILE, known)
 
 
-def unknown(folder: pathlib.Path, text: str) -> list[str]:
-    """The words of `text` that the model in `folder` does not know, each once; [] where it has no list of words.
+def unknown(folder: PathLike, text: str) -> list[str]:
+    """Lists the words of a query that a model does not know.
+
+    Args:
+      folder: of the SavedModel.
+      text: the query.
+
+    Returns:
+      The words, each once; [] where the model has no list of words.
 
     Raises:
       UserError: the text holds no word at all, or the list is damaged.

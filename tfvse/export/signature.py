@@ -2,11 +2,8 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any
 
-import numpy as np
-
-Tensor = Any
+from tfvse.typing import Array, Tensor
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,5 +42,5 @@ class Signature:
 
     function: Callable[..., Mapping[str, Tensor]]
     inputs: Mapping[str, tuple[str, tuple[int | None, ...]]]
-    example: Mapping[str, np.ndarray]
+    example: Mapping[str, Array]
     tolerances: Mapping[str, Tolerance] = dataclasses.field(default_factory=dict)

@@ -1,46 +1,68 @@
-"""Small pictures of a gallery beside its index, so that search results can be looked at without the data set.
+"""Small images of a gallery beside its index: search results can be seen without the data set.
 
-A zip file, `assets.extra/thumbnails.zip`, with a JPEG "<picture id>.jpg" each: plain, bounded, ignored by servers.
+They are a zip file, `assets.extra/thumbnails.zip`, with a JPEG "<image id>.jpg" each: plain,
+bounded and ignored by servers.
 """
 
 import pathlib
 import zipfile
+from collections.abc import Sequence
+from typing import Any
 
 import tensorflow as tf
 from tqdm import tqdm
 
 from tfvse.errors import UserError
-from tfvse.preprocessing.decode import decode_picture
+from tfvse.preprocessing.decode import decode_image
+from tfvse.typing import Array, PathLike
 
 SIDE = 128  # pixels of the longer side
-MOST = 20_000  # pictures, about 80 MB; later ones have no thumbnail
+MOST = 20_000  # images, about 80 MB; later ones have no thumbnail
 _MOST_BYTES = 64 * 2**10  # of one; uncompressed it would be 48 KB
+_QUALITY = 85  # of a JPEG, 0 to 100
 _FILE = pathlib.PurePath("assets.extra", "thumbnails.zip")
 
 
-def write(folder, gallery):
-    """Writes the thumbnails of the first `MOST` pictures of a `MatchingSplit` into a SavedModel's `folder`."""
+def write(folder: PathLike, gallery: Any) -> None:
+    """Writes the thumbnails of a gallery.
+
+    Args:
+      folder: of the SavedModel.
+      gallery: `MatchingSplit`; its first `MOST` images get thumbnails.
+    """
     path = pathlib.Path(folder) / _FILE
     path.parent.mkdir(exist_ok=True)
+    ids = tqdm(gallery.image_ids[:MOST], desc="thumbnails", unit="image", leave=False)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
-        for row, image_id in enumerate(
-            tqdm(gallery.image_ids[:MOST], desc="thumbnails", unit="picture", leave=False)
-        ):
+        for row, image_id in enumerate(ids):
             archive.writestr(f"{_text(image_id)}.jpg", shrink(gallery.picture(row)))
 
 
-def shrink(picture):
-    """Bytes of a JPEG or PNG file → bytes of a JPEG file whose longer side is `SIDE` pixels."""
+def shrink(image: bytes) -> bytes:
+    """Makes a thumbnail.
+
+    Args:
+      image: bytes of a JPEG or PNG file.
+
+    Returns:
+      Bytes of a JPEG file whose longer side is `SIDE` pixels.
+    """
     pixels = tf.image.resize(
-        decode_picture(picture), (SIDE, SIDE), preserve_aspect_ratio=True, antialias=True
+        decode_image(image), (SIDE, SIDE), preserve_aspect_ratio=True, antialias=True
     )
-    return tf.io.encode_jpeg(
-        tf.cast(tf.round(tf.clip_by_value(pixels, 0, 255)), tf.uint8), quality=85
-    ).numpy()
+    levels = tf.cast(tf.round(tf.clip_by_value(pixels, 0, 255)), tf.uint8)
+    return tf.io.encode_jpeg(levels, quality=_QUALITY).numpy()
 
 
-def read(folder, image_ids: list[str]) -> list:
-    """The thumbnails of `image_ids` in a SavedModel: uint8 [h, w, 3] each, None where there is none.
+def read(folder: PathLike, image_ids: Sequence[str]) -> list[Array | None]:
+    """Reads thumbnails.
+
+    Args:
+      folder: of the SavedModel.
+      image_ids: whose thumbnails.
+
+    Returns:
+      uint8 [h, w, 3] for each, None where there is none.
 
     Raises:
       UserError: the file is damaged, or holds other things than thumbnails.
@@ -60,15 +82,17 @@ def read(folder, image_ids: list[str]) -> list:
         raise UserError(f"{path}: damaged ({reason}); export the model again") from None
 
 
-def _pixels(archive, name):
+def _pixels(archive: zipfile.ZipFile, name: str) -> Array:
+    """One thumbnail, uint8 [h, w, 3]; ValueError where it is too large for one."""
     if archive.getinfo(name).file_size > _MOST_BYTES:
         raise ValueError(f"{name} is too large")
     jpeg = archive.read(name)
     size = tf.io.extract_jpeg_shape(jpeg)[:2]
     if max(size) > SIDE:
         raise ValueError(f"{name} has more than {SIDE} pixels a side")
-    return decode_picture(jpeg).numpy()
+    return decode_image(jpeg).numpy()
 
 
-def _text(image_id):
+def _text(image_id: str | bytes) -> str:
+    """An id as text."""
     return image_id.decode() if isinstance(image_id, bytes) else str(image_id)

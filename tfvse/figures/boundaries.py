@@ -1,24 +1,26 @@
-"""Boundary detection: precision against recall over lines of equal F, and maps beside the annotators' drawings."""
+"""Boundary detection: precision against recall, and maps beside the annotators' drawings."""
 
-import os
+import pathlib
 from collections.abc import Mapping, Sequence
 
 import matplotlib
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tfvse.figures.contact_sheets import grid
 from tfvse.figures.page import printable
 from tfvse.figures.style import COLOURS, DPI, GREEN, STYLE, save, set_title
+from tfvse.typing import PathLike
 
 ISO_F = np.arange(1, 10) / 10
 
 
 def precision_recall(
-    path: str | os.PathLike,
+    path: PathLike,
     curves: Mapping[str, Mapping[str, Sequence[float]]],
     title: str = "",
-) -> str | os.PathLike:
+) -> pathlib.Path:
     """Draws curves over lines on which F is 0.1, 0.2 … 0.9, with a dot at each curve's best F.
 
     Args:
@@ -31,8 +33,9 @@ def precision_recall(
     """
     with matplotlib.rc_context(STYLE | {"axes.grid": False}):
         figure = Figure(figsize=(5.6, 5.2), dpi=DPI, layout="constrained")
-        limits = {"xlim": (0, 1), "ylim": (0, 1), "aspect": "equal"}
-        axes = figure.add_subplot(xlabel="recall", ylabel="precision", **limits)
+        axes = figure.add_subplot(
+            xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1), aspect="equal"
+        )
         set_title(axes, printable(title))
         _draw_equal_f(axes)
         for (label, curve), colour in zip(curves.items(), COLOURS * len(curves), strict=False):
@@ -41,7 +44,8 @@ def precision_recall(
         return save(figure, path)
 
 
-def _draw_equal_f(axes):
+def _draw_equal_f(axes: Axes) -> None:
+    """Draws the lines of equal F."""
     for f in ISO_F:
         recall = np.linspace(f / (2 - f), 1, 200)
         precision = f * recall / (2 * recall - f)
@@ -49,7 +53,8 @@ def _draw_equal_f(axes):
         axes.text(1.01, f / (2 - f), f"F={f:.1f}", size=7, color=GREEN, va="center")
 
 
-def _draw_curve(axes, label, curve, colour):
+def _draw_curve(axes: Axes, label: str, curve: Mapping[str, Sequence[float]], colour: str) -> None:
+    """Draws one curve and the dot at its best F."""
     recall = np.array(curve["recall"])
     precision = np.array(curve["precision"])
     f = np.array(curve["F"])
@@ -62,10 +67,10 @@ def _draw_curve(axes, label, curve, colour):
 
 
 def edge_sheet(
-    path: str | os.PathLike,
+    path: PathLike,
     maps: Sequence[tuple[str, np.ndarray, Sequence[np.ndarray]]],
     title: str = "",
-) -> str | os.PathLike:
+) -> pathlib.Path:
     """Draws edge maps, dark on white, beside the mean of their annotators' drawings.
 
     Args:

@@ -3,7 +3,6 @@
 Figures 2.1 and 2.8 of Y. Liu's thesis.
 """
 
-import os
 import pathlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,10 +11,11 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from tfvse.figures.contact_sheets import grid
+from tfvse.figures.contact_sheets import Images, grid
 from tfvse.figures.page import printable
 from tfvse.figures.style import COLOURS, DPI, STYLE, save, set_title
 from tfvse.training import log
+from tfvse.typing import PathLike
 
 
 def first_of_classes(batches: Iterable[tuple[np.ndarray, np.ndarray]], count: int) -> np.ndarray:
@@ -28,7 +28,7 @@ def first_of_classes(batches: Iterable[tuple[np.ndarray, np.ndarray]], count: in
     Returns:
       float32 [n, H, W, 3], n = count or the number of classes.
     """
-    found = {}
+    found: dict[int, np.ndarray] = {}
     for images, labels in batches:
         for image, label in zip(images, labels.tolist(), strict=True):
             found.setdefault(label, image)
@@ -58,11 +58,11 @@ def strongest_maps(maps: Sequence[np.ndarray], count: int = 4) -> dict[str, np.n
 
 
 def feature_maps(
-    path: str | os.PathLike,
+    path: PathLike,
     images: np.ndarray,
     activations: Mapping[str, np.ndarray],
     title: str = "",
-) -> str | os.PathLike:
+) -> pathlib.Path:
     """Draws where the branches of a network fire: the mean over the channels of each image's maps.
 
     Args:
@@ -74,11 +74,14 @@ def feature_maps(
     Returns:
       `path`.
     """
-    heats = {name: _heat(maps.mean(-1)) for name, maps in activations.items()}
-    return grid(path, {"image": images, **heats}, title)
+    columns: dict[str, Images] = {"image": images}
+    for name, maps in activations.items():
+        columns[name] = _heat(maps.mean(-1))
+    return grid(path, columns, title)
 
 
-def _heat(maps):
+def _heat(maps: np.ndarray) -> np.ndarray:
+    """Paints maps, float [N, h, w], each over its own range: uint8 [N, h, w, 3]."""
     low = maps.min(axis=(1, 2), keepdims=True)
     high = maps.max(axis=(1, 2), keepdims=True)
     scaled = (maps - low) / np.maximum(high - low, 1e-12)
@@ -91,26 +94,29 @@ def logged_branch_weights(run_dir: pathlib.Path) -> dict[str, list[tuple[int, fl
     Returns:
       "side 1" → list of (step, mean weight, standard deviation); {} where the log has none.
     """
-    weights = {}
+    weights: dict[str, list[tuple[int, float, float]]] = {}
     for record in log.read(run_dir):
         _add_points(weights, record)
     return weights
 
 
-def _add_points(weights, record):
+def _add_points(weights: dict[str, list[tuple[int, float, float]]], record: log.Record) -> None:
+    """Adds what a record of the log says of each branch to `weights`."""
     for key in record:
         match = re.fullmatch(r"fusion/(.+)/weight", key)
-        deviation = match and record.get(f"fusion/{match[1]}/deviation")
+        if match is None:
+            continue
+        deviation = record.get(f"fusion/{match[1]}/deviation")
         if deviation is not None:
             point = (record["step"], record[key], deviation)
             weights.setdefault(match[1], []).append(point)
 
 
 def branch_weights(
-    path: str | os.PathLike,
+    path: PathLike,
     weights: Mapping[str, Sequence[tuple[int, float, float]]],
     title: str = "",
-) -> str | os.PathLike:
+) -> pathlib.Path:
     """Draws how the weight of each branch develops in training (figure 2.8): mean and deviation.
 
     Args:

@@ -2,28 +2,33 @@
 
 import math
 import pathlib
+from collections.abc import Mapping, Sequence
 
 import matplotlib
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tfvse.errors import UserError
 from tfvse.figures.page import printable
 from tfvse.figures.style import COLOURS, DPI, GREY, STYLE, save
 from tfvse.training import log
+from tfvse.typing import PathLike
 
 _NO_CURVES = ("step", "epoch", "stage", "time")
 _FEW = 40  # points that are drawn as dots; more are smoothed
 
+Points = dict[int, float]  # step → value
 
-def curves(run_dir: str | pathlib.Path) -> pathlib.Path:
+
+def curves(run_dir: PathLike) -> pathlib.Path:
     """Draws `<run_dir>/log.jsonl`: a panel for each loss, rate and metric.
 
     Metrics of an evaluation such as `val/i2t/R@1` and `val/t2i/R@1` share a panel. Dashed lines
     divide stages.
 
     Returns:
-      pathlib.Path of `<run_dir>/curves.png`.
+      The path of `<run_dir>/curves.png`.
 
     Raises:
       UserError: there is no log, or nothing in it.
@@ -45,7 +50,7 @@ def curves(run_dir: str | pathlib.Path) -> pathlib.Path:
         return save(figure, pathlib.Path(run_dir) / "curves.png")
 
 
-def read_log(run_dir: pathlib.Path) -> tuple[dict[str, dict[int, float]], list[tuple[str, int]]]:
+def read_log(run_dir: pathlib.Path) -> tuple[dict[str, Points], list[tuple[str, int]]]:
     """Reads the log of a run.
 
     Returns:
@@ -58,8 +63,8 @@ def read_log(run_dir: pathlib.Path) -> tuple[dict[str, dict[int, float]], list[t
     path = run_dir / log.FILE
     if not path.exists():
         raise UserError(f"{path}: there is no training log; train the run first")
-    series = {}
-    stages = {}
+    series: dict[str, Points] = {}
+    stages: dict[str, int] = {}
     for record in log.read(run_dir):
         if record.get("stage"):
             stages.setdefault(record["stage"], record["step"])
@@ -73,9 +78,12 @@ def read_log(run_dir: pathlib.Path) -> tuple[dict[str, dict[int, float]], list[t
     return series, list(stages.items())
 
 
-def _panels(series):
-    """Title of a panel → {label: points}: "val/i2t/R@1" is the line "i2t" of the panel "val R@1"."""
-    panels = {}
+def _panels(series: Mapping[str, Points]) -> dict[str, dict[str, Points]]:
+    """Title of a panel → {label: points}.
+
+    "val/i2t/R@1" is the line "i2t" of the panel "val R@1".
+    """
+    panels: dict[str, dict[str, Points]] = {}
     for name, points in series.items():
         parts = name.split("/")
         panel = " ".join(parts)
@@ -87,7 +95,8 @@ def _panels(series):
     return panels
 
 
-def _figure(across, down):
+def _figure(across: int, down: int) -> Figure:
+    """A figure for `across` x `down` panels."""
     wide = 3.5 * across + 0.3
     tall = 2.5 * down + 0.3
     figure = Figure(figsize=(wide, tall), dpi=DPI)
@@ -102,7 +111,13 @@ def _figure(across, down):
     return figure
 
 
-def _draw_panel(axes, panel, lines, stages):
+def _draw_panel(
+    axes: Axes,
+    panel: str,
+    lines: Mapping[str, Points],
+    stages: Sequence[tuple[str, int]],
+) -> None:
+    """Draws one panel: its `lines` by label, and where the `stages` begin."""
     axes.set_title(printable(panel), loc="left", parse_math=False)
     for (label, points), colour in zip(lines.items(), COLOURS * len(lines), strict=False):
         steps, values = np.array(sorted(points.items()), float).T
@@ -116,7 +131,15 @@ def _draw_panel(axes, panel, lines, stages):
         axes.legend(fontsize=8)
 
 
-def _draw_line(axes, steps, values, colour, label, smooth):
+def _draw_line(
+    axes: Axes,
+    steps: np.ndarray,
+    values: np.ndarray,
+    colour: str,
+    label: str,
+    smooth: bool,
+) -> None:
+    """Draws `values` against `steps`, float [N] each; many points get a smoothed line on top."""
     few = len(steps) < _FEW
     if few or not smooth:
         marker = "o" if few else ""
@@ -126,7 +149,8 @@ def _draw_line(axes, steps, values, colour, label, smooth):
     axes.plot(steps, smoothed(values), color=colour, lw=1.8, label=label)
 
 
-def _draw_stages(axes, stages):
+def _draw_stages(axes: Axes, stages: Sequence[tuple[str, int]]) -> None:
+    """Writes the name of each stage at its first step, with a dashed line between two stages."""
     for name, step in stages:
         line = "--" if step > stages[0][1] else "none"
         axes.axvline(step, color=GREY, lw=0.8, ls=line)
@@ -143,7 +167,7 @@ def _draw_stages(axes, stages):
 
 
 def smoothed(values: np.ndarray) -> np.ndarray:
-    """Float [N] → float [N]: the mean of a centred window of a twentieth of N, shorter at the ends."""
+    """The mean of a centred window of a twentieth of N, shorter at the ends: float [N] → same."""
     half = max(1, len(values) // 40)
     total = np.concatenate([[0.0], np.cumsum(values)])
     middle = np.arange(len(values))

@@ -1,6 +1,6 @@
-"""Semantic segmentation: images beside their true and predicted classes, and the IoU of every class."""
+"""Semantic segmentation: images, their true and predicted classes, and the IoU of every class."""
 
-import os
+import pathlib
 from collections.abc import Mapping, Sequence
 
 import matplotlib
@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from tfvse.figures.page import MARGIN, Page, height, printable, wrap
 from tfvse.figures.style import COLOURS, DPI, GREY, STYLE, save, set_title
 from tfvse.metrics.segmentation import VOID
+from tfvse.typing import PathLike
 
 WHITE = (255, 255, 255)  # of void
 HEADINGS = ("image", "truth", "prediction")
@@ -56,18 +57,19 @@ def montage(examples: Sequence[Example], colours: np.ndarray) -> np.ndarray:
     return np.concatenate(widened)
 
 
-def _painted(example, colours):
+def _painted(example: Example, colours: np.ndarray) -> Example:
+    """Image, truth and prediction of an example as uint8 [h, w, 3] each."""
     image, labels, predicted = example
     return image, colour(labels, colours), colour(predicted, colours)
 
 
 def comparison(
-    path: str | os.PathLike,
+    path: PathLike,
     examples: Sequence[Example],
     classes: Sequence[str],
     colours: np.ndarray,
     title: str = "",
-) -> str | os.PathLike:
+) -> pathlib.Path:
     """Draws examples as `montage` does, under headings, with a legend of the classes below.
 
     Args:
@@ -98,11 +100,15 @@ def comparison(
     return page.save(path)
 
 
-def _row_height(image):
+def _row_height(image: np.ndarray) -> float:
+    """Height in inches of the row of an image [h, w, 3]."""
     return _CELL * min(1, image.shape[0] / image.shape[1]) + _GAP
 
 
-def _draw_legend(page, top, across, classes, colours):
+def _draw_legend(
+    page: Page, top: float, across: int, classes: Sequence[str], colours: np.ndarray
+) -> None:
+    """Writes the classes beside their colours from `top` on, `across` of them in a line."""
     for place, (name, rgb) in enumerate(zip(classes, colours, strict=True)):
         left = MARGIN + place % across * _ENTRY
         line_top = top + place // across * _LINE
@@ -111,9 +117,7 @@ def _draw_legend(page, top, across, classes, colours):
         page.text(left + 0.24, line_top + (0.16 - height("", 9)) / 2, label, size=9)
 
 
-def class_bars(
-    path: str | os.PathLike, by_class: Mapping[str, float], title: str = ""
-) -> str | os.PathLike:
+def class_bars(path: PathLike, by_class: Mapping[str, float], title: str = "") -> pathlib.Path:
     """Draws the IoU of every class, best first.
 
     Args:
@@ -124,7 +128,7 @@ def class_bars(
     Returns:
       `path`.
     """
-    names = sorted(by_class, key=by_class.get)
+    names = sorted(by_class, key=by_class.__getitem__)
     values = [by_class[name] for name in names]
     with matplotlib.rc_context(STYLE | {"axes.grid.axis": "x"}):
         figure = Figure(figsize=(6.0, 1.0 + 0.26 * len(names)), dpi=DPI, layout="constrained")

@@ -1,7 +1,10 @@
-"""A page on which text and images are placed in inches: measured, wrapped, safe for any Unicode text."""
+"""A page on which text and images are placed in inches.
+
+Text is measured and wrapped, and any Unicode text is safe.
+"""
 
 import functools
-import os
+import pathlib
 import unicodedata
 
 import numpy as np
@@ -10,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from tfvse.figures.style import DPI, FONT, INK, PALE, save
+from tfvse.typing import PathLike
 
 MARGIN = 0.3  # inches
 
@@ -17,7 +21,8 @@ MARGIN = 0.3  # inches
 class Page:
     """A white page; places are inches from its top left corner."""
 
-    def __init__(self, width: float, height: float):
+    def __init__(self, width: float, height: float) -> None:
+        """`width` and `height` are in inches."""
         self.figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
         self.axes = self.figure.add_axes(
             (0, 0, 1, 1), xlim=(0, width), ylim=(height, 0), autoscale_on=False
@@ -35,10 +40,18 @@ class Page:
         weight: str = "normal",
     ) -> None:
         """Writes `text` line by line, each on its own baseline, so that neighbours stand level."""
-        style = {"family": FONT, "size": size, "color": color, "weight": weight}
         for row, line in enumerate(printable(text).split("\n")):
             baseline = top + height("", size) * (row + 0.75)
-            self.axes.text(left, baseline, line, parse_math=False, **style)
+            self.axes.text(
+                left,
+                baseline,
+                line,
+                parse_math=False,
+                family=FONT,
+                size=size,
+                color=color,
+                weight=weight,
+            )
 
     def image(
         self, left: float, top: float, side: float, image: np.ndarray, frame: str | None = None
@@ -65,13 +78,13 @@ class Page:
         )
         self.axes.add_patch(border)
 
-    def save(self, path: str | os.PathLike) -> str | os.PathLike:
-        """Writes the page as PNG; returns `path`."""
+    def save(self, path: PathLike) -> pathlib.Path:
+        """Writes the page as PNG; returns its path."""
         return save(self.figure, path)
 
 
 def wrap(text: str, width: float, size: float, lines: int) -> str:
-    """Breaks `text` into at most `lines` lines of `width` inches; an ellipsis ends what is cut off."""
+    """Breaks `text` into at most `lines` lines of `width` inches; an ellipsis marks a cut."""
     broken = _break_lines(printable(text).split(), width, size)
     if len(broken) <= lines:
         return "\n".join(broken)
@@ -82,8 +95,8 @@ def wrap(text: str, width: float, size: float, lines: int) -> str:
     return "\n".join([*broken[: lines - 1], last])
 
 
-def _break_lines(words, width, size):
-    """Lines (list of str) of at most `width` inches; a word that is wider is broken."""
+def _break_lines(words: list[str], width: float, size: float) -> list[str]:
+    """Lines of at most `width` inches; a word that is wider is broken."""
     done = []
     line = ""
     while words:
@@ -105,7 +118,7 @@ def _break_lines(words, width, size):
     return done
 
 
-def _fitting(word, width, size):
+def _fitting(word: str, width: float, size: float) -> int:
     """How many characters of `word` fit into a line, at least one."""
     fits = 1
     for count in range(1, len(word)):
@@ -119,13 +132,13 @@ def height(text: str, size: float) -> float:
     return 1.32 * size / 72 * (1 + text.count("\n"))
 
 
-def _width(text, size):
+def _width(text: str, size: float) -> float:
     """Width in inches of one line of text, with a little to spare for hinting."""
     return 1.04 * size * sum(map(_advance, text))
 
 
 @functools.cache
-def _advance(character):
+def _advance(character: str) -> float:
     """Width in inches of a character of one point's size."""
     font = font_manager.get_font(font_manager.findfont(FONT))
     font.set_size(100, 72)
@@ -133,12 +146,16 @@ def _advance(character):
 
 
 def printable(text: str) -> str:
-    """`text` as far as the font has it: a symbol without a glyph becomes its Unicode name, a letter a square."""
+    """`text` as far as the font has glyphs for it.
+
+    A symbol without a glyph becomes its Unicode name, and a letter becomes a square.
+    """
     return "".join(map(_printable_character, str(text)))
 
 
 @functools.cache
-def _printable_character(character):
+def _printable_character(character: str) -> str:
+    """`printable` for one character."""
     kind = unicodedata.category(character)
     font = font_manager.get_font(font_manager.findfont(FONT))
     has_glyph = font.get_char_index(ord(character)) and kind[0] != "C"

@@ -1,1 +1,1 @@
-"""Search: how queries are scored against a gallery, and the galleries that an exported model holds."""
+"""Search: how queries are scored against a gallery, and the galleries of exported models."""

@@ -1,4 +1,4 @@
-"""A gallery inside an exported model: embedded candidates as variables, searched by stock operations."""
+"""A gallery inside an exported model: candidates as variables, searched by stock ops."""
 
 from collections.abc import Mapping
 
@@ -17,8 +17,16 @@ class Gallery:
       hubness: float32 variable, scalar or [N].
     """
 
-    def __init__(self, embeddings: Embeddings, fusion: str, hubness: np.ndarray | float = 0.0):
-        """Args as of `tfvse.index.similarity.Scorer`."""
+    def __init__(
+        self, embeddings: Embeddings, fusion: str, hubness: np.ndarray | float = 0.0
+    ) -> None:
+        """Takes embedded candidates.
+
+        Args:
+          embeddings: part → float32 [N, D], rows of length 1.
+          fusion: of the parts' scores, see `late_fusion`.
+          hubness: float32 [N], subtracted from the scores of each candidate; 0.0: nothing.
+        """
         self.fusion = fusion
         self.embeddings = {}
         for part, rows in embeddings.items():

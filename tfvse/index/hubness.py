@@ -12,7 +12,12 @@ from tfvse.index.similarity import BATCH, Embeddings, Scorer
 MOST_QUERIES = 10_000  # training samples of a modality that stand for queries
 
 
-def hubness(queries: Embeddings, gallery: Embeddings, fusion: str, neighbours: int) -> np.ndarray:
+def hubness(
+    queries: Embeddings,
+    gallery: Embeddings,
+    fusion: str,
+    neighbours: int,
+) -> np.ndarray:
     """Half the mean of every candidate's highest scores.
 
     Args:

@@ -4,6 +4,7 @@ Embeddings are dicts: name of a part → float32 [N, D], rows of length 1. A cos
 """
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 from keras import ops
@@ -17,7 +18,9 @@ Embeddings = Mapping[str, np.ndarray]
 Rows = slice | np.ndarray
 
 
-def embed_in_batches(function: Callable, inputs, rows: np.ndarray | None = None) -> Embeddings:
+def embed_in_batches(
+    function: Callable[[Any], Mapping[str, Any]], inputs: Any, rows: np.ndarray | None = None
+) -> dict[str, np.ndarray]:
     """Embeds an array of any length, or some of its rows.
 
     Args:
@@ -38,7 +41,10 @@ def embed_in_batches(function: Callable, inputs, rows: np.ndarray | None = None)
     batches = []
     for start in range(0, len(rows), size):
         batches.append(compiled(tf.constant(inputs[rows[start : start + size]])))
-    return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
+    embedded = {}
+    for name in batches[0]:
+        embedded[name] = np.concatenate([batch[name] for batch in batches])
+    return embedded
 
 
 class Scorer:
@@ -54,11 +60,14 @@ class Scorer:
         gallery: Embeddings,
         fusion: str = "average",
         hubness: np.ndarray | float = 0.0,
-    ):
-        """Args:
-        queries, gallery: part → float32 [Q, D] and [N, D], the same parts.
-        fusion: of the parts' scores, see `late_fusion`.
-        hubness: float32 [N], which is subtracted from the scores of each candidate; 0.0: nothing.
+    ) -> None:
+        """Takes embedded queries and candidates.
+
+        Args:
+          queries: part → float32 [Q, D], rows of length 1.
+          gallery: part → float32 [N, D], the same parts.
+          fusion: of the parts' scores, see `late_fusion`.
+          hubness: float32 [N], subtracted from the scores of each candidate; 0.0: nothing.
         """
         self.queries = queries
         self.gallery = gallery

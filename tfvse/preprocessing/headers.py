@@ -1,8 +1,10 @@
 """What the header of a JPEG or PNG says of orientation and transparency, in stock TensorFlow ops.
 
-Whatever the bytes are, reading them ends and raises nothing: a header that makes no sense says nothing.
+Whatever the bytes are, reading them ends and raises nothing. A header that makes no sense says
+nothing.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -28,7 +30,7 @@ class _Walk(NamedTuple):
 
 
 def jpeg_orientation(image: tf.Tensor) -> tf.Tensor:
-    """The EXIF orientation of a JPEG.
+    """Reads the EXIF orientation of a JPEG.
 
     Args:
       image: string scalar, the bytes of the file.
@@ -41,7 +43,9 @@ def jpeg_orientation(image: tf.Tensor) -> tf.Tensor:
 
 
 def png_orientation(image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """The EXIF orientation of a PNG, and whether it names a transparent colour; both stand before its pixels.
+    """Reads the EXIF orientation of a PNG, and whether it names a transparent colour.
+
+    Both stand before the pixels.
 
     Args:
       image: string scalar, the bytes of the file.
@@ -53,19 +57,24 @@ def png_orientation(image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     return _orientation(image, found), found.transparent
 
 
-def _walk(image, start, step):
+def _walk(image: tf.Tensor, start: int, step: Callable[[tf.Tensor, _Walk], _Walk]) -> _Walk:
+    """Goes through the segments of a file from the byte `start` on."""
     zero = tf.constant(0, tf.int64)
     first = _Walk(tf.constant(start, tf.int64), tf.constant(True), zero, zero, tf.constant(False))
-    return tf.while_loop(
+    (found,) = tf.while_loop(
         lambda walk: walk.going,
         lambda walk: (step(image, walk),),
         (first,),
         maximum_iterations=_STEPS,
-    )[0]
+    )
+    return found
 
 
-def _jpeg_segment(image, walk):
-    """One step: a segment is 0xFF, its marker and a length that counts itself; further 0xFF may come before."""
+def _jpeg_segment(image: tf.Tensor, walk: _Walk) -> _Walk:
+    """One step through a JPEG.
+
+    A segment is 0xFF, its marker and a length that counts itself. Further 0xFF may come before.
+    """
     head = _bytes(image, walk.at, 4)
     marker = head[1]
     length = _big_endian(head[2:])
@@ -84,7 +93,7 @@ def _jpeg_segment(image, walk):
     )
 
 
-def _png_chunk(image, walk):
+def _png_chunk(image: tf.Tensor, walk: _Walk) -> _Walk:
     """One step: a chunk is the length of its data, its type, the data and a checksum."""
     length = _big_endian(_bytes(image, walk.at, 4))
     kind = _part(image, walk.at + 4, 4)
@@ -99,20 +108,30 @@ def _png_chunk(image, walk):
     )
 
 
-def _orientation(image, found):
+def _orientation(image: tf.Tensor, found: _Walk) -> tf.Tensor:
+    """The EXIF orientation that a walk has met, int64 scalar."""
     upright = tf.constant(UPRIGHT, tf.int64)
     return tf.cond(
         found.exif > 0, lambda: _exif_orientation(image, found.exif, found.length), lambda: upright
     )
 
 
-def _exif_orientation(image, start, length):
-    """Of the EXIF data at `start`: a byte order, the place of the list of fields, its length, the fields."""
+def _exif_orientation(image: tf.Tensor, start: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
+    """The orientation in EXIF data, int64 scalar, 1 where there is none.
+
+    The data are a byte order, the place of the list of fields, its length, and the fields.
+
+    Args:
+      image: string scalar, the bytes of the file.
+      start: int64 scalar, where the data begin.
+      length: int64 scalar, their bytes.
+    """
     order = _part(image, start, 4)
     is_little = order == b"II*\0"
     is_tiff = is_little | (order == b"MM\0*")
 
-    def number(digits):
+    def number(digits: tf.Tensor) -> tf.Tensor:
+        """The numbers of bytes [..., n] in the byte order of the data."""
         return _big_endian(tf.where(is_little, tf.reverse(digits, [-1]), digits))
 
     place = number(_bytes(image, start + 4, 4))
@@ -127,14 +146,14 @@ def _exif_orientation(image, start, length):
     return tf.where((first >= 1) & (first <= 8), first, UPRIGHT)
 
 
-def _part(image, at, count):
-    """`count` bytes from `at`, string scalar; fewer where the file ends."""
+def _part(image: tf.Tensor, at: tf.Tensor, count: int) -> tf.Tensor:
+    """`count` bytes of string scalar `image` from `at` on, string scalar; fewer where it ends."""
     end = tf.cast(tf.strings.length(image), tf.int64)
     return tf.strings.substr(image, tf.minimum(at, end), tf.cast(count, tf.int64))
 
 
-def _bytes(image, at, count):
-    """`count` bytes from `at`, int64 [count]; zeros behind the end of the file."""
+def _bytes(image: tf.Tensor, at: tf.Tensor, count: tf.Tensor | int) -> tf.Tensor:
+    """`count` bytes of string scalar `image` from `at` on, int64 [count]; zeros behind its end."""
     # The op pads with zeros, to one byte at least.
     padded = tf.io.decode_raw(
         _part(image, at, count), tf.uint8, fixed_length=tf.cast(count + 1, tf.int32)
@@ -142,7 +161,7 @@ def _bytes(image, at, count):
     return tf.cast(padded[:count], tf.int64)
 
 
-def _big_endian(digits):
-    """The numbers that the last axis spells in base 256."""
+def _big_endian(digits: tf.Tensor) -> tf.Tensor:
+    """The numbers that the last axis spells in base 256: int64 [..., n] → int64 […]."""
     weights = 256 ** tf.range(tf.shape(digits, tf.int64)[-1] - 1, -1, -1)
     return tf.reduce_sum(digits * weights, -1)

@@ -1,4 +1,7 @@
-"""Which image files an exported model decodes by itself; every other format is converted in front of it."""
+"""Which image files an exported model decodes by itself.
+
+Every other format is converted in front of it.
+"""
 
 MAX_PIXELS = 64_000_000  # 192 MB once decoded
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -6,5 +9,5 @@ JPEG = b"\xff\xd8\xff"
 
 
 def is_decoded(image: bytes) -> bool:
-    """Whether the bytes of a file begin as those of a JPEG or PNG do, which `decode_picture` reads as they are."""
+    """Tells whether a file begins as a JPEG or PNG does, which `decode_image` reads."""
     return image.startswith((JPEG, PNG))

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfvse.preprocessing.decode import decode_picture
+from tfvse.preprocessing.decode import decode_image
 from tfvse.typing import Array, Rows
 
 SMALLEST_CROP = 0.8  # least share of the image that the longer side of a crop has
@@ -30,7 +30,7 @@ class Pixels:
 
         Args:
           part: `records.Part` with the field "picture", the stored name of an image's bytes.
-          encoder: `encoders.image.ImageEncoder` with a size.
+          encoder: `encoders.image_base.ImageEncoder` with a size.
         """
         self._part = part
         self._encoder = encoder
@@ -65,7 +65,7 @@ class Pixels:
         def crop(entry: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
             """Bytes of an image and float32 [8] noise → float32 [size, size, 3]."""
             encoded, numbers = entry
-            image = decode_picture(encoded)
+            image = decode_image(encoded)
             cropped = crop_and_mirror(image, numbers)
             return self._encoder.prepare(cropped)
 

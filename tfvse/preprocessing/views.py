@@ -4,7 +4,7 @@ import dataclasses
 
 import tensorflow as tf
 
-from tfvse.preprocessing.decode import decode_picture
+from tfvse.preprocessing.decode import decode_image
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +37,7 @@ class View:
         Returns:
           float32 [*scaled, 3], 0 to 255.
         """
-        return self.scale(decode_picture(encoded))
+        return self.scale(decode_image(encoded))
 
     def scale(self, pixels: tf.Tensor) -> tf.Tensor:
         """Scales images with antialiasing.

@@ -3,6 +3,7 @@
 import contextlib
 import math
 import time
+from collections.abc import Iterator
 
 from tfvse.errors import UserError
 
@@ -18,13 +19,14 @@ class ServingError(UserError):
       code: name of a gRPC status code.
     """
 
-    def __init__(self, code: str, message: str):
+    def __init__(self, code: str, message: str) -> None:
+        """Takes the code and a sentence for a person."""
         super().__init__(message)
         self.code = code
 
 
 @contextlib.contextmanager
-def taken_apart(where: str):
+def taken_apart(where: str) -> Iterator[None]:
     """Turns what goes wrong while an answer of `where` is taken apart into a `ServingError`."""
     try:
         yield
@@ -37,7 +39,7 @@ def taken_apart(where: str):
 
 
 @contextlib.contextmanager
-def prepared():
+def prepared() -> Iterator[None]:
     """Turns what goes wrong while a request is prepared into a `ServingError`."""
     try:
         yield
@@ -45,7 +47,7 @@ def prepared():
         raise ServingError("INVALID_ARGUMENT", f"the inputs cannot be sent: {error}") from None
 
 
-def plain(text) -> str:
+def plain(text: object) -> str:
     """A server's words as one line that a terminal can show."""
     shown = "".join(c if c.isprintable() else " " for c in str(text)[:_SENTENCE])
     return " ".join(shown.split())
@@ -54,7 +56,7 @@ def plain(text) -> str:
 class Deadline:
     """A point in time that a whole call must not pass."""
 
-    def __init__(self, seconds: float):
+    def __init__(self, seconds: float) -> None:
         """Raises ServingError unless `seconds` is above 0."""
         if not (math.isfinite(seconds) and seconds > 0):
             raise ServingError("INVALID_ARGUMENT", f"timeout={seconds}: must be above 0")

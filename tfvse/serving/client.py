@@ -5,10 +5,14 @@ client = Client("http://127.0.0.1:8501", "emoji")     # REST, needs neither Tens
 ids, scores = client.search("a dog in the snow", k=5)
 """
 
+from collections.abc import Iterable, Mapping
+from typing import Any
+
 import numpy as np
 
 from tfvse.serving import image_inputs
 from tfvse.serving.answers import ServingError, prepared, taken_apart
+from tfvse.typing import Array
 
 __all__ = ["Client", "ServingError"]
 
@@ -20,7 +24,9 @@ class Client:
     answers nonsense. Redirects are not followed.
     """
 
-    def __init__(self, address: str, model: str, version: int | None = None, timeout: float = 30.0):
+    def __init__(
+        self, address: str, model: str, version: int | None = None, timeout: float = 30.0
+    ) -> None:
         """Args:
         address: "host:port" of gRPC, or "http://host:port" of REST.
         model: its name.
@@ -30,7 +36,7 @@ class Client:
         self._address = address
         self._transport = _transport(address)(address, model, version, timeout)
 
-    def predict(self, signature: str, inputs: dict) -> dict:
+    def predict(self, signature: str, inputs: Mapping[str, Any]) -> dict[str, Array]:
         """Runs any signature: name → bytes, str or numbers in, name → np.ndarray out.
 
         Of an "image", formats that a model does not decode (GIF, WebP, BMP, TIFF) are converted
@@ -40,36 +46,36 @@ class Client:
             arrays = {name: _array(value) for name, value in inputs.items()}
         return self._transport.predict(signature, image_inputs.converted(arrays))
 
-    def encode_image(self, images):
+    def encode_image(self, images: Iterable[bytes]) -> dict[str, Array]:
         """Embeds images (list of bytes): part name → float32 [B, d], each row of length 1."""
         return self.predict("encode_image", {"image": list(images)})
 
-    def encode_text(self, texts):
+    def encode_text(self, texts: Iterable[str]) -> dict[str, Array]:
         """Embeds texts (list of str): part name → float32 [B, d], each row of length 1."""
         return self.predict("encode_text", {"text": list(texts)})
 
-    def search(self, text: str, k: int = 10):
+    def search(self, text: str, k: int = 10) -> tuple[list[str], Array]:
         """The best images for `text`, best first: (ids list of str, scores float32 [k])."""
         found = self.predict("search", {"text": [text], "k": _count(k)})
         with taken_apart(self._address):
             ids, scores = _rows(found, "ids", "scores")
             return _texts(ids), scores
 
-    def search_by_image(self, image: bytes, k: int = 10):
+    def search_by_image(self, image: bytes, k: int = 10) -> tuple[list[str], list[str], Array]:
         """The best texts for an image, best first: (texts, images' ids, scores float32 [k])."""
         found = self.predict("search_by_image", {"image": [image], "k": _count(k)})
         with taken_apart(self._address):
             texts, ids, scores = _rows(found, "texts", "ids", "scores")
             return _texts(texts), _texts(ids), scores
 
-    def classify(self, image: bytes):
+    def classify(self, image: bytes) -> tuple[list[str], Array]:
         """The classes of an image, most probable first: (names, probabilities float32 [C])."""
         found = self.predict("classify", {"image": [image]})
         with taken_apart(self._address):
             classes, probabilities = _rows(found, "classes", "probabilities")
             return _texts(classes), probabilities
 
-    def embed(self, images):
+    def embed(self, images: Iterable[bytes]) -> Array:
         """Features under the classifier of images (list of bytes): float32 [B, d]."""
         found = self.predict("embed", {"image": list(images)})
         with taken_apart(self._address):
@@ -83,7 +89,8 @@ class Client:
             return bytes(translated)
 
 
-def _transport(address):
+def _transport(address: str) -> type:
+    """The class that speaks to an address of this form."""
     if "://" in address:
         from tfvse.serving.client_rest import Rest
 
@@ -93,12 +100,14 @@ def _transport(address):
     return Grpc
 
 
-def _count(k):
+def _count(k: int) -> Array:
+    """A number as int32 scalar; `ServingError` where it is none."""
     with prepared():
         return np.int32(k)
 
 
-def _array(value):
+def _array(value: Any) -> Array:
+    """Bytes, texts or numbers as an array of a dtype that servers know."""
     array = np.asarray(value)
     if (
         array.dtype.kind in "USO"
@@ -107,13 +116,14 @@ def _array(value):
     return array.astype(np.float32) if array.dtype == np.float64 else array
 
 
-def _to_bytes(value):
+def _to_bytes(value: Any) -> Any:
+    """Texts as their UTF-8 bytes, in lists as nested as `value`."""
     if isinstance(value, str):
         return value.encode()
     return value if isinstance(value, bytes) else [_to_bytes(item) for item in value]
 
 
-def _rows(found, *names):
+def _rows(found: Mapping[str, Array], *names: str) -> list[Array]:
     """The only row of each of these outputs, all of the same length."""
     rows = [_row(found[name]) for name in names]
     if len({row.shape for row in rows}) != 1:
@@ -121,12 +131,14 @@ def _rows(found, *names):
     return rows
 
 
-def _row(values):
+def _row(values: Array) -> Array:
+    """The only row of an output [1, n]."""
     (row,) = values
     if row.ndim != 1:
         raise ValueError(f"its shape is {list(values.shape)}")
     return row
 
 
-def _texts(row):
+def _texts(row: Array) -> list[str]:
+    """Bytes [n] as texts."""
     return [value.decode() for value in row]

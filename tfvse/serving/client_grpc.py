@@ -1,5 +1,8 @@
 """The client's gRPC side."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from tfvse.serving import tensors
 from tfvse.serving.answers import (
     ANSWER_BYTES,
@@ -11,12 +14,14 @@ from tfvse.serving.answers import (
 )
 from tfvse.serving.protocol import grpc, prediction_service_pb2_grpc
 from tfvse.serving.warmup import predict_request
+from tfvse.typing import Array
 
 
 class Grpc:
     """Calls signatures of one model over gRPC."""
 
-    def __init__(self, address, model, version, timeout):
+    def __init__(self, address: str, model: str, version: int | None, timeout: float) -> None:
+        """Opens a channel; arguments as of `client.Client`."""
         self._address = address
         self._model = model
         self._version = version
@@ -25,8 +30,8 @@ class Grpc:
         channel = grpc.insecure_channel(address, options=options)
         self._stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
 
-    def predict(self, signature, inputs):
-        """name → np.ndarray of one signature."""
+    def predict(self, signature: str, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """Runs one signature: input name → array, output name → array."""
         with prepared():
             request = predict_request(self._model, signature, inputs, self._version)
         response = self._call(request)
@@ -36,7 +41,8 @@ class Grpc:
                 for name, proto in response.outputs.items()
             }
 
-    def _call(self, request):
+    def _call(self, request: Any) -> Any:
+        """The `PredictResponse` to a `PredictRequest`."""
         try:
             return self._stub.Predict(request, timeout=Deadline(self._timeout).left)
         except grpc.RpcError as error:

@@ -4,11 +4,14 @@ import asyncio
 import http
 import json
 import resource
+import socket
 import time
+from collections.abc import Callable
 
 from tfvse.serving import http_head, models
-from tfvse.serving.http_head import HttpError
+from tfvse.serving.http_head import Head, HttpError
 from tfvse.serving.limits import RequestError
+from tfvse.serving.rest import Answer, Rest
 
 _MOST = 1024  # connections, where the files that the process may open allow it
 _SETTLED = 1.0  # seconds without a request after which a connection may be closed for another
@@ -27,7 +30,7 @@ def most_connections() -> int:
 class Connections:
     """The connections of one listening socket. Its methods are called in the event loop alone."""
 
-    def __init__(self, rest, listener):
+    def __init__(self, rest: Rest, listener: socket.socket) -> None:
         """Args:
         rest: `rest.Rest`, which answers.
         listener: listening, non-blocking socket.
@@ -46,7 +49,7 @@ class Connections:
         if not self.is_closing:
             asyncio.get_running_loop().add_reader(self._listener, self._accept)
 
-    def _accept(self):
+    def _accept(self) -> None:
         """Accepts what has come; without room, or without a free file, looks again soon."""
         loop = asyncio.get_running_loop()
         try:
@@ -60,19 +63,22 @@ class Connections:
         loop.remove_reader(self._listener)
         loop.call_later(_PAUSE, self.listen)
 
-    def _begin(self, accepted):
+    def _begin(self, accepted: socket.socket) -> None:
+        """Serves a connection in a task of its own."""
         accepted.setblocking(False)
         connection = _Connection(self, accepted)
         task = asyncio.get_running_loop().create_task(connection.serve())
         self._open[task] = connection
         task.add_done_callback(self._end)
 
-    def _end(self, task):
+    def _end(self, task: asyncio.Task) -> None:
+        """Forgets a connection that has ended."""
         self._open.pop(task, None)
         if not task.cancelled() and task.exception():
             models.log.debug("a connection broke", exc_info=task.exception())
 
-    def _has_room(self):
+    def _has_room(self) -> bool:
+        """Whether one more connection may be held; the idlest makes room for it."""
         if len(self._open) < self._most:
             return True
         settled = time.monotonic() - _SETTLED
@@ -82,7 +88,8 @@ class Connections:
         self._close(min(idle, key=lambda task: self._open[task].idle_since))
         return True
 
-    def _close(self, task):
+    def _close(self, task: asyncio.Task) -> None:
+        """Closes a connection at once."""
         self._open.pop(task).abort()
         task.cancel()
 
@@ -125,12 +132,14 @@ class Connections:
             self._close(task)
         return cut
 
-    def _close_idle(self, chosen):
+    def _close_idle(self, chosen: "Callable[[_Connection], bool]") -> None:
+        """Closes the idle connections of which `chosen` is true."""
         for task, connection in list(self._open.items()):
             if connection.idle_since and chosen(connection):
                 self._close(task)
 
-    async def _wait(self, seconds):
+    async def _wait(self, seconds: float) -> None:
+        """Waits until all connections have ended, at most this long."""
         if self._open:
             await asyncio.wait(list(self._open), timeout=max(0.0, seconds))
 
@@ -143,7 +152,8 @@ class _Connection:
       has_answered: whether a request was answered on it.
     """
 
-    def __init__(self, connections, accepted):
+    def __init__(self, connections: Connections, accepted: socket.socket) -> None:
+        """Takes an accepted, non-blocking socket."""
         self.idle_since = time.monotonic()
         self.has_answered = False
         self._connections = connections
@@ -152,7 +162,7 @@ class _Connection:
         self._reader = asyncio.StreamReader(http_head.LINE_BYTES)
         self._writer = None
 
-    async def serve(self):
+    async def serve(self) -> None:
         """Answers one request after the other, until the client or a deadline ends it."""
         try:
             await self._connect()
@@ -166,7 +176,8 @@ class _Connection:
         finally:
             self.abort()
 
-    async def _connect(self):
+    async def _connect(self) -> None:
+        """Wraps the socket in a reader and a writer."""
         loop = asyncio.get_running_loop()
         transport, protocol = await loop.connect_accepted_socket(
             lambda: asyncio.StreamReaderProtocol(self._reader), self._socket
@@ -174,14 +185,14 @@ class _Connection:
         transport.set_write_buffer_limits(0)  # `drain` then waits until all is sent
         self._writer = asyncio.StreamWriter(transport, protocol, self._reader, loop)
 
-    def abort(self):
+    def abort(self) -> None:
         """Closes the socket, whatever is under way."""
         if self._writer is None:
             self._socket.close()
         else:
             self._writer.transport.abort()
 
-    async def _request(self):
+    async def _request(self) -> bool:
         """Answers one request; whether another may follow."""
         head = None
         try:
@@ -199,7 +210,8 @@ class _Connection:
         await self._send(http.HTTPStatus.OK, data, keeps_open)
         return keeps_open
 
-    async def _head(self):
+    async def _head(self) -> Head | None:
+        """The head of the next request; None where the client has closed or stays idle."""
         try:
             return await asyncio.wait_for(http_head.read(self._reader), self._timeout)
         except asyncio.TimeoutError:
@@ -207,7 +219,8 @@ class _Connection:
                 return None
             raise HttpError(408, "no whole request arrived in time") from None
 
-    async def _answer(self, head, answer):
+    async def _answer(self, head: Head, answer: Answer) -> bytes:
+        """The answer to a request, once its body has arrived."""
         body = bytearray()
         try:
             if head.expects_continue and head.length:
@@ -219,7 +232,8 @@ class _Connection:
         finally:
             self._connections.give_back(len(body))
 
-    async def _read_body(self, length, body):
+    async def _read_body(self, length: int, body: bytearray) -> None:
+        """Reads a body of `length` bytes into `body`."""
         while len(body) < length:
             chunk = await self._reader.read(min(length - len(body), _CHUNK))
             if not chunk:
@@ -227,24 +241,27 @@ class _Connection:
             self._connections.take(len(chunk))
             body += chunk
 
-    def _is_wanted(self):
+    def _is_wanted(self) -> bool:
+        """Whether the client still waits."""
         return not self._reader.at_eof() and self._reader.exception() is None
 
-    async def _refuse(self, head, error):
+    async def _refuse(self, head: Head | None, error: RequestError) -> None:
+        """Tells the client why its request is not answered."""
         data = json.dumps({"error": str(error)}).encode()
         is_bare = head is not None and head.method == "HEAD"
         await self._send(http_head.status_of(error), b"" if is_bare else data, keeps_open=False)
         self.idle_since = time.monotonic()
         await asyncio.wait_for(self._linger(), _LINGER)
 
-    async def _linger(self):
+    async def _linger(self) -> None:
         """Reads what the client still sends: else it would not get to see the answer."""
         self._writer.write_eof()
         left = _DRAINED
         while left > 0 and (chunk := await self._reader.read(_CHUNK)):
             left -= len(chunk)
 
-    async def _send(self, status, data, keeps_open):
+    async def _send(self, status: int, data: bytes, keeps_open: bool) -> None:
+        """Sends one answer and waits until it is sent."""
         reason = _REASONS.get(status, "Refused")
         head = [
             f"HTTP/1.1 {int(status)} {reason}",

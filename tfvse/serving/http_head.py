@@ -5,8 +5,10 @@ Transfer-Encoding, folded lines, bare line feeds) is refused: one of them would 
 request for the next one.
 """
 
+import asyncio
 import dataclasses
 import re
+from collections.abc import Iterable, Mapping
 
 from tfvse.serving.limits import RequestError
 
@@ -31,7 +33,8 @@ _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^\[\]:@/]+)(?::[0-9]*)?")
 class HttpError(RequestError):
     """A request that HTTP has a status of its own for."""
 
-    def __init__(self, status: int, message: str):
+    def __init__(self, status: int, message: str) -> None:
+        """Takes an HTTP status and a sentence."""
         super().__init__("INVALID_ARGUMENT", message)
         self.status = status
 
@@ -62,7 +65,7 @@ class Head:
     expects_continue: bool
 
 
-async def read(reader) -> Head | None:
+async def read(reader: asyncio.StreamReader) -> Head | None:
     """Reads a head from an `asyncio.StreamReader`, or None when the client has closed.
 
     Raises:
@@ -82,7 +85,8 @@ async def read(reader) -> Head | None:
         lines.append(line[:-2])
 
 
-async def _line(reader):
+async def _line(reader: asyncio.StreamReader) -> bytes:
+    """The next line with its end; b"" where the client has closed."""
     try:
         return await reader.readline()
     except ValueError:  # longer than the reader's limit
@@ -112,7 +116,7 @@ def parse(lines: list[bytes]) -> Head:
     )
 
 
-def _fields(lines):
+def _fields(lines: Iterable[bytes]) -> dict[str, list[str]]:
     """Lower-case name → list of its values."""
     fields = {}
     for line in lines:
@@ -125,7 +129,8 @@ def _fields(lines):
     return fields
 
 
-def _host(fields, is_old):
+def _host(fields: Mapping[str, list[str]], is_old: bool) -> str | None:
+    """The host of a request; HTTP/1.0 need not name one."""
     values = fields.get("host", [])
     if not values and is_old:
         return None
@@ -135,7 +140,8 @@ def _host(fields, is_old):
     return host[1]
 
 
-def _length(fields):
+def _length(fields: Mapping[str, list[str]]) -> int | None:
+    """The declared bytes of the body; None where none are declared."""
     if "transfer-encoding" in fields:
         raise HttpError(400, "Transfer-Encoding is not read here; give a Content-Length instead")
     values = fields.get("content-length", [])
@@ -146,13 +152,15 @@ def _length(fields):
     return int(values[0])
 
 
-def _expectation(fields):
+def _expectation(fields: Mapping[str, list[str]]) -> bool:
+    """Whether the client waits to be asked for the body."""
     values = [value.lower() for value in fields.get("expect", [])]
     if values not in ([], ["100-continue"]):
         raise HttpError(417, "Expect may be 100-continue only")
     return bool(values)
 
 
-def _connection(fields):
+def _connection(fields: Mapping[str, list[str]]) -> set[str]:
+    """The words of the field Connection, in lower case."""
     words = ",".join(fields.get("connection", [])).lower().split(",")
     return {word.strip() for word in words}

@@ -1,18 +1,30 @@
-"""Images of a request, in front of a model: formats that its graph does not decode are converted as in preparation."""
+"""Images of a request, in front of a model.
+
+Formats that its graph does not decode are converted as in preparation.
+"""
+
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from tfvse.data.formats import images
 from tfvse.preprocessing.image_formats import is_decoded
+from tfvse.typing import Array
 
 INPUT = "image"  # what every signature calls its images
 
 
-def converted(inputs: dict) -> dict:
-    """The same inputs, the images all JPEG or PNG; bytes that are no image stay, for the model to refuse.
+def converted(inputs: Mapping[str, Array]) -> Mapping[str, Array]:
+    """Converts the images of a request to JPEG or PNG.
+
+    Bytes that are no image stay, for the model to refuse.
 
     Args:
-      inputs: name → np.ndarray; images are object arrays of bytes.
+      inputs: name → array; images are object arrays of bytes.
+
+    Returns:
+      The same inputs otherwise.
     """
     given = inputs.get(INPUT)
     if given is None or given.dtype != object:
@@ -22,7 +34,8 @@ def converted(inputs: dict) -> dict:
     return {**inputs, INPUT: found}
 
 
-def _converted(image):
+def _converted(image: Any) -> Any:
+    """The bytes of one file, as JPEG or PNG where they can be read."""
     if not isinstance(image, bytes) or is_decoded(image):
         return image
     try:

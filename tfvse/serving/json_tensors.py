@@ -6,15 +6,18 @@ among outputs, those whose name ends in "_bytes" do.
 
 import base64
 import binascii
+from collections.abc import Mapping
+from typing import Any
 
 import tensorflow as tf
 
 from tfvse.serving import nested
 from tfvse.serving.limits import invalid
 from tfvse.serving.tensors import check_names
+from tfvse.typing import Array
 
 
-def parse_body(data: bytes, most: int) -> tuple[str, dict]:
+def parse_body(data: bytes, most: int) -> tuple[str, dict[str, Any]]:
     """The bytes of a predict request → (signature name, its JSON object of `most` values).
 
     Raises:
@@ -33,7 +36,9 @@ def parse_body(data: bytes, most: int) -> tuple[str, dict]:
     return signature_name, body
 
 
-def parse_inputs(body: dict, specs: dict) -> tuple[dict, bool]:
+def parse_inputs(
+    body: Mapping[str, Any], specs: Mapping[str, tf.TensorSpec]
+) -> tuple[dict[str, Array], bool]:
     """The inputs of a predict request.
 
     Args:
@@ -57,13 +62,15 @@ def parse_inputs(body: dict, specs: dict) -> tuple[dict, bool]:
     return {name: _tensor(name, value, specs[name].dtype) for name, value in columns.items()}, rows
 
 
-def _only(specs):
+def _only(specs: Mapping[str, tf.TensorSpec]) -> str:
+    """The name of the only input."""
     if len(specs) != 1:
         raise invalid(f"name the inputs: {', '.join(sorted(specs))}")
     return next(iter(specs))
 
 
-def _columns(instances, specs):
+def _columns(instances: Any, specs: Mapping[str, tf.TensorSpec]) -> dict[str, Any]:
+    """Input name → its values, from rows."""
     if not isinstance(instances, list) or not instances:
         raise invalid('"instances" must be a list of at least one row')
     if not all(isinstance(row, dict) and set(row) != {"b64"} for row in instances):
@@ -77,7 +84,8 @@ def _columns(instances, specs):
     return {name: [row[name] for row in instances] for name in specs}
 
 
-def _tensor(name, value, dtype):
+def _tensor(name: str, value: Any, dtype: tf.DType) -> Array:
+    """The array that JSON says."""
     try:
         if dtype == tf.string:
             return nested.strings(value, _bytes)
@@ -86,7 +94,8 @@ def _tensor(name, value, dtype):
         raise invalid(f"input {name!r} {error}") from None
 
 
-def _bytes(value):
+def _bytes(value: Any) -> bytes:
+    """A text or {"b64": …} as bytes; ValueError for anything else."""
     if isinstance(value, str):
         return value.encode("utf-8", "surrogatepass")
     if isinstance(value, dict) and set(value) == {"b64"} and isinstance(value["b64"], str):
@@ -97,7 +106,7 @@ def _bytes(value):
     raise ValueError('must be strings or {"b64": …}')
 
 
-def render_outputs(outputs: dict, rows: bool) -> dict:
+def render_outputs(outputs: Mapping[str, Array], rows: bool) -> dict[str, Any]:
     """The JSON answer of a predict request: {"predictions": rows} or {"outputs": columns}.
 
     Raises:
@@ -118,7 +127,8 @@ def render_outputs(outputs: dict, rows: bool) -> dict:
     }
 
 
-def _jsonable(name, value):
+def _jsonable(name: str, value: Any) -> Any:
+    """Nested lists of an output as JSON has them."""
     if isinstance(value, list):
         return [_jsonable(name, item) for item in value]
     if not isinstance(value, bytes):

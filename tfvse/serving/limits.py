@@ -42,7 +42,8 @@ class RequestError(Exception):
       code: name of a gRPC status code. The message is one sentence.
     """
 
-    def __init__(self, code: str, message: str):
+    def __init__(self, code: str, message: str) -> None:
+        """Takes the code and a sentence."""
         super().__init__(message)
         self.code = code
 

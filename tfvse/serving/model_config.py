@@ -3,12 +3,14 @@
 import dataclasses
 import pathlib
 import re
+from typing import Any
 
 from google.protobuf import text_format
 
 from tfvse.errors import UserError
 from tfvse.files import atomic_write
 from tfvse.serving.protocol import model_server_config_pb2
+from tfvse.typing import PathLike
 
 FILE = "models.config"
 MAX_VERSION = 2**63 - 1  # what a request can name
@@ -46,7 +48,7 @@ def check_name(name: str) -> None:
         raise UserError(f"--name={name}: is the name of the list of models; take another")
 
 
-def versions(folder) -> list[int]:
+def versions(folder: PathLike) -> list[int]:
     """The versions in a model's folder, rising; other names are ignored."""
     folder = pathlib.Path(folder)
     names = [path.name for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []
@@ -54,7 +56,7 @@ def versions(folder) -> list[int]:
     return sorted(version for version in found if version <= MAX_VERSION)
 
 
-def newest(folder) -> pathlib.Path:
+def newest(folder: PathLike) -> pathlib.Path:
     """Path of the newest version in a model's folder.
 
     Raises:
@@ -87,7 +89,7 @@ def chosen(entry: Entry) -> list[pathlib.Path]:
     return [entry.folder / str(version) for version in served]
 
 
-def write(directory) -> None:
+def write(directory: PathLike) -> None:
     """Writes `<directory>/models.config`; TensorFlow Serving needs its paths absolute."""
     directory = pathlib.Path(directory).resolve()
     config = model_server_config_pb2.ModelServerConfig()
@@ -99,7 +101,7 @@ def write(directory) -> None:
         temporary.write_text(text_format.MessageToString(config))
 
 
-def read(path) -> dict[str, Entry]:
+def read(path: PathLike) -> dict[str, Entry]:
     """Reads a models.config: model name → `Entry`.
 
     Raises:
@@ -120,7 +122,8 @@ def read(path) -> dict[str, Entry]:
     return models
 
 
-def _parse(path):
+def _parse(path: PathLike) -> Any:
+    """The message in the file."""
     try:
         text = pathlib.Path(path).read_text()
         return text_format.Parse(text, model_server_config_pb2.ModelServerConfig())
@@ -134,7 +137,8 @@ def _parse(path):
         ) from None
 
 
-def _entry(path, model):
+def _entry(path: PathLike, model: Any) -> Entry:
+    """The `Entry` of one model of the message."""
     where = f"{path}: model {model.name}"
     unsupported = {field.name for field, _ in model.ListFields()} - _SUPPORTED
     if unsupported:
@@ -143,14 +147,15 @@ def _entry(path, model):
         raise UserError(f'{where}: model_platform must be "tensorflow"')
     if not pathlib.Path(model.base_path).is_absolute():
         raise UserError(
-            f"{where}: base_path {model.base_path!r} must be absolute, as TensorFlow Serving needs it"
+            f"{where}: base_path {model.base_path!r} must be absolute, as TensorFlow Serving needs "
+            "it"
         )
 
     pinned = _pinned(where, model.model_version_policy)
     return Entry(pathlib.Path(model.base_path), pinned, dict(model.version_labels))
 
 
-def _pinned(where, policy):
+def _pinned(where: str, policy: Any) -> tuple[int, ...]:
     """The versions that a policy names, rising; () for the newest."""
     kind = policy.WhichOneof("policy_choice")
     if kind == "specific":

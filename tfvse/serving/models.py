@@ -3,17 +3,22 @@
 import logging
 import pathlib
 import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TypeVar
 
 import numpy as np
 import tensorflow as tf
 
-from tfvse import trust
 from tfvse.errors import UserError
+from tfvse.safety import trust
 from tfvse.serving import image_headers, image_inputs, model_config, tensors, warmup
 from tfvse.serving.limits import DEFAULT_LIMITS, Limits, RequestError, invalid, is_heavy
 from tfvse.serving.queues import Queues
+from tfvse.typing import Array, PathLike
 
 log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
 
 
 class Model:
@@ -25,7 +30,9 @@ class Model:
       signature_defs: signature name → SignatureDef.
     """
 
-    def __init__(self, name: str, folder, version: int | None = None, trusted: bool = False):
+    def __init__(
+        self, name: str, folder: PathLike, version: int | None = None, trusted: bool = False
+    ) -> None:
         """Loads a version in `folder`; None: the newest; `trusted`: whatever its ops may do.
 
         Raises:
@@ -55,7 +62,7 @@ class Model:
                     f"{self.path}: the warm-up request of {signature} fails: {error}"
                 ) from None
 
-    def inputs(self, signature_name: str) -> dict:
+    def inputs(self, signature_name: str) -> Mapping[str, tf.TensorSpec]:
         """Input name → `tf.TensorSpec` of a signature.
 
         Raises:
@@ -66,7 +73,9 @@ class Model:
             raise invalid(f"no signature {signature_name[:100]!r}; {self.name} has {known}")
         return self._functions[signature_name].structured_input_signature[1]
 
-    def run(self, signature_name: str, inputs: dict, limits: Limits = DEFAULT_LIMITS) -> dict:
+    def run(
+        self, signature_name: str, inputs: Mapping[str, Array], limits: Limits = DEFAULT_LIMITS
+    ) -> dict[str, Array]:
         """Runs a signature.
 
         Args:
@@ -97,7 +106,8 @@ class Model:
         return {key: value.numpy() for key, value in outputs.items()}
 
 
-def _check(name, value, spec):
+def _check(name: str, value: Array, spec: tf.TensorSpec) -> None:
+    """Raises RequestError where dtype or shape are not the declared ones."""
     kind = tf.string if value.dtype == object else tf.as_dtype(value.dtype)
     if kind != spec.dtype:
         raise invalid(f"input {name!r} is {kind.name}, must be {spec.dtype.name}")
@@ -106,7 +116,8 @@ def _check(name, value, spec):
         raise invalid(f"input {name!r} has shape {list(value.shape)}, must be {shape}")
 
 
-def _check_answer(outputs, most):
+def _check_answer(outputs: Mapping[str, tf.Tensor], most: int) -> None:
+    """Raises RequestError where an answer holds more than `most` values."""
     count = sum(value.shape.num_elements() for value in outputs.values())
     if count > most:
         raise RequestError(
@@ -115,7 +126,7 @@ def _check_answer(outputs, most):
         )
 
 
-def weigh(inputs: dict, size: int, limits: Limits) -> bool:
+def weigh(inputs: Mapping[str, Array], size: int, limits: Limits) -> bool:
     """Whether a request is heavy, told from its inputs before anything is decoded.
 
     Args:
@@ -157,7 +168,12 @@ class Models:
       queues: where requests wait.
     """
 
-    def __init__(self, entries: dict, limits: Limits = DEFAULT_LIMITS, trusted: bool = False):
+    def __init__(
+        self,
+        entries: Mapping[str, model_config.Entry],
+        limits: Limits = DEFAULT_LIMITS,
+        trusted: bool = False,
+    ) -> None:
         """Loads and warms up models; `entries`: model name → `model_config.Entry`.
 
         Raises:
@@ -170,7 +186,8 @@ class Models:
         for model in self:
             model.warm_up()
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Model]:
+        """All versions of all models."""
         return (model for versions in self._models.values() for model in versions.values())
 
     def versions(self, name: str) -> list[Model]:
@@ -199,7 +216,8 @@ class Models:
             raise RequestError("NOT_FOUND", f"no version {version} of {name}; {_loaded(loaded)}")
         return loaded[version]
 
-    def _labelled(self, name, label):
+    def _labelled(self, name: str, label: str) -> int:
+        """The version of a model that has a label."""
         labels = self._labels[name]
         if label not in labels:
             known = ", ".join(sorted(labels)) or "none"
@@ -209,19 +227,21 @@ class Models:
         return labels[label]
 
 
-def _load(name, entry, trusted):
+def _load(name: str, entry: model_config.Entry, trusted: bool) -> dict[int, Model]:
+    """Version → model, of those that are served."""
     versions = [int(path.name) for path in model_config.chosen(entry)]
     return {version: Model(name, entry.folder, version, trusted) for version in versions}
 
 
-def _loaded(versions):
+def _loaded(versions: Iterable[int]) -> str:
+    """Which versions are loaded, for a person."""
     *others, last = map(str, sorted(versions))
     if not others:
         return f"version {last} is loaded"
     return f"versions {', '.join(others)} and {last} are loaded"
 
 
-def checked(call):
+def checked(call: Callable[[], Result]) -> Result:
     """Runs `call()`; an error that nobody foresaw is logged and becomes a RequestError."""
     try:
         return call()

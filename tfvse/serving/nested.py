@@ -4,13 +4,17 @@ It imports no TensorFlow: server and client share it.
 """
 
 import json
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+
+from tfvse.typing import Array
 
 _AXES = 8  # of a tensor; no signature has more
 
 
-def loads(data: bytes, most: int):
+def loads(data: bytes, most: int) -> Any:
     """Parses JSON of at most `most` values.
 
     A value of two bytes takes a hundred when parsed, so values are counted first, by the marks
@@ -35,7 +39,7 @@ def loads(data: bytes, most: int):
         raise ValueError(f"is not JSON: {error}") from None
 
 
-def flatten(value) -> tuple[list, list[int]]:
+def flatten(value: Any) -> tuple[list, list[int]]:
     """The leaves of a regular nested list, row by row, and its shape; [] of a bare value.
 
     Raises:
@@ -55,13 +59,14 @@ def flatten(value) -> tuple[list, list[int]]:
     return leaves, shape
 
 
-def _require_rows(rows, length):
+def _require_rows(rows: list[Any], length: int) -> None:
+    """Raises ValueError unless all `rows` are lists of `length`."""
     for row in rows:
         if not isinstance(row, list) or len(row) != length:
             raise ValueError("must be a regular list, every row of the same length")
 
 
-def numbers(value, dtype) -> np.ndarray:
+def numbers(value: Any, dtype: Any) -> Array:
     """Nested lists of numbers → np.ndarray.
 
     Args:
@@ -83,7 +88,7 @@ def numbers(value, dtype) -> np.ndarray:
         raise ValueError(f"must hold {dtype.name} numbers") from None
 
 
-def strings(value, to_bytes) -> np.ndarray:
+def strings(value: Any, to_bytes: Callable[[Any], bytes]) -> Array:
     """Nested lists of texts or bytes → object array of bytes.
 
     Args:

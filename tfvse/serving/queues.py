@@ -3,6 +3,8 @@
 import asyncio
 import concurrent.futures
 import threading
+from collections.abc import Callable
+from typing import Any
 
 from tfvse.serving.limits import Limits, RequestError
 
@@ -17,7 +19,7 @@ class Queue:
     whose client is gone by then, does not begin.
     """
 
-    def __init__(self, name: str, threads: int, most: int, patience: float):
+    def __init__(self, name: str, threads: int, most: int, patience: float) -> None:
         """Args:
         name: of the threads.
         threads: calls that run at the same time.
@@ -30,7 +32,7 @@ class Queue:
         self._lock = threading.Lock()
         self._count = 0  # calls that run or wait
 
-    def run(self, call, wanted):
+    def run(self, call: Callable[[], Any], wanted: Callable[[], bool]) -> Any:
         """The result of `call()`.
 
         Args:
@@ -46,7 +48,7 @@ class Queue:
         self._give_up(future)
         return future.result()
 
-    async def run_async(self, call, wanted):
+    async def run_async(self, call: Callable[[], Any], wanted: Callable[[], bool]) -> Any:
         """Like `run`, for an event loop."""
         future = self._submit(call, wanted)
         waiting = asyncio.wrap_future(future)
@@ -63,7 +65,10 @@ class Queue:
         self._pool.shutdown(wait=False, cancel_futures=True)
         return left
 
-    def _submit(self, call, wanted):
+    def _submit(
+        self, call: Callable[[], Any], wanted: Callable[[], bool]
+    ) -> concurrent.futures.Future:
+        """Puts a call into the queue."""
         with self._lock:
             if self._count == self._most:
                 raise _busy()
@@ -72,29 +77,34 @@ class Queue:
         future.add_done_callback(self._leave)
         return future
 
-    def _leave(self, future):
+    def _leave(self, future: concurrent.futures.Future) -> None:
+        """Counts a call that has ended."""
         with self._lock:
             self._count -= 1
 
-    def _give_up(self, future):
+    def _give_up(self, future: concurrent.futures.Future) -> None:
+        """Takes a call that has not begun out of the queue."""
         if future.cancel():  # which a call that has begun does not heed
             raise _busy()
 
 
-def _begin(call, wanted):
+def _begin(call: Callable[[], Any], wanted: Callable[[], bool]) -> Any:
+    """Runs a call unless nobody wants its result any more."""
     if not wanted():
         raise RequestError("CANCELLED", "the client no longer waits for the answer")
     return call()
 
 
-def _busy():
+def _busy() -> RequestError:
+    """The refusal of a queue that is full or too slow."""
     return RequestError("UNAVAILABLE", "the server is busy; try again later")
 
 
 class Queues:
     """The light and the heavy queue of one server."""
 
-    def __init__(self, limits: Limits):
+    def __init__(self, limits: Limits) -> None:
+        """Makes both queues."""
         patience = limits.timeout
         self._light = Queue("light", limits.at_once, _LIGHT_WAITING, patience)
         self._heavy = Queue("heavy", 1, limits.waiting, patience)

@@ -7,12 +7,14 @@ GET  /v1/models/<model>[/versions/<version>|/labels/<label>][/metadata]
 import json
 import re
 import urllib.parse
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
 
 from google.protobuf import json_format
 
 from tfvse.serving import grpc_service, json_tensors, models
 from tfvse.serving.http_head import Head, HttpError
-from tfvse.serving.limits import RequestError, invalid, is_heavy
+from tfvse.serving.limits import Limits, RequestError, invalid, is_heavy
 
 _PATH = re.compile(
     r"/v1/models/(?P<name>[^/:]+)"
@@ -22,10 +24,14 @@ _PATH = re.compile(
 )
 
 
+Wanted = Callable[[], bool]  # whether the client still waits
+Answer = Callable[[bytes, Wanted], Awaitable[bytes]]  # (body, wanted) → JSON
+
+
 class Rest:
     """Answers HTTP requests from `models.Models`."""
 
-    def __init__(self, loaded, hosts: set | None):
+    def __init__(self, loaded: models.Models, hosts: set[str] | None) -> None:
         """Args:
         loaded: `models.Models`.
         hosts: names that clients may call this server by; None: any.
@@ -33,7 +39,7 @@ class Rest:
         self.models = loaded
         self._hosts = hosts
 
-    def route(self, head: Head):
+    def route(self, head: Head) -> Answer:
         """The function (body, wanted) → awaitable bytes of JSON that answers a request.
 
         It is asked before a body is read: what leads nowhere is refused without it.
@@ -57,12 +63,13 @@ class Rest:
         model = self._model(match)
         return lambda body, wanted: self._predict(model, body, wanted)
 
-    def _require_host(self, head):
+    def _require_host(self, head: Head) -> None:
         """A page of a stranger whose name was made to lead here is told apart by its name."""
         if self._hosts is not None and head.host not in {None, *self._hosts}:
             raise HttpError(403, f"this server answers as {', '.join(sorted(self._hosts))} only")
 
-    def _match(self, head):
+    def _match(self, head: Head) -> re.Match[str]:
+        """The parts of a request's address."""
         match = _PATH.fullmatch(head.target.partition("?")[0])
         if not match:
             raise RequestError(
@@ -70,7 +77,8 @@ class Rest:
             )
         return match
 
-    def _require_length(self, head):
+    def _require_length(self, head: Head) -> None:
+        """Raises HttpError unless the body's declared length is taken."""
         most = self.models.limits.request_bytes
         if head.length is None:
             raise HttpError(411, "a request needs a Content-Length")
@@ -79,12 +87,14 @@ class Rest:
                 413, f"a request of {head.length:,} bytes is too large; at most {most:,} are taken"
             )
 
-    def _model(self, match):
+    def _model(self, match: re.Match[str]) -> models.Model:
+        """The model that an address names."""
         name = urllib.parse.unquote(match["name"])
         label = match["label"] and urllib.parse.unquote(match["label"])
         return self.models.get(name, match["version"] and int(match["version"]), label)
 
-    def _question(self, match, rest, head):
+    def _question(self, match: re.Match[str], rest: str, head: Head) -> Answer:
+        """The function that answers a GET."""
         if head.length:
             raise HttpError(400, "GET has no body")
         if rest not in ("", "/metadata"):
@@ -93,12 +103,14 @@ class Rest:
         is_one = match["version"] or match["label"]
         versions = [model] if is_one else self.models.versions(model.name)
 
-        async def answer(body, wanted):
+        async def answer(body: bytes, wanted: Wanted) -> bytes:
+            """Status or metadata as JSON."""
             return json.dumps(_metadata(model) if rest else _status(versions)).encode()
 
         return answer
 
-    async def _predict(self, model, body, wanted):
+    async def _predict(self, model: models.Model, body: bytes, wanted: Wanted) -> bytes:
+        """The answer to a predict request: parsed in one queue, run in another."""
         limits = self.models.limits
         queues = self.models.queues
         queue = queues.of(is_heavy(len(body)))
@@ -107,27 +119,30 @@ class Rest:
         return await queue.run_async(_checked(lambda: request.run(limits)), wanted)
 
 
-def _checked(call):
+def _checked(call: Callable[[], Any]) -> Callable[[], Any]:
+    """The call, whose unforeseen errors become a RequestError."""
     return lambda: models.checked(call)
 
 
 class _Request:
     """The body of a predict request, taken apart."""
 
-    def __init__(self, model, body, limits):
+    def __init__(self, model: models.Model, body: bytes, limits: Limits) -> None:
+        """Parses a body."""
         self.model = model
         self.signature_name, parsed = json_tensors.parse_body(body, limits.json_values)
         specs = model.inputs(self.signature_name)
         self.inputs, self.rows = json_tensors.parse_inputs(parsed, specs)
         self.is_heavy = models.weigh(self.inputs, len(body), limits)
 
-    def run(self, limits):
+    def run(self, limits: Limits) -> bytes:
         """Bytes of JSON that answer the request."""
         outputs = self.model.run(self.signature_name, self.inputs, limits)
         return json.dumps(json_tensors.render_outputs(outputs, self.rows)).encode()
 
 
-def _status(versions):
+def _status(versions: Iterable[models.Model]) -> dict[str, Any]:
+    """The JSON that tells loaded versions."""
     return json_format.MessageToDict(
         grpc_service.status(versions),
         preserving_proto_field_name=True,
@@ -135,7 +150,8 @@ def _status(versions):
     )
 
 
-def _metadata(model):
+def _metadata(model: models.Model) -> dict[str, Any]:
+    """The JSON that tells signatures."""
     signatures = json_format.MessageToDict(
         grpc_service.signature_map(model), preserving_proto_field_name=True
     )

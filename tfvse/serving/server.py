@@ -10,6 +10,7 @@ import ipaddress
 import socket
 import threading
 import time
+from collections.abc import Mapping
 
 from tfvse.errors import UserError
 from tfvse.serving import grpc_service, model_config
@@ -17,6 +18,7 @@ from tfvse.serving.connections import Connections
 from tfvse.serving.limits import DEFAULT_LIMITS, Limits
 from tfvse.serving.models import Models
 from tfvse.serving.rest import Rest
+from tfvse.typing import PathLike
 
 _BACKLOG = 1024  # connections that wait to be accepted
 
@@ -31,14 +33,14 @@ class Server:
 
     def __init__(
         self,
-        entries: dict,
+        entries: Mapping[str, model_config.Entry | PathLike],
         host: str = "127.0.0.1",
         port: int = 8500,
         rest_port: int = 8501,
         limits: Limits = DEFAULT_LIMITS,
         grace: float = 10.0,
         trusted: bool = False,
-    ):
+    ) -> None:
         """Loads and warms up every model.
 
         Args:
@@ -47,7 +49,7 @@ class Server:
           port, rest_port: of gRPC and REST; 0: any free one.
           limits: what a request may cost.
           grace: seconds that requests under way have to finish when the server stops.
-          trusted: whether models are loaded whatever their ops may do, see `tfvse.trust`.
+          trusted: whether models are loaded whatever their ops may do, see `tfvse.safety.trust`.
 
         Raises:
           UserError: a model that does not load, a host that is none, or a port that is taken.
@@ -73,7 +75,7 @@ class Server:
         self._loop = asyncio.SelectorEventLoop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="rest", daemon=True)
 
-    def start(self):
+    def start(self) -> "Server":
         """Begins to answer; returns at once."""
         self._grpc.start()
         self._thread.start()
@@ -97,15 +99,17 @@ class Server:
 
     __enter__ = start
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: object) -> None:
+        """Stops the server."""
         self.stop()
 
 
-def _entry(entry):
+def _entry(entry: model_config.Entry | PathLike) -> model_config.Entry:
+    """An entry; a folder becomes one that serves its newest version."""
     return entry if isinstance(entry, model_config.Entry) else model_config.Entry(entry)
 
 
-def _listen(host, port):
+def _listen(host: str, port: int) -> socket.socket:
     """The listening socket of REST."""
     try:
         (family, _, _, _, address), *_ = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -124,11 +128,12 @@ def _listen(host, port):
     return listener
 
 
-def _bracketed(host):
+def _bracketed(host: str) -> str:
+    """A host as addresses have it: IPv6 stands in brackets."""
     return f"[{host}]" if ":" in host else host
 
 
-def _hosts(host, listener):
+def _hosts(host: str, listener: socket.socket) -> set[str] | None:
     """Names that clients may call the server by; None: any, where it is not on loopback."""
     if not ipaddress.ip_address(listener.getsockname()[0]).is_loopback:
         return None

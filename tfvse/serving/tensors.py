@@ -1,18 +1,20 @@
 """TensorFlow's tensor messages ↔ arrays, where the sender is not trusted."""
 
 import math
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-import numpy as np
 import tensorflow as tf
 from tensorflow.core.framework import types_pb2
 
 from tfvse.serving.limits import Limits, invalid
+from tfvse.typing import Array
 
 _RANK = 8  # axes of a tensor; no signature has more
 _POINTER = 8  # bytes that a string takes at least; its dtype has no size
 
 
-def unpack(proto, most_bytes: int) -> np.ndarray:
+def unpack(proto: Any, most_bytes: int) -> Array:
     """The array in a `TensorProto`.
 
     Numbers may be one value for a whole shape: TensorFlow itself writes them so, and `most_bytes`
@@ -43,7 +45,8 @@ def unpack(proto, most_bytes: int) -> np.ndarray:
         raise ValueError("has values that do not fill its shape") from None
 
 
-def _shape(proto):
+def _shape(proto: Any) -> list[int]:
+    """The declared shape; ValueError where there is none."""
     if proto.tensor_shape.unknown_rank:
         raise ValueError("declares no shape")
     if len(proto.tensor_shape.dim) > _RANK:
@@ -55,14 +58,15 @@ def _shape(proto):
     return shape
 
 
-def _dtype(proto):
+def _dtype(proto: Any) -> tf.DType:
+    """The declared dtype; ValueError where it is unknown."""
     try:
         return tf.as_dtype(proto.dtype)
     except TypeError:
         raise ValueError(f"is of no known kind ({proto.dtype})") from None
 
 
-def inputs_of(request, specs: dict, limits: Limits) -> dict:
+def inputs_of(request: Any, specs: Mapping[str, tf.TensorSpec], limits: Limits) -> dict[str, Array]:
     """The inputs of a `PredictRequest`: name → np.ndarray.
 
     Args:
@@ -79,7 +83,8 @@ def inputs_of(request, specs: dict, limits: Limits) -> dict:
     }
 
 
-def _input(name, proto, spec, limits):
+def _input(name: str, proto: Any, spec: tf.TensorSpec, limits: Limits) -> Array:
+    """The array of one input."""
     if proto.dtype != spec.dtype.as_datatype_enum:
         known = proto.dtype in types_pb2.DataType.values()
         given = types_pb2.DataType.Name(proto.dtype) if known else proto.dtype
@@ -90,7 +95,7 @@ def _input(name, proto, spec, limits):
         raise invalid(f"input {name!r} {error}") from None
 
 
-def check_names(what: str, given, known) -> None:
+def check_names(what: str, given: Iterable[str], known: Iterable[str]) -> None:
     """Raises RequestError unless the names `given` are the names `known`."""
     unknown = sorted(set(given) - set(known))
     missing = sorted(set(known) - set(given))

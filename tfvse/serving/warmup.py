@@ -5,17 +5,22 @@ Serving looks.
 """
 
 import pathlib
+from collections.abc import Mapping
+from typing import Any
 
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 
 from tfvse.errors import UserError
 from tfvse.serving.protocol import predict_pb2, prediction_log_pb2
+from tfvse.typing import Array, PathLike
 
 FILE = pathlib.PurePath("assets.extra", "tf_serving_warmup_requests")
 
 
-def predict_request(model, signature_name, inputs, version=None):
+def predict_request(
+    model: str, signature_name: str, inputs: Mapping[str, Array], version: int | None = None
+) -> Any:
     """A `PredictRequest`; `inputs`: name → np.ndarray of the declared dtypes."""
     request = predict_pb2.PredictRequest()
     request.model_spec.name = model
@@ -27,7 +32,7 @@ def predict_request(model, signature_name, inputs, version=None):
     return request
 
 
-def write(folder, model, examples):
+def write(folder: PathLike, model: str, examples: Mapping[str, Mapping[str, Array]]) -> None:
     """Writes requests into the SavedModel in `folder`.
 
     Args:
@@ -46,7 +51,7 @@ def write(folder, model, examples):
             writer.write(log.SerializeToString())
 
 
-def read(folder):
+def read(folder: PathLike) -> list[Any]:
     """The warm-up requests (list of `PredictRequest`) of the SavedModel in `folder`.
 
     Raises:

@@ -52,7 +52,7 @@ def text_network(config: Config, data: MatchingData) -> keras.Model:
       Model, token numbers int32 [B, L] → [B, K · H], or [B, H] without attention. A text without a
       token gives zeros.
     """
-    from tfvse.encoders import text
+    from tfvse.encoders.word_embedding import embed_words
 
     tokens = keras.Input([config.max_words], dtype="int32", name="text")
     # The plain loop on every device: a cuDNN kernel ties an exported model to GPUs, and it refuses
@@ -64,7 +64,7 @@ def text_network(config: Config, data: MatchingData) -> keras.Model:
         use_cudnn=False,
         name="lstm",
     )
-    words = text.embed_words(tokens, config, data)
+    words = embed_words(tokens, config, data)
     return keras.Model(tokens, pooled(lstm(words), config), name="text")
 
 

@@ -52,9 +52,9 @@ class System:
         self.config: Any = config  # of the subclass's `Config`
         self.networks: dict[str, keras.Model] = {}
         self.optimizers: dict[tuple[str, str], keras.optimizers.Optimizer] = {}  # (stage, role) →
-        self.stage: Stage | None = None
+        self.stage: Stage  # the current one; the trainer sets it before the first step
         self.seen_losses: set[str] = set()  # names that the steps of this stage computed
-        self.step: tf.Variable | None = None  # int64 scalar, the seed of everything stateless
+        self.step: Any = None  # int64 scalar tf.Variable, the seed of everything stateless
 
     def build(self, data: Any) -> None:
         """Creates `self.networks`, every one built with the shapes of `data.element_spec`."""

@@ -306,7 +306,7 @@ def mean_image(split: ClassificationSplit) -> np.ndarray:
     """The mean of up to `MEAN_IMAGES` images of a split, evenly spaced: np.float32 [H, W, 3]."""
     spaced = np.linspace(0, len(split) - 1, MEAN_IMAGES)
     rows = np.unique(spaced.astype(int))
-    total = 0.0
+    total = np.zeros(())
     for start in range(0, len(rows), _AT_ONCE):
         images, _ = split.read(rows[start : start + _AT_ONCE])
         total = total + images.sum(axis=0, dtype=np.float64)

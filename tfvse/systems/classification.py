@@ -225,7 +225,7 @@ class ClassificationSystem(System):
         """`classify` and `embed`, from the bytes of images of any size."""
         import tensorflow as tf
 
-        from tfvse.export.graph import map_pictures
+        from tfvse.export.graph import map_images
 
         classifier = self.networks["classifier"]
         view = data.view
@@ -237,7 +237,7 @@ class ClassificationSystem(System):
 
         def seen(image: Tensor) -> Tensor:
             """Image files, string [B] → what the network sees, float32 [B, H, W, 3]."""
-            pixels = map_pictures(central, image)
+            pixels = map_images(central, image)
             return tf.ensure_shape(pixels, [None, *view.seen, 3])
 
         def classify(image: Tensor) -> dict[str, Tensor]:

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfvse.evaluation import edges
-from tfvse.export.graph import decode_bounded, map_pictures
+from tfvse.export.graph import decode_bounded, map_images
 from tfvse.export.litert import LiteRTModel
 from tfvse.export.signature import Signature
 from tfvse.systems.dense import spread
@@ -34,7 +34,7 @@ def signature(system: EdgeDetector, data: EdgeData) -> Signature:
         return tf.io.encode_png(levels[..., tf.newaxis])
 
     def predict(image: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {"edges_bytes": map_pictures(one, image, tf.string)}
+        return {"edges_bytes": map_images(one, image, tf.string)}
 
     split = data.split(data.last_split)
     _, image, _ = split.read(0)
@@ -53,15 +53,17 @@ def litert_detector(system: EdgeDetector, data: EdgeData) -> LiteRTModel:
     train = data.split("train")
     seen = []
     for row in spread(len(train), CALIBRATION_IMAGES):
-        _, image, _ = middle(*train.read(row), side)
-        seen.append(image)
+        name, image, drawings = train.read(row)
+        _, cut_image, _ = middle(name, image, drawings, side)
+        seen.append(cut_image)
 
     last = data.split(data.last_split)
     measured = []
     for row in spread(len(last), LITERT_IMAGES):
-        name, image, drawings = middle(*last.read(row), side)
-        if any(drawing.any() for drawing in drawings):
-            measured.append((name, image, drawings))
+        name, image, drawings = last.read(row)
+        example = middle(name, image, drawings, side)
+        if any(drawing.any() for drawing in example[2]):
+            measured.append(example)
 
     return LiteRTModel(
         function=system.probabilities,

@@ -95,15 +95,11 @@ class EdgeDetector(DensePredictor):
     """Owns the networks "features" (VGG-16), "sides" and "fusion".
 
     Members implement `losses`: how these are supervised.
-
-    Class attributes:
-      fusion: how side outputs are fused, as `SideFusion` takes it.
     """
 
     Config = EdgeConfig
     data_kind = "edges"
     monitor = "ODS"
-    fusion = "convolution"
     limits = (
         "Values rank pixels; as probabilities they are not calibrated, and a threshold must be "
         "chosen for a purpose.",
@@ -112,6 +108,11 @@ class EdgeDetector(DensePredictor):
         "What counts as an edge is what the annotators of the data set drew, not every change of "
         "brightness.",
     )
+
+    @property
+    def fusion(self) -> str:
+        """How side outputs are fused, as `SideFusion` takes it."""
+        return "convolution"
 
     def build(self, data: EdgeData) -> None:
         """Makes the networks for images of the training size; they take any size."""
@@ -254,7 +255,7 @@ class EdgeDetector(DensePredictor):
         """
         from tfvse.figures.boundaries import dark
 
-        columns = {"image": [], "edge map": [], "annotators": []}
+        columns: dict[str, list[np.ndarray]] = {"image": [], "edge map": [], "annotators": []}
         for row in spread(len(split), most):
             _, image, drawings = split.read(row)
             edge_map = edge_maps.get(row)

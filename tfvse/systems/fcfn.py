@@ -250,7 +250,7 @@ class FCFN(DensePredictor):
         """`predict`: image files → PNGs of the same size, of class numbers and of colours."""
         import tensorflow as tf
 
-        from tfvse.export.graph import decode_bounded, map_pictures
+        from tfvse.export.graph import decode_bounded, map_images
 
         colours = tf.constant(data.colours)
 
@@ -264,7 +264,7 @@ class FCFN(DensePredictor):
         def predict(image: Tensor) -> dict[str, Tensor]:
             """Image files, string [B] → PNG files, string [B], of class numbers and of colours."""
             pair = tf.TensorSpec([2], tf.string)
-            files = map_pictures(one, image, pair)
+            files = map_images(one, image, pair)
             return {"class_map_bytes": files[:, 0], "coloured_bytes": files[:, 1]}
 
         split = data.split(self.sample_split(data))

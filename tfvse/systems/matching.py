@@ -250,14 +250,14 @@ class MatchingSystem(System):
     ) -> list[pathlib.Path]:
         """Writes retrieval.png: a few texts with the images found for them, and the reverse."""
         from tfvse.figures.contact_sheets import ImageQuery, TextQuery, contact_sheet
-        from tfvse.preprocessing.decode import decode_picture
+        from tfvse.preprocessing.decode import decode_image
 
         part = data.split(report.split)
         owners = part.image_of_text
         found = report.examples
 
         def image(row: int) -> np.ndarray:
-            return decode_picture(part.picture(row)).numpy()
+            return decode_image(part.picture(row)).numpy()
 
         text_queries = []
         for row, rows in zip(found["text_queries"], found["images_found"], strict=True):

@@ -10,7 +10,7 @@ import tensorflow as tf
 from keras import ops
 
 from tfvse import encoders
-from tfvse.encoders.image import ImageEncoder
+from tfvse.encoders.image_base import ImageEncoder
 from tfvse.errors import UserError
 from tfvse.evaluation import retrieval
 from tfvse.export import graph
@@ -54,14 +54,16 @@ def text_reader(system: MatchingSystem, data: MatchingData) -> Reader:
       for it besides variables.
     """
     config = system.config
-    if data.vocabulary is None:
+    vocabulary = data.vocabulary
+    if vocabulary is None:
         encoder = encoders.text_features(config.text_encoder, data.prepared_dir)
         return encoder, encoder.resources
 
     def read(text: tf.Tensor) -> tf.Tensor:
-        return data.vocabulary.lookup(text, config.max_words)
+        """Texts, string [B] → word ids, as the text network reads them."""
+        return vocabulary.lookup(text, config.max_words)
 
-    return read, (data.vocabulary.table,)
+    return read, (vocabulary.table,)
 
 
 def signatures(system: MatchingSystem, data: MatchingData) -> dict[str, Signature]:

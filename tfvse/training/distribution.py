@@ -1,15 +1,20 @@
-"""Devices: which strategy, which replicas live here, and what crosses them."""
+"""Devices: the strategy, the replicas of this process, and what replicas exchange."""
+
+from collections.abc import Mapping
 
 import tensorflow as tf
 
 from tfvse.training import cluster
 
 
-def make_strategy(name):
-    """The tf.distribute strategy called `name`: "single", "mirrored" or "multi_worker" (reads TF_CONFIG).
+def make_strategy(name: str) -> tf.distribute.Strategy:
+    """The distribution strategy called `name`.
+
+    Args:
+      name: "single", "mirrored" or "multi_worker", which reads TF_CONFIG.
 
     Raises:
-      UserError: multi_worker without a TF_CONFIG that can be used.
+      UserError: multi_worker without a usable TF_CONFIG.
     """
     if name == "mirrored":
         devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
@@ -21,33 +26,36 @@ def make_strategy(name):
     return tf.distribute.get_strategy()
 
 
-def is_chief(strategy):
-    """True for the one process that writes checkpoints, logs and pictures."""
+def is_chief(strategy: tf.distribute.Strategy) -> bool:
+    """Whether this is the one process that writes checkpoints, logs and images."""
     return not is_cluster(strategy) or strategy.cluster_resolver.task_id in (0, None)
 
 
-def is_cluster(strategy) -> bool:
-    """True where several processes train together."""
+def is_cluster(strategy: tf.distribute.Strategy) -> bool:
+    """Whether several processes train together."""
     resolver = strategy.cluster_resolver
     return resolver is not None and bool(resolver.cluster_spec().as_dict())
 
 
-def local_replicas(strategy):
-    """Global ids (tuple of int) of the replicas that run in this process."""
-    total = strategy.num_replicas_in_sync
-    workers = (
-        max(1, strategy.extended._num_workers) if hasattr(strategy.extended, "_num_workers") else 1
-    )
-    here = total // workers
-    first = here * (strategy.cluster_resolver.task_id if workers > 1 else 0)
+def local_replicas(strategy: tf.distribute.Strategy) -> tuple[int, ...]:
+    """Global ids of the replicas that run in this process."""
+    workers = max(1, getattr(strategy.extended, "_num_workers", 1))
+    here = strategy.num_replicas_in_sync // workers
+    first = here * strategy.cluster_resolver.task_id if workers > 1 else 0
     return tuple(range(first, first + here))
 
 
-def gather(tensor):
-    """`tensor` [b, …] of every replica concatenated along axis 0 in replica order; the identity on one replica.
+def gather(tensor: tf.Tensor) -> tf.Tensor:
+    """Concatenates the `tensor` of every replica.
 
-    The gradient of a gathered tensor is summed over the replicas, so a loss that every replica computes on gathered
-    tensors and divides by the number of replicas gives exactly the gradient of one device.
+    The gradient of a gathered tensor is summed over the replicas. So a loss that every replica
+    computes on gathered tensors, divided by the number of replicas, has the gradient of one device.
+
+    Args:
+      tensor: [b, …], this replica's.
+
+    Returns:
+      [replicas · b, …] in replica order; `tensor` itself on one replica.
     """
     context = tf.distribute.get_replica_context()
     if context is None or context.num_replicas_in_sync == 1:
@@ -55,17 +63,19 @@ def gather(tensor):
     return _gather(tensor, context)
 
 
-def _gather(tensor, context):
+def _gather(tensor: tf.Tensor, context: tf.distribute.ReplicaContext) -> tf.Tensor:
+    """`gather` for the replica of `context`, one of several."""
     rows = tf.shape(tensor)[0]
 
     @tf.custom_gradient
     def gathered(x):
-        """All replicas' `x`, and how a gradient finds the way back to this replica's rows."""
+        """All replicas' `x`, and the function that gives this replica's rows of a gradient."""
         everything = _all_gather(x, context)
-        if x.shape[0]:  # top-k losses need to know the batch's size
+        if x.shape[0]:  # top-k losses need a static batch size
             everything.set_shape([x.shape[0] * context.num_replicas_in_sync, *x.shape[1:]])
 
         def gradient(upstream):
+            """The sum of all replicas' gradients, this replica's rows of it."""
             total = tf.reduce_sum(_all_gather(upstream[tf.newaxis], context), axis=0)
             first = context.replica_id_in_sync_group * rows
             return total[first : first + rows]
@@ -75,16 +85,26 @@ def _gather(tensor, context):
     return gathered(tensor)
 
 
-def _all_gather(tensor, context):
-    # Between workers a collective needs to know the tensor's device, which an input of the step does not have yet.
+def _all_gather(tensor: tf.Tensor, context: tf.distribute.ReplicaContext) -> tf.Tensor:
+    """`tensor` of every replica, concatenated along axis 0."""
+    # A collective between workers needs the tensor's device, which an input of the step lacks.
     devices = context.strategy.extended.worker_devices
     with tf.device(devices[0] if len(devices) == 1 else None):
         return context.all_gather(tf.identity(tensor), axis=0)
 
 
-def mean_over_replicas(strategy, logs):
-    """Per-replica scalar logs → dict of Python-side scalars, averaged over the replicas."""
-    return {
-        name: strategy.reduce(tf.distribute.ReduceOp.MEAN, value, axis=None)
-        for name, value in logs.items()
-    }
+def mean_over_replicas(
+    strategy: tf.distribute.Strategy, logs: Mapping[str, tf.Tensor]
+) -> dict[str, tf.Tensor]:
+    """Averages scalar logs over the replicas.
+
+    Args:
+      logs: name → per-replica scalar, as `strategy.run` returns them.
+
+    Returns:
+      name → scalar.
+    """
+    means = {}
+    for name, value in logs.items():
+        means[name] = strategy.reduce(tf.distribute.ReduceOp.MEAN, value, axis=None)
+    return means

@@ -1,8 +1,10 @@
-"""A history of generated pictures for the discriminator, so that it does not forget what it has seen through.
+"""A history of generated images, so that a discriminator does not forget what it has learned.
 
-A. Shrivastava et al., "Learning from Simulated and Unsupervised Images through Adversarial Training", CVPR 2017, in the
-form that CycleGAN uses.
+A. Shrivastava et al., "Learning from Simulated and Unsupervised Images through Adversarial
+Training", CVPR 2017, in the form that CycleGAN uses.
 """
+
+from collections.abc import Sequence
 
 import tensorflow as tf
 
@@ -10,95 +12,112 @@ from tfvse.training import distribution
 
 
 class ImagePool:
-    """Keeps `size` generated pictures and trades new ones for old ones.
+    """Keeps `size` generated images and trades new ones for old ones.
 
-    While it fills, it keeps every picture and hands it back. Once full, it hands back the new picture with probability
-    ½, and else a random old one, whose place the new one takes. The draws depend on the seed and the step alone. Under
-    several replicas every one holds the same pool: it is updated with the pictures of all of them in replica order, so
-    the pool, and what each picture is traded for, are those of one device with the whole batch.
+    While the pool fills, it keeps every image and returns it. Once full, it returns the new image
+    with probability ½. Otherwise it returns a random old one and puts the new one in its place.
+    The draws depend on the seed and the step alone.
+
+    Every replica holds the same pool and updates it with the images of all replicas, in replica
+    order. So several replicas trade as one device with the whole batch does.
     """
 
-    def __init__(self, size, picture_shape, seed):
+    def __init__(self, size: int, image_shape: tuple[int, int, int], seed: int) -> None:
         """Args:
-        size: pictures kept; 0 hands back every picture as it is.
-        picture_shape: (H, W, C).
-        seed: int; two pools of one run need different ones.
+        size: number of images kept; 0 returns every image unchanged.
+        image_shape: (H, W, C).
+        seed: of the draws; two pools of one run need different ones.
         """
-        self.size, self.seed = size, seed
-        # Every replica updates its own copy in the same way, so nothing needs to be reduced.
-        own = {
-            "trainable": False,
-            "synchronization": tf.VariableSynchronization.ON_READ,
-            "aggregation": tf.VariableAggregation.ONLY_FIRST_REPLICA,
-        }
-        self.pictures = tf.Variable(tf.zeros((size, *picture_shape)), name="pool_pictures", **own)
-        self.count = tf.Variable(tf.constant(0, tf.int64), name="pool_count", **own)
+        self.size = size
+        self.seed = seed
+        # The name of the variable is the one in checkpoints.
+        self.images = _replica_variable(tf.zeros((size, *image_shape)), "pool_pictures")
+        self.count = _replica_variable(tf.constant(0, tf.int64), "pool_count")
 
     @property
-    def variables(self):
+    def variables(self) -> list[tf.Variable]:
         """What a checkpoint must keep."""
-        return [self.pictures, self.count]
+        return [self.images, self.count]
 
-    def trade(self, pictures, step):
-        """Adds this step's pictures and returns those that the discriminator should see instead.
+    def trade(self, images: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
+        """Adds this step's images and returns those that the discriminator sees instead.
 
         Args:
-          pictures: float32 [b, H, W, C], this replica's.
+          images: float32 [b, H, W, C], this replica's.
           step: int64 scalar, the global step.
 
         Returns:
           float32 [b, H, W, C], without a gradient.
         """
-        pictures = tf.stop_gradient(pictures)
+        images = tf.stop_gradient(images)
         if not self.size:
-            return pictures
-        context, rows = tf.distribute.get_replica_context(), pictures.shape[0]
-        everyones = tf.ensure_shape(
-            distribution.gather(pictures),
-            [rows * context.num_replicas_in_sync, *pictures.shape[1:]],
-        )
+            return images
+
+        context = tf.distribute.get_replica_context()
+        rows = images.shape[0]
+        batch_shape = [rows * context.num_replicas_in_sync, *images.shape[1:]]
+        batch = tf.ensure_shape(distribution.gather(images), batch_shape)
         history, count, traded = trade(
-            self.pictures.value(), self.count.value(), everyones, [self.seed, step]
+            self.images.value(), self.count.value(), batch, [self.seed, step]
         )
-        self.pictures.assign(history)
+        self.images.assign(history)
         self.count.assign(count)
+
         first = context.replica_id_in_sync_group * rows
         return traded[first : first + rows]
 
-    def distance(self, pictures):
-        """Mean absolute difference of `pictures` [b, H, W, C] to the kept ones: near 0 when all look the same.
+    def distance(self, images: tf.Tensor) -> tf.Tensor:
+        """Mean absolute difference of images to the kept ones: near 0 when all look the same.
+
+        Args:
+          images: float32 [b, H, W, C].
 
         Returns:
           float32 scalar; 1 while nothing is kept.
         """
         kept = tf.range(self.size, dtype=tf.int64) < self.count
-        one_each = tf.reduce_mean(
-            tf.abs(pictures[:, tf.newaxis] - self.pictures), axis=(0, 2, 3, 4)
-        )
+        one_each = tf.reduce_mean(tf.abs(images[:, tf.newaxis] - self.images), axis=(0, 2, 3, 4))
         total = tf.reduce_sum(tf.where(kept, one_each, 0.0))
         return tf.where(self.count > 0, total / tf.cast(tf.maximum(self.count, 1), tf.float32), 1.0)
 
 
-def trade(history, count, pictures, seed):
-    """One step of the pool as a pure function; the pictures of the batch go in one after the other.
+def _replica_variable(initial: tf.Tensor, name: str) -> tf.Variable:
+    """A variable of which every replica updates its own copy in the same way.
+
+    The copies stay equal, so nothing needs to be reduced.
+    """
+    return tf.Variable(
+        initial,
+        name=name,
+        trainable=False,
+        synchronization=tf.VariableSynchronization.ON_READ,
+        aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+    )
+
+
+def trade(
+    history: tf.Tensor, count: tf.Tensor, images: tf.Tensor, seed: Sequence[tf.Tensor | int]
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """One step of the pool as a pure function; the images of the batch enter one after the other.
 
     Args:
       history: float32 [size, H, W, C].
-      count: int64 scalar, how many of its pictures are in use.
-      pictures: float32 [B, H, W, C], the new ones; B is static.
+      count: int64 scalar, the number of images of `history` in use.
+      images: float32 [B, H, W, C], the new ones; B is static.
       seed: two int64 scalars.
 
     Returns:
       (history, count, traded): the state after the step, and float32 [B, H, W, C].
     """
-    size, batch = history.shape[0], pictures.shape[0]
+    size = history.shape[0]
+    batch = images.shape[0]
     seeds = tf.random.split(tf.cast(tf.stack(seed), tf.int64))
     coins = tf.random.stateless_uniform([batch], seeds[0])
     random_slots = tf.random.stateless_uniform([batch], seeds[1], maxval=size, dtype=tf.int64)
+    draws = zip(tf.unstack(images), tf.unstack(coins), tf.unstack(random_slots), strict=True)
+
     traded = []
-    for new, coin, random_slot in zip(
-        *map(tf.unstack, (pictures, coins, random_slots)), strict=True
-    ):
+    for new, coin, random_slot in draws:
         filling = count < size
         slot = tf.where(filling, count, random_slot)
         old = history[slot]

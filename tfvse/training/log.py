@@ -1,11 +1,13 @@
 """The log of a run: one JSON object a line in `<run_dir>/log.jsonl`.
 
-A kill may cut the last line short and a disk may damage any; such a line is left out.
+A kill may cut the last line short, and a disk may damage any line. Reading skips such lines.
 """
 
 import json
 import pathlib
 import sys
+from collections.abc import Iterator
+from typing import Any
 
 from tfvse.files import atomic_write, read_regular
 
@@ -13,23 +15,22 @@ FILE = "log.jsonl"
 LARGEST = 2**30  # bytes
 LAST_STEP = 2**63 - 1  # steps are int64
 
+Record = dict[str, Any]  # the int "step", perhaps the str "stage", else finite numbers
 
-def read(run_dir: pathlib.Path) -> list[dict]:
-    """The records of a run's log in the order of writing; none where there is no log.
 
-    Each has the int "step" and perhaps "stage" (str); everything else in it is a finite number.
-    """
+def read(run_dir: pathlib.Path) -> list[Record]:
+    """The records of a run's log in the order of writing; none if there is no log."""
     return [record for _, record in _records(run_dir / FILE)]
 
 
-def append(run_dir: pathlib.Path, record: dict) -> None:
-    """Writes one record behind the others."""
+def append(run_dir: pathlib.Path, record: Record) -> None:
+    """Appends one record."""
     with open(run_dir / FILE, "a", encoding="utf-8") as file:
         file.write(json.dumps(record) + "\n")
 
 
 def trim(run_dir: pathlib.Path, step: int) -> None:
-    """Drops what comes after `step`: the run goes on from there and writes it again."""
+    """Drops the records after `step`: a run that resumes there writes them again."""
     path = run_dir / FILE
     if not path.exists():
         return
@@ -38,8 +39,8 @@ def trim(run_dir: pathlib.Path, step: int) -> None:
         temporary.write_bytes(b"".join(line + b"\n" for line in kept))
 
 
-def _records(path):
-    """Yields every whole line (bytes) with its record."""
+def _records(path: pathlib.Path) -> Iterator[tuple[bytes, Record]]:
+    """Yields every undamaged line with its record."""
     if not path.exists():
         return
     for line in read_regular(path, LARGEST).split(b"\n"):
@@ -51,7 +52,8 @@ def _records(path):
             yield line, record
 
 
-def _is_record(record):
+def _is_record(record: Any) -> bool:
+    """Whether a JSON value is what `append` writes."""
     if not isinstance(record, dict) or type(record.get("step")) is not int:
         return False
     if not 0 <= record["step"] <= LAST_STEP or not isinstance(record.get("stage", ""), str):
@@ -59,6 +61,7 @@ def _is_record(record):
     return all(_is_finite(value) for name, value in record.items() if name != "stage")
 
 
-def _is_finite(value):
+def _is_finite(value: Any) -> bool:
+    """Whether a JSON value is a finite number."""
     # Not math.isfinite, which cannot take an int of 400 digits.
     return isinstance(value, int | float) and abs(value) <= sys.float_info.max

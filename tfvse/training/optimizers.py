@@ -1,9 +1,8 @@
-"""Optimizers from settings, one update, and learning rates that are a function of the step or of the loss."""
+"""Optimizers from settings, and one update by them."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -11,7 +10,7 @@ import tensorflow as tf
 
 from tfvse.config import RunConfig
 from tfvse.errors import UserError
-from tfvse.training.recipe import Optimizer
+from tfvse.training.recipe import Optimizer, Stage
 
 if TYPE_CHECKING:
     from tfvse.systems.base import System
@@ -33,7 +32,7 @@ def create(
     Raises:
       UserError: an unknown name.
     """
-    common = {
+    common: dict[str, Any] = {
         "learning_rate": settings.learning_rate,
         "global_clipnorm": settings.clip_norm or None,
     }
@@ -46,15 +45,18 @@ def create(
     return optimizer
 
 
-def _create(settings, common):
+def _create(settings: Optimizer, common: Mapping[str, Any]) -> keras.optimizers.Optimizer:
+    """The optimizer called `settings.name`, with the arguments `common` to all of them."""
     if settings.name == "sgd":
-        own = {"momentum": settings.momentum, "nesterov": settings.nesterov}
-        return keras.optimizers.SGD(**own, **common)
+        return keras.optimizers.SGD(
+            momentum=settings.momentum, nesterov=settings.nesterov, **common
+        )
     if settings.name == "adam":
         return keras.optimizers.Adam(beta_1=settings.beta_1, **common)
     if settings.name == "adamw":
-        own = {"beta_1": settings.beta_1, "weight_decay": settings.weight_decay}
-        optimizer = keras.optimizers.AdamW(**own, **common)
+        optimizer = keras.optimizers.AdamW(
+            beta_1=settings.beta_1, weight_decay=settings.weight_decay, **common
+        )
         optimizer.exclude_from_weight_decay(var_names=list(NOT_DECAYED))
         return optimizer
     raise UserError(f"optimizer {settings.name!r}: must be one of sgd, adam, adamw")
@@ -69,9 +71,9 @@ def minimize(
 
     Args:
       system: its `stage` says the weights of the losses and the networks to train.
-      roles: key of `stage.trains`, or several, which then share one computation of the losses and
+      roles: one key of `stage.trains`, or several, which share one computation of losses and
         gradients.
-      compute_losses: gives (losses, logs), as `System.losses` does.
+      compute_losses: returns (losses, logs), as `System.losses` does.
 
     Returns:
       Every loss, unweighted; the logs; and "loss", the weighted sum without the L2 penalty.
@@ -99,14 +101,31 @@ def minimize(
     return {**losses, **logs, "loss": total}
 
 
-def _weighted_sum(losses, weights):
+def check_loss_weights(stage: Stage, computed: Set[str]) -> None:
+    """Raises `ValueError` if `stage` weighs a loss that is not among the `computed` ones."""
+    unknown = set(stage.loss_weights) - computed
+    if unknown:
+        known = ", ".join(sorted(computed))
+        raise ValueError(
+            f"stage {stage.name!r} weighs {min(unknown)!r}, which is none of its losses: {known}"
+        )
+
+
+def _weighted_sum(losses: Mapping[str, tf.Tensor], weights: Mapping[str, float]) -> tf.Tensor:
+    """The sum of the losses, float32 scalar; a loss without a weight has weight 1."""
     total = 0.0
     for name, loss in losses.items():
         total += weights.get(name, 1.0) * tf.cast(loss, tf.float32)
     return total
 
 
-def _apply(optimizer, variables, gradients, scale):
+def _apply(
+    optimizer: keras.optimizers.Optimizer,
+    variables: Sequence[keras.Variable],
+    gradients: Sequence[tf.Tensor | tf.IndexedSlices | None],
+    scale: tf.Tensor | float,
+) -> None:
+    """Updates the variables that have a gradient, each gradient times `scale`."""
     kept_gradients = []
     kept_variables = []
     for variable, gradient in zip(variables, gradients, strict=True):
@@ -119,62 +138,19 @@ def _apply(optimizer, variables, gradients, scale):
     optimizer.apply(kept_gradients, kept_variables)
 
 
-def _stays_sparse(optimizer):
-    """Whether `optimizer` may get the rows of an embedding's gradient that are not zero, instead of all of them.
+def _stays_sparse(optimizer: keras.optimizers.Optimizer) -> bool:
+    """Whether `optimizer` may receive only the rows of an embedding's gradient that are not zero.
 
-    Several workers cannot reduce such a gradient, and any optimizer but plain SGD changes every row in every step.
+    Several workers cannot reduce such a gradient. Every optimizer except plain SGD changes all rows
+    in every step.
     """
     plain = isinstance(optimizer, keras.optimizers.SGD) and not optimizer.momentum
     return plain and tf.distribute.get_strategy().num_replicas_in_sync == 1
 
 
 def _l2_penalty(settings: Optimizer, variables: Sequence[keras.Variable]) -> tf.Tensor | float:
+    """½·wd·‖w‖² over the kernels of `variables`, float32 scalar; AdamW decays by itself."""
     if not settings.weight_decay or settings.name == "adamw":
         return 0.0
     kernels = [v for v in variables if v.name not in NOT_DECAYED]
     return settings.weight_decay * tf.add_n([tf.nn.l2_loss(v.value) for v in kernels])
-
-
-@dataclasses.dataclass
-class LearningRate:
-    """The learning rate of one optimizer over a stage.
-
-    Attributes:
-      settings: of the optimizer.
-      stage_steps: length of the stage.
-      state: what a checkpoint must keep.
-    """
-
-    settings: Optimizer
-    stage_steps: int
-    state: dict[str, Any] = dataclasses.field(
-        default_factory=lambda: {"factor": 1.0, "best": None, "waited": 0}
-    )
-
-    def at(self, step: int) -> float:
-        """Learning rate for step `step`, from 0, of the stage."""
-        settings = self.settings
-        rate = settings.learning_rate * self.state["factor"]
-        if settings.schedule == "step":
-            passed = [drop for drop in settings.drops if step >= self._step_of(drop)]
-            rate *= settings.factor ** len(passed)
-        elif settings.schedule == "linear":
-            start = settings.decay_from * self.stage_steps
-            if step > start:
-                rate *= (self.stage_steps - step) / (self.stage_steps - start)
-        return rate
-
-    def _step_of(self, drop):
-        return drop if drop > 1 else round(drop * self.stage_steps)
-
-    def epoch_ended(self, mean_loss: float) -> None:
-        """Lowers the rate after `patience` epochs whose mean loss has not fallen."""
-        if self.settings.schedule != "plateau":
-            return
-        state = self.state
-        if state["best"] is None or mean_loss < state["best"] - 1e-3 * abs(state["best"]):
-            state.update(best=mean_loss, waited=0)
-            return
-        state["waited"] += 1
-        if state["waited"] >= self.settings.patience:
-            state.update(factor=state["factor"] * self.settings.factor, waited=0)

@@ -1,4 +1,4 @@
-"""Recipes as data: which optimizer trains which networks, for how long, by which weighted losses."""
+"""Recipes as data: which optimizer trains which networks, how long, by which losses."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -16,9 +16,9 @@ class Optimizer:
       weight_decay: L2 penalty ½·wd·‖w‖² on kernels, as Caffe does it (AdamW: decoupled).
       clip_norm: bound of the global gradient norm; 0: none.
       schedule: "constant"; "step" (× `factor` at each of `drops`);
-        "linear" (to zero at the stage's end, from the fraction `decay_from` of it on); "plateau"
-        (× `factor` when the epoch's mean training loss has not fallen by more than 0.1 % for
-        `patience` epochs).
+        "linear" (to zero at the stage's end, beginning at the fraction `decay_from` of it);
+        "plateau" (× `factor` when the epoch's mean training loss has not fallen by more than 0.1 %
+        for `patience` epochs).
       drops: fractions of the stage, or steps where above 1.
     """
 

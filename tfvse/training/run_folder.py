@@ -1,4 +1,4 @@
-"""The folder of a run: one process trains in it, with the settings that it was begun with."""
+"""The folder of a run: one process trains in it, always with the settings of the first start."""
 
 import dataclasses
 import fcntl
@@ -12,11 +12,11 @@ from tfvse.files import sweep, sweep_folder
 from tfvse.training import log
 
 
-def claim(config: RunConfig, run_dir: pathlib.Path) -> IO:
+def claim(config: RunConfig, run_dir: pathlib.Path) -> IO[str]:
     """Makes `run_dir`, locks it for this process, sweeps it and writes the resolved flagfile.
 
     Returns:
-      the lock's open file.
+      The open file of the lock.
 
     Raises:
       UserError: another process holds it, or it belongs to a run with other settings.
@@ -41,8 +41,11 @@ def claim(config: RunConfig, run_dir: pathlib.Path) -> IO:
     return lock
 
 
-def _sweep(run_dir):
-    """Of everything that training writes, not of reports: an evaluation may be writing one now."""
+def _sweep(run_dir: pathlib.Path) -> None:
+    """Removes what a killed training has left half-written.
+
+    Reports stay as they are: an evaluation may be writing one now.
+    """
     for name in (FLAGFILE, log.FILE):
         sweep(run_dir / name)
     for name in ("checkpoints", "samples"):
@@ -50,7 +53,7 @@ def _sweep(run_dir):
 
 
 def refuse_other_settings(config: RunConfig, run_dir: pathlib.Path) -> None:
-    """Compares `config` with the settings that the run in `run_dir` was begun with.
+    """Compares `config` with the settings with which the run in `run_dir` was begun.
 
     Raises:
       UserError: it would train something else. Settings that change nothing that is learnt may
@@ -63,7 +66,7 @@ def refuse_other_settings(config: RunConfig, run_dir: pathlib.Path) -> None:
             "use another folder"
         )
     for field in dataclasses.fields(config):
-        # A setting that is newer than the run had its default.
+        # A run from before a setting existed was trained with the setting's default.
         begun = before.get(field.name, flagfile.render(field.default))
         now = flagfile.render(getattr(config, field.name))
         if now != begun and not field.metadata["free"]:
@@ -71,3 +74,16 @@ def refuse_other_settings(config: RunConfig, run_dir: pathlib.Path) -> None:
                 f"--{field.name}={now}: the run in {run_dir} was begun with {begun}; use another "
                 "--run_dir"
             )
+
+
+def refuse_other_data(config: RunConfig, run_dir: pathlib.Path, noted: str, checksum: str) -> None:
+    """Compares the checksum of the data with the one `noted` in the run's checkpoint.
+
+    Raises:
+      UserError: they differ.
+    """
+    if noted != checksum:
+        raise UserError(
+            f"--prepared_dir={config.prepared_path}: the data has changed since {run_dir} was "
+            "begun; prepare the same data again or use another --run_dir"
+        )

@@ -43,7 +43,7 @@ class OptimizerSettings(Settings):
     )
 
     def unread(self) -> dict[str, str]:
-        """What the optimizer and the schedule leave without effect."""
+        """The settings that the chosen optimizer and schedule do not read."""
         unread = super().unread()
         for name, (chooser, choice) in _READERS.items():
             if getattr(self, chooser) != choice:

@@ -1,6 +1,6 @@
 """Images at the edge: read with bounds, told plainly when bad, in a form that TensorFlow decodes right.
 
-What is kept is the original file of a JPEG or PNG: `decode_picture` turns it upright and puts white
+What is kept is the original file of a JPEG or PNG: `decode_image` turns it upright and puts white
 beneath its transparency, in training as in an exported model. Everything else that is read (WebP,
 BMP, TIFF, the first frame of a GIF) becomes a PNG of the same pixels: upright, on white, RGB.
 Preparation, client, server and search all call `read`.
@@ -28,7 +28,7 @@ class BadPicture(ValueError):
 
 
 def read(picture):
-    """The bytes of a picture, in a form that `decode_picture` reads.
+    """The bytes of a picture, in a form that `decode_image` reads.
 
     Args:
       picture: pathlib.Path of a file, or the bytes of one.
@@ -64,11 +64,11 @@ def verify(picture):
     """Like `read`, but decodes the result as training will, so that a cut-off file is noticed; returns the bytes."""
     import tensorflow as tf
 
-    from tfvse.preprocessing.decode import decode_picture
+    from tfvse.preprocessing.decode import decode_image
 
     data = read(picture)
     try:
-        decode_picture(tf.constant(data))
+        decode_image(tf.constant(data))
     except tf.errors.OpError:
         raise BadPicture("unreadable: damaged or cut off") from None
     return data

@@ -19,7 +19,7 @@ from tfvse.data.kinds import examples
 from tfvse.data.pipeline import TrainSet
 from tfvse.errors import UserError
 from tfvse.preprocessing import patches
-from tfvse.preprocessing.decode import decode_picture
+from tfvse.preprocessing.decode import decode_image
 
 FIELDS = {
     "id": "bytes", "picture": "bytes", "annotators": "int64", "annotations": "bytes", "canny": "bytes",
@@ -82,7 +82,7 @@ def _problem(entry):
         strength = None if entry.edge_map is None else read_edge_map(entry.edge_map)
     except UserError as error:
         return str(error)
-    size = tuple(decode_picture(images.read(entry.picture)).shape[:2])
+    size = tuple(decode_image(images.read(entry.picture)).shape[:2])
     if min(size) < 2:
         return "{}: the picture is {} x {} pixels; edges need at least 2 x 2".format(
             entry.id, *size[::-1]
@@ -123,7 +123,7 @@ def canny_responses(picture):
     """
     from skimage import color, feature
 
-    grey = color.rgb2gray(decode_picture(picture).numpy())
+    grey = color.rgb2gray(decode_image(picture).numpy())
     return sum(
         feature.canny(grey, sigma).astype(np.uint8) << bit for bit, sigma in enumerate(CANNY_SIGMAS)
     )
@@ -198,7 +198,7 @@ class EdgeData:
 
     def _patch(self, record, noise):
         config = self.config
-        picture = tf.cast(decode_picture(record["picture"]), tf.float32)
+        picture = tf.cast(decode_image(record["picture"]), tf.float32)
         truth = consensus(_drawings(record["annotations"], record["annotators"]), config.consensus)
         maps = tf.concat([dilate(truth, config.dilation)[..., None], self._responses(record)], -1)
         if config.resize_to:
@@ -247,7 +247,7 @@ class EdgeSplit:
         drawings = _drawings(record["annotations"], record["annotators"]).numpy().astype(bool)
         return (
             record["id"].numpy().decode(),
-            decode_picture(record["picture"]).numpy(),
+            decode_image(record["picture"]).numpy(),
             list(drawings),
         )
 

@@ -17,7 +17,7 @@ from tfvse.data.formats import images
 from tfvse.data.kinds import examples
 from tfvse.data.pipeline import TrainSet
 from tfvse.metrics.segmentation import VOID
-from tfvse.preprocessing.decode import decode_picture
+from tfvse.preprocessing.decode import decode_image
 from tfvse.preprocessing.patches import random_patch, squeeze
 
 FIELDS = {"id": "bytes", "picture": "bytes", "labels": "bytes"}
@@ -77,7 +77,7 @@ def _problem(entry, count, void):
         labels = images.read_labels(entry.labels)
     except images.BadPicture as problem:
         return f"{where} {problem}"
-    size = tuple(decode_picture(images.read(entry.picture)).shape[:2])
+    size = tuple(decode_image(images.read(entry.picture)).shape[:2])
     if labels.shape != size:
         return "{} is {} x {} pixels, must be {} x {} as its picture is".format(
             where, *labels.shape[::-1], *size[::-1]
@@ -193,4 +193,4 @@ class SegmentationSplit:
 
 def _decode(picture, labels):
     """String scalars → uint8 [H, W, 3] and [H, W]."""
-    return decode_picture(picture), tf.io.decode_png(labels, channels=1)[..., 0]
+    return decode_image(picture), tf.io.decode_png(labels, channels=1)[..., 0]

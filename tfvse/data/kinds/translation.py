@@ -15,7 +15,7 @@ from tfvse.data import manifest, records, verification
 from tfvse.data.formats import images
 from tfvse.data.pipeline import TrainSet
 from tfvse.errors import UserError
-from tfvse.preprocessing.decode import decode_picture
+from tfvse.preprocessing.decode import decode_image
 
 FIELDS = {"id": "bytes", "picture": "bytes"}
 DOMAINS = ("a", "b")
@@ -167,7 +167,7 @@ class TranslationSplit:
 
 def _scaled(picture, size):
     """Decodes one picture and scales it to size x size, float32 in [-1, 1]."""
-    pixels = tf.image.resize(decode_picture(picture), [size, size], "bicubic", antialias=True)
+    pixels = tf.image.resize(decode_image(picture), [size, size], "bicubic", antialias=True)
     return tf.clip_by_value(pixels, 0.0, 255.0) / 127.5 - 1.0
 
 

@@ -1,4 +1,4 @@
-"""Which SavedModels are loaded: a SavedModel is a program, and its ops could read and write any file.
+"""Which SavedModels are loaded: one is a program, and its ops could read and write any file.
 
 Unless a person trusts its author, a model may hold the ops of `pure_ops` alone. Two kinds of files
 it must read all the same. TensorFlow restores the variables itself, before anything of the model
@@ -6,14 +6,16 @@ runs. Tables of words are read by an op of the model; the file must then be one 
 """
 
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from tfvse import checksums
 from tfvse.errors import UserError
-from tfvse.pure_ops import PURE_OPS
+from tfvse.safety import checksums
+from tfvse.safety.pure_ops import PURE_OPS
+from tfvse.typing import PathLike
 
 _READS_TABLE = "InitializeTableFromTextFileV2"
 _TABLE_FILE = 1  # which input of that op names the file
@@ -22,10 +24,10 @@ _CALLS = ("PartitionedCall", "StatefulPartitionedCall")
 
 
 class Untrusted(UserError):
-    """A model that could do more than compute; the message lacks only how to load it all the same."""
+    """A model that could do more than compute; the message does not say how to load it anyway."""
 
 
-def load(folder: pathlib.Path, trusted: bool = False) -> tuple:
+def load(folder: PathLike, trusted: bool = False) -> tuple[Any, Any]:
     """Loads the SavedModel in `folder` once its files are whole and its ops are harmless.
 
     Args:
@@ -53,18 +55,20 @@ def load(folder: pathlib.Path, trusted: bool = False) -> tuple:
         raise _damaged(folder, error) from None
 
 
-def check(folder: pathlib.Path) -> None:
+def check(folder: PathLike) -> None:
     """Raises `Untrusted` where the SavedModel in `folder` could do more than compute."""
     _check(folder, _read(folder))
 
 
-def _require_regular(folder):
+def _require_regular(folder: PathLike) -> None:
+    """Raises UserError where a folder holds pipes, sockets or devices."""
     for path in sorted(pathlib.Path(folder).rglob("*")):
         if not path.is_file() and not path.is_dir():
             raise UserError(f"{path}: is no regular file; copy or export the model again")
 
 
-def _read(folder):
+def _read(folder: PathLike) -> Any:
+    """The MetaGraphDef of a SavedModel."""
     try:
         data = (pathlib.Path(folder) / "saved_model.pb").read_bytes()
         return saved_model_pb2.SavedModel.FromString(data).meta_graphs[0]
@@ -72,11 +76,13 @@ def _read(folder):
         raise _damaged(folder, error) from None
 
 
-def _damaged(folder, error):
+def _damaged(folder: PathLike, error: Exception) -> UserError:
+    """The error of a model that cannot be loaded."""
     return UserError(f"{folder}: cannot be loaded ({type(error).__name__}); export the model again")
 
 
-def _check(folder, graph):
+def _check(folder: PathLike, graph: Any) -> None:
+    """Raises `Untrusted` where a MetaGraphDef could do more than compute."""
     if not graph.HasField("object_graph_def"):
         raise Untrusted(f"{folder}: has TensorFlow 1's form, which runs ops while it is loaded")
     for asset in graph.asset_file_def:
@@ -97,20 +103,21 @@ def _check(folder, graph):
         raise Untrusted(f"{folder}: reads words from a file that is no asset of its own")
 
 
-def _check_asset(folder, name):
+def _check_asset(folder: PathLike, name: str) -> None:
+    """Raises `Untrusted` where an asset lies outside the model's folder."""
     path = pathlib.Path(folder) / "assets" / name
     if not path.resolve().is_relative_to(pathlib.Path(folder).resolve()):
         raise Untrusted(f"{folder}: names the asset {name!r}, which lies elsewhere")
 
 
-def _all_ops(graph_def) -> Iterator[tuple[str, set]]:
+def _all_ops(graph_def: Any) -> Iterator[tuple[str, set[str]]]:
     """(name of a function, the ops in it); the graph around all functions has the name ""."""
     yield "", {node.op for node in graph_def.node}
     for function in graph_def.library.function:
         yield function.signature.name, {node.op for node in function.node_def}
 
 
-def _roots(objects):
+def _roots(objects: Any) -> set[str]:
     """Names of the functions that TensorFlow may call for the objects of a model."""
     found = set(objects.concrete_functions)
     for node in objects.nodes:
@@ -119,7 +126,7 @@ def _roots(objects):
     return found - {""}
 
 
-def _reachable(functions, roots):
+def _reachable(functions: Mapping[str, Any], roots: set[str]) -> set[str]:
     """Names of `roots` and of all functions that they call, directly or not."""
     found = set()
     waiting = list(roots)
@@ -133,7 +140,7 @@ def _reachable(functions, roots):
     return found
 
 
-def _called(node):
+def _called(node: Any) -> list[str]:
     """Names of the functions that a node's attributes name."""
     found = []
     for value in node.attr.values():
@@ -144,18 +151,19 @@ def _called(node):
 class _Tables:
     """Follows the name of a table's file from the op that reads it to where it comes from."""
 
-    def __init__(self, functions, roots, objects):
+    def __init__(self, functions: Mapping[str, Any], roots: set[str], objects: Any) -> None:
+        """Takes the functions by name, those that may be called, and the object graph."""
         self.functions = functions
         self.roots = roots
         self.objects = objects
 
-    def reads_assets(self, name):
-        """Whether every file that the function `name` reads by itself is an asset, whoever calls it."""
+    def reads_assets(self, name: str) -> bool:
+        """Whether all files that the function `name` reads by itself are assets, whoever calls it."""
         nodes = [n for n in self.functions[name].node_def if n.op == _READS_TABLE]
         return all(self._is_asset(name, node.input[_TABLE_FILE], set()) for node in nodes)
 
-    def _is_asset(self, name, tensor, seen):
-        """Whether `tensor` of the function `name` is an argument that is bound to an asset wherever it is called."""
+    def _is_asset(self, name: str, tensor: str, seen: set[tuple[str, str]]) -> bool:
+        """Whether `tensor` is an argument of `name` that is an asset wherever `name` is called."""
         arguments = [argument.name for argument in self.functions[name].signature.input_arg]
         if tensor not in arguments or (name, tensor) in seen:
             return False
@@ -171,7 +179,7 @@ class _Tables:
             )
         return bool(sources) and all(sources)
 
-    def _is_bound_to_asset(self, name, from_last):
+    def _is_bound_to_asset(self, name: str, from_last: int) -> bool:
         """Objects are bound to a function's last arguments; `from_last`: 1 for the last one."""
         known = self.objects.concrete_functions
         bound = known[name].bound_inputs if name in known else ()
@@ -179,7 +187,8 @@ class _Tables:
         nodes = self.objects.nodes
         return 0 <= number < len(nodes) and nodes[number].WhichOneof("kind") == "asset"
 
-    def _calls_of(self, name):
+    def _calls_of(self, name: str) -> Iterator[tuple[str, Any]]:
+        """(name of the caller, its node) of every call of the function `name`."""
         for caller, function in self.functions.items():
             for node in function.node_def:
                 if name in _called(node):

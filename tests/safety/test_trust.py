@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 
 from tests.export import fakes
-from tfvse import checksums, trust
 from tfvse.errors import UserError
+from tfvse.safety import checksums, trust
 from tfvse.serving import models
 
 
