@@ -37,7 +37,7 @@ def data(tmp_path_factory):
     found = classification.write_pixels(
         folder, {"train": images, "test": images}, CLASSES, verification.Findings()
     )
-    return classification.ClassificationData(Config(steps=1, prepared_dir=str(folder)), found)
+    return classification.ClassificationData(folder, found, Config(steps=1).data_view())
 
 
 def _batch():

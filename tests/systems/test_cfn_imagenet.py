@@ -36,7 +36,7 @@ def data(tmp_path_factory):
     found = classification.write_pixels(
         folder, splits, ["cat", "dog", "elk"], verification.Findings()
     )
-    return classification.ClassificationData(_config(prepared_dir=str(folder)), found)
+    return classification.ClassificationData(folder, found, _config().data_view())
 
 
 def _config(**settings):

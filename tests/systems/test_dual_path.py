@@ -47,8 +47,14 @@ def system(stage=0, **settings):
         for name, value in batch().items()
     }
     train = types.SimpleNamespace(image_ids=np.arange(IMAGES))
-    data = types.SimpleNamespace(element_spec=spec, vocabulary=None, split=lambda name: train)
-    found = base.create(config(**settings), data)
+    chosen = config(**settings)
+    data = types.SimpleNamespace(
+        element_spec=spec,
+        vocabulary=None,
+        split=lambda name: train,
+        view=chosen.data_view(),
+    )
+    found = base.create(chosen, data)
     found.create_optimizers()
     found.stage = found.stages()[stage]
     return found

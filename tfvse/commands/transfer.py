@@ -81,10 +81,10 @@ def _measure(system: Any, own: Any, other: Any, flags: Flags) -> "Result":
     """
     from tfvse.evaluation import transfer
 
-    split = other.split(flags.split, own.view)
+    split = other.split(flags.split, own.framing)
     if flags.data == "holidays":
         return transfer.of_holidays(system.embed, split)
     if flags.data == "ukb":
         return transfer.of_ukb(system.embed, split)
-    train = other.split("train", own.view)
+    train = other.split("train", own.framing)
     return transfer.by_svm(system.embed, train, split, other.classes, seed=system.config.seed)
