@@ -2,6 +2,7 @@
 
 import difflib
 import errno
+import io
 import os
 import sys
 import unicodedata
@@ -104,7 +105,8 @@ def run(main: Callable[[list[str]], int | None]) -> None:
     """
     interruption.install()
     argv = quiet.install(sys.argv[1:])
-    sys.stdout.reconfigure(errors="backslashreplace")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         with interruption.obeyed():
             code = main(argv)
