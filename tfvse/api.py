@@ -114,7 +114,7 @@ class Model:
         Returns:
           (ids, scores float32 [k]), best first.
         """
-        found = self._call("search", text=_strings([text]), k=np.int32(k))
+        found = self._call("search", text=_strings([text]), k=np.array(k, np.int32))
         return _texts(found["ids"][0]), found["scores"][0]
 
     def search_by_image(self, image: Image, k: int = 10) -> tuple[list[str], list[str], np.ndarray]:
@@ -124,7 +124,7 @@ class Model:
           (texts, ids of their images, scores float32 [k]), best first.
         """
         given = images_in.batch([image])
-        found = self._call("search_by_image", image=given.files, k=np.int32(k))
+        found = self._call("search_by_image", image=given.files, k=np.array(k, np.int32))
         return _texts(found["texts"][0]), _texts(found["ids"][0]), found["scores"][0]
 
     def classify(self, image: Image, text: str | None = None) -> tuple[list[str], np.ndarray]:

@@ -5,7 +5,7 @@ import io
 import os
 import pathlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
 
@@ -41,9 +41,11 @@ def batch(images: Images) -> Batch:
     Raises:
       UserError: an image that cannot be used; the message names it.
     """
+    given: list[Any] = [images]
     several = isinstance(images, list | tuple)
-    several = several or (isinstance(images, np.ndarray) and images.ndim == 4)
-    given = list(images) if several else [images]
+    if several or (isinstance(images, np.ndarray) and images.ndim == 4):
+        several = True
+        given = [*cast(Sequence[Any], images)]
     if not given:
         raise UserError("there is no image; give at least one")
     files = np.empty(len(given), object)
@@ -51,7 +53,7 @@ def batch(images: Images) -> Batch:
     return Batch(files, not several)
 
 
-def _file(image: Image) -> bytes:
+def _file(image: Any) -> bytes:
     """The bytes of a JPEG or PNG file."""
     from tfvse.data.formats import images
 

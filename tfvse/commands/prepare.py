@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 from tfvse import data, flagfile
 from tfvse.config import Settings, setting
@@ -24,9 +25,10 @@ def main(argv: Sequence[str]) -> None:
     name = flag_value(flagfile.expand(argv), "data")
     if not name:
         parse_flags(Flags, list(argv))
-    options = preparation.data_set(name or "").find("options")
+        name = ""
+    options = preparation.data_set(name).find("options")
     both = dataclasses.make_dataclass("PrepareFlags", [], bases=(options, Flags), frozen=True)
-    flags = parse_flags(both, list(argv), hint=preparation.owners)
+    flags: Any = parse_flags(both, list(argv), hint=preparation.owners)
 
     values = {field.name: getattr(flags, field.name) for field in dataclasses.fields(options)}
     folder = flags.prepared_dir or f"data/{name}"

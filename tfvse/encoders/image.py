@@ -4,11 +4,10 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from tfvse.config import nearest
 from tfvse.encoders import application_encoders, hub, lite_encoders, random_encoders
 from tfvse.encoders.features import HUB, HUB_NAME
 from tfvse.encoders.image_base import ImageEncoder, resized
-from tfvse.errors import UserError
+from tfvse.errors import UserError, nearest
 
 FILE = "file:"  # begins the name of features from a file, see `region_files`
 _HUB_SIDE = 224  # pixels, where a module of TF Hub takes any size
@@ -58,7 +57,10 @@ def _from_hub(name: str) -> ImageEncoder:
         """uint8 [h, w, 3] → float32 [size, size, 3] in 0 to 1."""
         return tf.clip_by_value(resized(image, size) / 255.0, 0.0, 1.0)
 
-    def network(pixels: tf.Tensor, training: bool) -> tf.Tensor:
+    def network(
+        pixels: tf.Tensor,
+        training: bool,
+    ) -> tf.Tensor:
         """float32 [B, size, size, 3] → float32 [B, dim]; the module knows no training."""
         return function(pixels)
 

@@ -4,7 +4,7 @@ All of it is TensorFlow ops, so an exported model can hold it.
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -104,14 +104,23 @@ class ImageEncoder:
 def _one_by_one(
     function: Callable[[tf.Tensor], tf.Tensor],
     images: tf.Tensor,
-    shape: list[int | None],
+    shape: Sequence[int | None],
 ) -> tf.Tensor:
     """Applies string scalar → float32 [*shape] to string [B], in turn: float32 [B, *shape]."""
     spec = tf.TensorSpec(shape, tf.float32)
-    return tf.map_fn(function, images, fn_output_signature=spec, parallel_iterations=1)
+    return tf.map_fn(
+        function,
+        images,
+        fn_output_signature=spec,
+        parallel_iterations=1,
+    )
 
 
-def resized(image: tf.Tensor, size: int, method: str = "bilinear") -> tf.Tensor:
+def resized(
+    image: tf.Tensor,
+    size: int,
+    method: str = "bilinear",
+) -> tf.Tensor:
     """Squeezes a whole image to a square, with antialiasing.
 
     Args:

@@ -11,7 +11,7 @@ import math
 import pickletools
 import struct
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from tfvse.typing import Array
 
 _MARK = object()
 _BYTES_OF_FLOAT = 4
+_OPCODES = {opcode.code: opcode for opcode in pickletools.opcodes}
 _NUMPY = ("numpy.core.multiarray", "numpy._core.multiarray")
 
 
@@ -90,7 +91,7 @@ def array(value: Any) -> Array:
     if not is_shape(shape) or len(content) != _BYTES_OF_FLOAT * math.prod(shape):
         raise BadPickle("an array and its shape differ in size")
 
-    order = "F" if fortran is True else "C"
+    order: Literal["C", "F"] = "F" if fortran is True else "C"
     return np.frombuffer(content, "<f4").reshape(shape, order=order)
 
 
@@ -105,7 +106,7 @@ class _Machine:
     def run(self, file: io.BytesIO) -> Any:
         """Goes through one pickle; gives its value."""
         while True:
-            opcode = pickletools.code2op[file.read(1).decode("latin-1")]
+            opcode = _OPCODES[file.read(1).decode("latin-1")]
             if opcode.name == "STOP":
                 return self._pop()
             step = _STEPS.get(opcode.name)
@@ -260,7 +261,10 @@ _Step = Callable[[_Machine, Any], None]
 def _last(count: int) -> _Step:
     """The step that makes a tuple of the last `count` values."""
 
-    def step(machine: _Machine, _: Any) -> None:
+    def step(
+        machine: _Machine,
+        _: Any,
+    ) -> None:
         """Makes the tuple."""
         values = [machine._pop() for _ in range(count)]
         machine.push(tuple(values[::-1]))
@@ -271,7 +275,10 @@ def _last(count: int) -> _Step:
 def _value(value: Any) -> _Step:
     """The step that pushes one value that never changes."""
 
-    def step(machine: _Machine, _: Any) -> None:
+    def step(
+        machine: _Machine,
+        _: Any,
+    ) -> None:
         """Pushes the value."""
         machine.push(value)
 
@@ -281,7 +288,10 @@ def _value(value: Any) -> _Step:
 def _empty(make: Callable[[], Any]) -> _Step:
     """The step that pushes a new dict or list, as `make` makes it."""
 
-    def step(machine: _Machine, _: Any) -> None:
+    def step(
+        machine: _Machine,
+        _: Any,
+    ) -> None:
         """Pushes the new value."""
         machine.push(make())
 

@@ -12,7 +12,11 @@ from typing import Any
 import numpy as np
 
 
-def main(model_dir: str, inputs: str, outputs: str) -> None:
+def main(
+    model_dir: str,
+    inputs: str,
+    outputs: str,
+) -> None:
     """Runs the signatures on stored inputs.
 
     Args:
@@ -35,7 +39,7 @@ def main(model_dir: str, inputs: str, outputs: str) -> None:
             calls[signature][tensor] = tf.constant(tf.make_ndarray(proto))
 
     model = tf.saved_model.load(model_dir)
-    found = {}
+    found: dict[str, Any] = {}
     for signature, arguments in calls.items():
         for tensor, value in model.signatures[signature](**arguments).items():
             proto = tf.make_tensor_proto(value.numpy())

@@ -95,7 +95,10 @@ def _panels(series: Mapping[str, Points]) -> dict[str, dict[str, Points]]:
     return panels
 
 
-def _figure(across: int, down: int) -> Figure:
+def _figure(
+    across: int,
+    down: int,
+) -> Figure:
     """A figure for `across` x `down` panels."""
     wide = 3.5 * across + 0.3
     tall = 2.5 * down + 0.3
@@ -118,7 +121,11 @@ def _draw_panel(
     stages: Sequence[tuple[str, int]],
 ) -> None:
     """Draws one panel: its `lines` by label, and where the `stages` begin."""
-    axes.set_title(printable(panel), loc="left", parse_math=False)
+    axes.set_title(
+        printable(panel),
+        loc="left",
+        parse_math=False,
+    )
     for (label, points), colour in zip(lines.items(), COLOURS * len(lines), strict=False):
         steps, values = np.array(sorted(points.items()), float).T
         _draw_line(axes, steps, values, colour, label, smooth=panel[:13] != "learning_rate")
@@ -143,17 +150,45 @@ def _draw_line(
     few = len(steps) < _FEW
     if few or not smooth:
         marker = "o" if few else ""
-        axes.plot(steps, values, color=colour, lw=1.6, marker=marker, ms=3, label=label)
+        axes.plot(
+            steps,
+            values,
+            color=colour,
+            lw=1.6,
+            marker=marker,
+            ms=3,
+            label=label,
+        )
         return
-    axes.plot(steps, values, color=colour, lw=0.7, alpha=0.35)
-    axes.plot(steps, smoothed(values), color=colour, lw=1.8, label=label)
+    axes.plot(
+        steps,
+        values,
+        color=colour,
+        lw=0.7,
+        alpha=0.35,
+    )
+    axes.plot(
+        steps,
+        smoothed(values),
+        color=colour,
+        lw=1.8,
+        label=label,
+    )
 
 
-def _draw_stages(axes: Axes, stages: Sequence[tuple[str, int]]) -> None:
+def _draw_stages(
+    axes: Axes,
+    stages: Sequence[tuple[str, int]],
+) -> None:
     """Writes the name of each stage at its first step, with a dashed line between two stages."""
     for name, step in stages:
         line = "--" if step > stages[0][1] else "none"
-        axes.axvline(step, color=GREY, lw=0.8, ls=line)
+        axes.axvline(
+            step,
+            color=GREY,
+            lw=0.8,
+            ls=line,
+        )
         axes.text(
             step,
             0.99,

@@ -40,13 +40,25 @@ STYLE: dict[Any, Any] = {  # the keys are literals of Matplotlib
 }
 
 
-def save(figure: Figure, path: PathLike) -> pathlib.Path:
+def save(
+    figure: Figure,
+    path: PathLike,
+) -> pathlib.Path:
     """Writes a Matplotlib figure as PNG, atomically; returns its path."""
     with atomic_write(path) as temporary:
         FigureCanvasAgg(figure).print_png(temporary)
     return pathlib.Path(path)
 
 
-def set_title(axes: Axes, title: str, loc: Literal["left", "center"] = "left") -> None:
+def set_title(
+    axes: Axes,
+    title: str,
+    loc: Literal["left", "center"] = "left",
+) -> None:
     """Sets a bold title; a dollar sign in it begins no formula."""
-    axes.set_title(title, weight="bold", loc=loc, parse_math=False)
+    axes.set_title(
+        title,
+        weight="bold",
+        loc=loc,
+        parse_math=False,
+    )

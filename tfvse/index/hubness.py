@@ -1,4 +1,4 @@
-"""Hubness: some candidates are close to every query. Their scores are lowered by how close they are.
+"""Hubness: some candidates are close to every query, and their scores are lowered by that.
 
 This is the cross-domain similarity local scaling of A. Conneau et al., "Word translation without
 parallel data" (ICLR 2018), with training samples in place of the queries to come. Its term of the
@@ -37,6 +37,9 @@ def hubness(
     return best.mean(axis=0) / 2
 
 
-def spread_rows(count: int, most: int = MOST_QUERIES) -> np.ndarray:
+def spread_rows(
+    count: int,
+    most: int = MOST_QUERIES,
+) -> np.ndarray:
     """At most `most` rows of `count`, evenly spread: int64."""
     return np.linspace(0, count - 1, min(count, most)).round().astype(np.int64)

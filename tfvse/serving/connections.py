@@ -7,6 +7,7 @@ import resource
 import socket
 import time
 from collections.abc import Callable
+from typing import Any
 
 from tfvse.serving import http_head, models
 from tfvse.serving.http_head import Head, HttpError
@@ -30,10 +31,16 @@ def most_connections() -> int:
 class Connections:
     """The connections of one listening socket. Its methods are called in the event loop alone."""
 
-    def __init__(self, rest: Rest, listener: socket.socket) -> None:
-        """Args:
-        rest: `rest.Rest`, which answers.
-        listener: listening, non-blocking socket.
+    def __init__(
+        self,
+        rest: Rest,
+        listener: socket.socket,
+    ) -> None:
+        """Takes the socket; accepts nothing yet.
+
+        Args:
+          rest: what answers.
+          listener: listening, non-blocking socket.
         """
         limits = rest.models.limits
         self.rest = rest
@@ -42,7 +49,7 @@ class Connections:
         self._bodies = 16 * limits.request_bytes  # bytes of bodies that may still arrive
         self._most = most_connections()
         self._listener = listener
-        self._open = {}  # task → _Connection
+        self._open: dict[asyncio.Task, _Connection] = {}
 
     def listen(self) -> None:
         """Begins, or goes on, to accept connections."""
@@ -82,10 +89,13 @@ class Connections:
         if len(self._open) < self._most:
             return True
         settled = time.monotonic() - _SETTLED
-        idle = [task for task, c in self._open.items() if c.idle_since and c.idle_since <= settled]
+        idle = {}
+        for task, connection in self._open.items():
+            if connection.idle_since and connection.idle_since <= settled:
+                idle[task] = connection.idle_since
         if not idle:
             return False
-        self._close(min(idle, key=lambda task: self._open[task].idle_since))
+        self._close(min(idle, key=idle.__getitem__))
         return True
 
     def _close(self, task: asyncio.Task) -> None:
@@ -152,15 +162,19 @@ class _Connection:
       has_answered: whether a request was answered on it.
     """
 
-    def __init__(self, connections: Connections, accepted: socket.socket) -> None:
+    def __init__(
+        self,
+        connections: Connections,
+        accepted: socket.socket,
+    ) -> None:
         """Takes an accepted, non-blocking socket."""
-        self.idle_since = time.monotonic()
+        self.idle_since: float | None = time.monotonic()
         self.has_answered = False
         self._connections = connections
         self._socket = accepted
         self._timeout = connections.timeout
         self._reader = asyncio.StreamReader(http_head.LINE_BYTES)
-        self._writer = None
+        self._writer: Any = None  # asyncio.StreamWriter, once connected
 
     async def serve(self) -> None:
         """Answers one request after the other, until the client or a deadline ends it."""
@@ -219,7 +233,11 @@ class _Connection:
                 return None
             raise HttpError(408, "no whole request arrived in time") from None
 
-    async def _answer(self, head: Head, answer: Answer) -> bytes:
+    async def _answer(
+        self,
+        head: Head,
+        answer: Answer,
+    ) -> bytes:
         """The answer to a request, once its body has arrived."""
         body = bytearray()
         try:
@@ -232,7 +250,11 @@ class _Connection:
         finally:
             self._connections.give_back(len(body))
 
-    async def _read_body(self, length: int, body: bytearray) -> None:
+    async def _read_body(
+        self,
+        length: int,
+        body: bytearray,
+    ) -> None:
         """Reads a body of `length` bytes into `body`."""
         while len(body) < length:
             chunk = await self._reader.read(min(length - len(body), _CHUNK))
@@ -245,7 +267,11 @@ class _Connection:
         """Whether the client still waits."""
         return not self._reader.at_eof() and self._reader.exception() is None
 
-    async def _refuse(self, head: Head | None, error: RequestError) -> None:
+    async def _refuse(
+        self,
+        head: Head | None,
+        error: RequestError,
+    ) -> None:
         """Tells the client why its request is not answered."""
         data = json.dumps({"error": str(error)}).encode()
         is_bare = head is not None and head.method == "HEAD"
@@ -260,7 +286,12 @@ class _Connection:
         while left > 0 and (chunk := await self._reader.read(_CHUNK)):
             left -= len(chunk)
 
-    async def _send(self, status: int, data: bytes, keeps_open: bool) -> None:
+    async def _send(
+        self,
+        status: int,
+        data: bytes,
+        keeps_open: bool,
+    ) -> None:
         """Sends one answer and waits until it is sent."""
         reason = _REASONS.get(status, "Refused")
         head = [

@@ -33,7 +33,11 @@ _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^\[\]:@/]+)(?::[0-9]*)?")
 class HttpError(RequestError):
     """A request that HTTP has a status of its own for."""
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(
+        self,
+        status: int,
+        message: str,
+    ) -> None:
         """Takes an HTTP status and a sentence."""
         super().__init__("INVALID_ARGUMENT", message)
         self.status = status
@@ -71,7 +75,7 @@ async def read(reader: asyncio.StreamReader) -> Head | None:
     Raises:
       HttpError: it is too long, or no HTTP/1.1 that is read here.
     """
-    lines = []
+    lines: list[bytes] = []
     while True:
         line = await _line(reader)
         if not line:
@@ -94,7 +98,7 @@ async def _line(reader: asyncio.StreamReader) -> bytes:
 
 
 def parse(lines: list[bytes]) -> Head:
-    """The `Head` in `lines`, which come without their ends.
+    """Parses the lines of a head, which come without their ends.
 
     Raises:
       HttpError: see `read`.
@@ -118,7 +122,7 @@ def parse(lines: list[bytes]) -> Head:
 
 def _fields(lines: Iterable[bytes]) -> dict[str, list[str]]:
     """Lower-case name → list of its values."""
-    fields = {}
+    fields: dict[str, list[str]] = {}
     for line in lines:
         field = _FIELD.fullmatch(line)
         if not field:
@@ -129,7 +133,10 @@ def _fields(lines: Iterable[bytes]) -> dict[str, list[str]]:
     return fields
 
 
-def _host(fields: Mapping[str, list[str]], is_old: bool) -> str | None:
+def _host(
+    fields: Mapping[str, list[str]],
+    is_old: bool,
+) -> str | None:
     """The host of a request; HTTP/1.0 need not name one."""
     values = fields.get("host", [])
     if not values and is_old:

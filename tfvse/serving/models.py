@@ -31,7 +31,11 @@ class Model:
     """
 
     def __init__(
-        self, name: str, folder: PathLike, version: int | None = None, trusted: bool = False
+        self,
+        name: str,
+        folder: PathLike,
+        version: int | None = None,
+        trusted: bool = False,
     ) -> None:
         """Loads a version in `folder`; None: the newest; `trusted`: whatever its ops may do.
 
@@ -63,7 +67,7 @@ class Model:
                 ) from None
 
     def inputs(self, signature_name: str) -> Mapping[str, tf.TensorSpec]:
-        """Input name → `tf.TensorSpec` of a signature.
+        """Gives the inputs of a signature: name → `tf.TensorSpec`.
 
         Raises:
           RequestError: no such signature.
@@ -74,17 +78,20 @@ class Model:
         return self._functions[signature_name].structured_input_signature[1]
 
     def run(
-        self, signature_name: str, inputs: Mapping[str, Array], limits: Limits = DEFAULT_LIMITS
+        self,
+        signature_name: str,
+        inputs: Mapping[str, Array],
+        limits: Limits = DEFAULT_LIMITS,
     ) -> dict[str, Array]:
         """Runs a signature.
 
         Args:
           signature_name: one of `signature_defs`.
-          inputs: name → np.ndarray of the declared dtype (object arrays of bytes for strings).
+          inputs: name → array […] of the declared dtype; strings are object arrays of bytes.
           limits: what the answer may hold.
 
         Returns:
-          output name → np.ndarray.
+          output name → array […].
 
         Raises:
           RequestError: INVALID_ARGUMENT for a wrong name, dtype, shape or image;
@@ -106,7 +113,11 @@ class Model:
         return {key: value.numpy() for key, value in outputs.items()}
 
 
-def _check(name: str, value: Array, spec: tf.TensorSpec) -> None:
+def _check(
+    name: str,
+    value: Array,
+    spec: tf.TensorSpec,
+) -> None:
     """Raises RequestError where dtype or shape are not the declared ones."""
     kind = tf.string if value.dtype == object else tf.as_dtype(value.dtype)
     if kind != spec.dtype:
@@ -116,7 +127,10 @@ def _check(name: str, value: Array, spec: tf.TensorSpec) -> None:
         raise invalid(f"input {name!r} has shape {list(value.shape)}, must be {shape}")
 
 
-def _check_answer(outputs: Mapping[str, tf.Tensor], most: int) -> None:
+def _check_answer(
+    outputs: Mapping[str, tf.Tensor],
+    most: int,
+) -> None:
     """Raises RequestError where an answer holds more than `most` values."""
     count = sum(value.shape.num_elements() for value in outputs.values())
     if count > most:
@@ -126,11 +140,15 @@ def _check_answer(outputs: Mapping[str, tf.Tensor], most: int) -> None:
         )
 
 
-def weigh(inputs: Mapping[str, Array], size: int, limits: Limits) -> bool:
-    """Whether a request is heavy, told from its inputs before anything is decoded.
+def weigh(
+    inputs: Mapping[str, Array],
+    size: int,
+    limits: Limits,
+) -> bool:
+    """Tells whether a request is heavy, from its inputs before anything is decoded.
 
     Args:
-      inputs: name → np.ndarray.
+      inputs: name → array […].
       size: bytes of the request.
       limits: of the server.
 
@@ -153,7 +171,7 @@ def weigh(inputs: Mapping[str, Array], size: int, limits: Limits) -> bool:
 
 
 def sentence(message: str) -> str:
-    """What a TensorFlow error says, without its stack traces and node names."""
+    """Gives what a TensorFlow error says, without its stack traces and node names."""
     text = message.split("<stack traces unavailable>\n")[-1].split("\n\t [[")[0].strip()
     text = re.sub(r"^.*\(0\) [A-Z_ ]+:\s*", "", text, flags=re.DOTALL)
     assertion = re.fullmatch(r"assertion failed: \[(.*)\]", text, re.DOTALL)
@@ -201,7 +219,12 @@ class Models:
             raise RequestError("NOT_FOUND", f"no model {name[:100]!r}; this server has {known}")
         return list(self._models[name].values())
 
-    def get(self, name: str, version: int | None = None, label: str | None = None) -> Model:
+    def get(
+        self,
+        name: str,
+        version: int | None = None,
+        label: str | None = None,
+    ) -> Model:
         """The model `name`, in this version, or in the one with this label, or the newest.
 
         Raises:
@@ -216,7 +239,11 @@ class Models:
             raise RequestError("NOT_FOUND", f"no version {version} of {name}; {_loaded(loaded)}")
         return loaded[version]
 
-    def _labelled(self, name: str, label: str) -> int:
+    def _labelled(
+        self,
+        name: str,
+        label: str,
+    ) -> int:
         """The version of a model that has a label."""
         labels = self._labels[name]
         if label not in labels:
@@ -227,7 +254,11 @@ class Models:
         return labels[label]
 
 
-def _load(name: str, entry: model_config.Entry, trusted: bool) -> dict[int, Model]:
+def _load(
+    name: str,
+    entry: model_config.Entry,
+    trusted: bool,
+) -> dict[int, Model]:
     """Version → model, of those that are served."""
     versions = [int(path.name) for path in model_config.chosen(entry)]
     return {version: Model(name, entry.folder, version, trusted) for version in versions}

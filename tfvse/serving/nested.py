@@ -14,7 +14,10 @@ from tfvse.typing import Array
 _AXES = 8  # of a tensor; no signature has more
 
 
-def loads(data: bytes, most: int) -> Any:
+def loads(
+    data: bytes | bytearray,
+    most: int,
+) -> Any:
     """Parses JSON of at most `most` values.
 
     A value of two bytes takes a hundred when parsed, so values are counted first, by the marks
@@ -40,12 +43,15 @@ def loads(data: bytes, most: int) -> Any:
 
 
 def flatten(value: Any) -> tuple[list, list[int]]:
-    """The leaves of a regular nested list, row by row, and its shape; [] of a bare value.
+    """Flattens a regular nested list.
+
+    Returns:
+      (leaves, row by row; shape, [] for a bare value).
 
     Raises:
       ValueError: lists of different lengths, or nested too deeply.
     """
-    shape = []
+    shape: list[int] = []
     leaves = [value]
     while leaves and isinstance(leaves[0], list):
         if len(shape) == _AXES:
@@ -59,19 +65,28 @@ def flatten(value: Any) -> tuple[list, list[int]]:
     return leaves, shape
 
 
-def _require_rows(rows: list[Any], length: int) -> None:
+def _require_rows(
+    rows: list[Any],
+    length: int,
+) -> None:
     """Raises ValueError unless all `rows` are lists of `length`."""
     for row in rows:
         if not isinstance(row, list) or len(row) != length:
             raise ValueError("must be a regular list, every row of the same length")
 
 
-def numbers(value: Any, dtype: Any) -> Array:
-    """Nested lists of numbers → np.ndarray.
+def numbers(
+    value: Any,
+    dtype: Any,
+) -> Array:
+    """Makes an array of nested lists of numbers.
 
     Args:
       value: number, or nested lists of them.
       dtype: NumPy's, of floats or of whole numbers.
+
+    Returns:
+      Array […] of the lists' shape.
 
     Raises:
       ValueError: no regular list, or leaves that are no numbers of this dtype.
@@ -88,12 +103,18 @@ def numbers(value: Any, dtype: Any) -> Array:
         raise ValueError(f"must hold {dtype.name} numbers") from None
 
 
-def strings(value: Any, to_bytes: Callable[[Any], bytes]) -> Array:
-    """Nested lists of texts or bytes → object array of bytes.
+def strings(
+    value: Any,
+    to_bytes: Callable[[Any], bytes],
+) -> Array:
+    """Makes an object array of bytes of nested lists of texts or bytes.
 
     Args:
       value: one of them, or nested lists.
       to_bytes: function leaf → bytes; it raises ValueError.
+
+    Returns:
+      Array […] of the lists' shape.
     """
     leaves, shape = flatten(value)
     found = np.empty(len(leaves), object)

@@ -15,16 +15,23 @@ class Queue:
     """Threads that run calls in turn.
 
     Both doors use it: `run` waits in a thread, `run_async` in an event loop. A call that has not
-      begun in time, or
-    whose client is gone by then, does not begin.
+    begun in time, or whose client is gone by then, does not begin.
     """
 
-    def __init__(self, name: str, threads: int, most: int, patience: float) -> None:
-        """Args:
-        name: of the threads.
-        threads: calls that run at the same time.
-        most: calls that run or wait.
-        patience: seconds that a call waits for its turn.
+    def __init__(
+        self,
+        name: str,
+        threads: int,
+        most: int,
+        patience: float,
+    ) -> None:
+        """Begins with no calls.
+
+        Args:
+          name: of the threads.
+          threads: calls that run at the same time.
+          most: calls that run or wait.
+          patience: seconds that a call waits for its turn.
         """
         self._pool = concurrent.futures.ThreadPoolExecutor(threads, name)
         self._most = most
@@ -32,12 +39,16 @@ class Queue:
         self._lock = threading.Lock()
         self._count = 0  # calls that run or wait
 
-    def run(self, call: Callable[[], Any], wanted: Callable[[], bool]) -> Any:
-        """The result of `call()`.
+    def run(
+        self,
+        call: Callable[[], Any],
+        wanted: Callable[[], bool],
+    ) -> Any:
+        """Waits for the result of `call()`.
 
         Args:
           call: function without arguments.
-          wanted: function without arguments: whether the client still waits.
+          wanted: function without arguments; tells whether the client still waits.
 
         Raises:
           RequestError: UNAVAILABLE, when too many wait or none got done in time; CANCELLED, when it
@@ -48,7 +59,11 @@ class Queue:
         self._give_up(future)
         return future.result()
 
-    async def run_async(self, call: Callable[[], Any], wanted: Callable[[], bool]) -> Any:
+    async def run_async(
+        self,
+        call: Callable[[], Any],
+        wanted: Callable[[], bool],
+    ) -> Any:
         """Like `run`, for an event loop."""
         future = self._submit(call, wanted)
         waiting = asyncio.wrap_future(future)
@@ -66,7 +81,9 @@ class Queue:
         return left
 
     def _submit(
-        self, call: Callable[[], Any], wanted: Callable[[], bool]
+        self,
+        call: Callable[[], Any],
+        wanted: Callable[[], bool],
     ) -> concurrent.futures.Future:
         """Puts a call into the queue."""
         with self._lock:
@@ -88,7 +105,10 @@ class Queue:
             raise _busy()
 
 
-def _begin(call: Callable[[], Any], wanted: Callable[[], bool]) -> Any:
+def _begin(
+    call: Callable[[], Any],
+    wanted: Callable[[], bool],
+) -> Any:
     """Runs a call unless nobody wants its result any more."""
     if not wanted():
         raise RequestError("CANCELLED", "the client no longer waits for the answer")

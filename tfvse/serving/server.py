@@ -1,12 +1,13 @@
 """The embedded server: TensorFlow Serving's gRPC and REST interfaces for laptops and tests.
 
-It is no TensorFlow Serving: it batches nothing, polls for no new versions and trusts its network,
-  hence loopback by
-default. Production runs `tensorflow_model_server` on the same `saved_models/`.
+It is no TensorFlow Serving: it batches nothing and polls for no new versions. It trusts its
+network, hence loopback by default. Production runs `tensorflow_model_server` on the same
+`saved_models/`.
 """
 
 import asyncio
 import ipaddress
+import pathlib
 import socket
 import threading
 import time
@@ -73,7 +74,11 @@ class Server:
         rest = Rest(self.models, _hosts(host, listener))
         self._connections = Connections(rest, listener)
         self._loop = asyncio.SelectorEventLoop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="rest", daemon=True)
+        self._thread = threading.Thread(
+            target=self._loop.run_forever,
+            name="rest",
+            daemon=True,
+        )
 
     def start(self) -> "Server":
         """Begins to answer; returns at once."""
@@ -106,10 +111,15 @@ class Server:
 
 def _entry(entry: model_config.Entry | PathLike) -> model_config.Entry:
     """An entry; a folder becomes one that serves its newest version."""
-    return entry if isinstance(entry, model_config.Entry) else model_config.Entry(entry)
+    if isinstance(entry, model_config.Entry):
+        return entry
+    return model_config.Entry(pathlib.Path(entry))
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _listen(
+    host: str,
+    port: int,
+) -> socket.socket:
     """The listening socket of REST."""
     try:
         (family, _, _, _, address), *_ = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -118,7 +128,11 @@ def _listen(host: str, port: int) -> socket.socket:
             f"--host={host}: is no address of this machine; use 127.0.0.1 or ::1"
         ) from None
     try:
-        listener = socket.create_server(address[:2], family=family, backlog=_BACKLOG)
+        listener = socket.create_server(
+            address[:2],
+            family=family,
+            backlog=_BACKLOG,
+        )
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UserError(
@@ -133,7 +147,10 @@ def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _hosts(host: str, listener: socket.socket) -> set[str] | None:
+def _hosts(
+    host: str,
+    listener: socket.socket,
+) -> set[str] | None:
     """Names that clients may call the server by; None: any, where it is not on loopback."""
     if not ipaddress.ip_address(listener.getsockname()[0]).is_loopback:
         return None
