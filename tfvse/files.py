@@ -17,7 +17,8 @@ from tfvse import interruption
 from tfvse.errors import UserError
 from tfvse.typing import PathLike
 
-# What `atomic_write` and `atomic_folder` write into: a mark, the name to be, random characters, an ending.
+# What `atomic_write` and `atomic_folder` write into: a mark, the name to be, random characters, an
+# ending.
 _PARTIAL = ".partial."
 _LEFTOVER = re.compile(
     re.escape(_PARTIAL) + r"(?P<name>.+)\.[a-z0-9_]{8}(?P<end>\.[^.]+)?", re.DOTALL
@@ -98,7 +99,9 @@ def _locked(path: PathLike, busy: str) -> int:
 
 @contextlib.contextmanager
 def atomic_write(path: PathLike) -> Iterator[pathlib.Path]:
-    """Yields a temporary path in the folder of `path`; it takes the name `path` when the block ends well.
+    """Writes a file as a whole.
+
+    A temporary file beside it takes its name when the block ends well.
 
     Args:
       path: the file to be. Missing parent folders are made.
@@ -107,7 +110,8 @@ def atomic_write(path: PathLike) -> Iterator[pathlib.Path]:
       pathlib.Path of a file that does not exist yet.
 
     Raises:
-      OSError: when the folder cannot be written, or ENXIO: `path` is a device or a pipe; nothing is left behind.
+      OSError: the folder cannot be written; ENXIO: `path` is a device or a pipe. Nothing is left
+        behind.
     """
     path = pathlib.Path(path)
     # A rename would put a file in the place of /dev/null.
@@ -229,9 +233,10 @@ def _take_place(temporary: pathlib.Path, path: pathlib.Path) -> None:
 
 
 def sweep(path: PathLike) -> None:
-    """Removes what killed writers of `path` left beside it; a folder that they had moved away takes its name again.
+    """Removes what killed writers of `path` left beside it.
 
-    Only for the one process that may write `path` now, as a lock makes sure: a living writer's work is removed too.
+    A folder that they had moved away takes its name again. Only the one process that may write
+    `path` now, as a lock makes sure, may call this: a living writer's work is removed too.
     """
     path = pathlib.Path(path)
     _sweep(path.parent, lambda name: name == path.name)

@@ -13,7 +13,7 @@ import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -126,7 +126,7 @@ class _Header(NamedTuple):
 
     dtype: np.dtype
     shape: tuple[int, ...]
-    order: str
+    order: Literal["C", "F"]
     size: int
 
 

@@ -89,7 +89,7 @@ def _single(module: Any, function: Any, what: str, flag: str) -> HubFunction:
     """The signature `function` of `module`; UserError unless it maps one tensor to one."""
     inputs = function.structured_input_signature[1]
     rank, dtype = _INPUTS[what]
-    spec = next(iter(inputs.values()), None)
+    spec: Any = next(iter(inputs.values()), None)
     if len(inputs) != 1 or spec.dtype != dtype or spec.shape.rank not in (rank, None):
         raise UserError(
             f"{flag}: its signature must take one {dtype.name} tensor of rank {rank}, "

@@ -4,11 +4,10 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from tfvse.config import nearest
 from tfvse.encoders import application_encoders, hub, lite_encoders, random_encoders
 from tfvse.encoders.features import HUB, HUB_NAME
 from tfvse.encoders.image_base import ImageEncoder, resized
-from tfvse.errors import UserError
+from tfvse.errors import UserError, nearest
 
 FILE = "file:"  # begins the name of features from a file, see `region_files`
 _HUB_SIDE = 224  # pixels, where a module of TF Hub takes any size

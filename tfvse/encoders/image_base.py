@@ -4,7 +4,7 @@ All of it is TensorFlow ops, so an exported model can hold it.
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -104,7 +104,7 @@ class ImageEncoder:
 def _one_by_one(
     function: Callable[[tf.Tensor], tf.Tensor],
     images: tf.Tensor,
-    shape: list[int | None],
+    shape: Sequence[int | None],
 ) -> tf.Tensor:
     """Applies string scalar → float32 [*shape] to string [B], in turn: float32 [B, *shape]."""
     spec = tf.TensorSpec(shape, tf.float32)

@@ -11,7 +11,7 @@ import math
 import pickletools
 import struct
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from tfvse.typing import Array
 
 _MARK = object()
 _BYTES_OF_FLOAT = 4
+_OPCODES = {opcode.code: opcode for opcode in pickletools.opcodes}
 _NUMPY = ("numpy.core.multiarray", "numpy._core.multiarray")
 
 
@@ -90,7 +91,7 @@ def array(value: Any) -> Array:
     if not is_shape(shape) or len(content) != _BYTES_OF_FLOAT * math.prod(shape):
         raise BadPickle("an array and its shape differ in size")
 
-    order = "F" if fortran is True else "C"
+    order: Literal["C", "F"] = "F" if fortran is True else "C"
     return np.frombuffer(content, "<f4").reshape(shape, order=order)
 
 
@@ -105,7 +106,7 @@ class _Machine:
     def run(self, file: io.BytesIO) -> Any:
         """Goes through one pickle; gives its value."""
         while True:
-            opcode = pickletools.code2op[file.read(1).decode("latin-1")]
+            opcode = _OPCODES[file.read(1).decode("latin-1")]
             if opcode.name == "STOP":
                 return self._pop()
             step = _STEPS.get(opcode.name)

@@ -4,11 +4,10 @@ from typing import Any
 
 import keras
 
-from tfvse.config import nearest
 from tfvse.encoders import bilstm, word_cnn, word_statistics
 from tfvse.encoders.features import HUB_NAME, TEXT_FEATURES, has_text_features
 from tfvse.encoders.word_embedding import embed, embed_words, start, table
-from tfvse.errors import UserError
+from tfvse.errors import UserError, nearest
 from tfvse.layers.text import MaskedMax, MaskedMean, WeightedSum
 from tfvse.typing import Tensor
 

@@ -19,7 +19,7 @@ from tfvse.typing import Array, PathLike
 
 MAX_BYTES = 2**30  # of a file
 _MAGIC = 0x1950A86A20F9469CFC6C
-_DTYPES = {"FloatStorage": np.dtype("<f4"), "LongStorage": np.dtype("<i8")}
+_DTYPES: dict[str, np.dtype] = {"FloatStorage": np.dtype("<f4"), "LongStorage": np.dtype("<i8")}
 _REBUILD = ("torch._utils", "_rebuild_tensor_v2")
 
 

@@ -39,7 +39,7 @@ def latent_vectors(tokens: Array, image_of_text: Array, rows: int, dim: int) -> 
     if not kept:
         return result
 
-    # SciPy's Fortran loses an exception that a signal raises.
+    # PROPACK loses what a signal raises in its callback.
     with interruption.deferred():
         _, values, vectors = scipy.sparse.linalg.svds(
             weighted, k=kept, solver="propack", random_state=0

@@ -35,7 +35,7 @@ def main(model_dir: str, inputs: str, outputs: str) -> None:
             calls[signature][tensor] = tf.constant(tf.make_ndarray(proto))
 
     model = tf.saved_model.load(model_dir)
-    found = {}
+    found: dict[str, Any] = {}
     for signature, arguments in calls.items():
         for tensor, value in model.signatures[signature](**arguments).items():
             proto = tf.make_tensor_proto(value.numpy())

@@ -17,8 +17,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfvse.config import nearest
-from tfvse.errors import UserError
+from tfvse.errors import UserError, nearest
 from tfvse.optional import require
 from tfvse.typing import Array, PathLike
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -91,7 +92,7 @@ def _run_in_fresh_process(
 
 def _write_examples(signatures: Mapping[str, Signature], path: str) -> None:
     """Writes the examples as `fresh_process.py` reads them."""
-    stored = {}
+    stored: dict[str, Any] = {}
     for name, signature in signatures.items():
         for key, value in example(signature).items():
             proto = tf.make_tensor_proto(value).SerializeToString()

@@ -1,6 +1,6 @@
 """Boundary detection: precision against recall, and maps beside the annotators' drawings."""
 
-import pathlib
+import os
 from collections.abc import Mapping, Sequence
 
 import matplotlib
@@ -11,16 +11,15 @@ from matplotlib.figure import Figure
 from tfvse.figures.contact_sheets import grid
 from tfvse.figures.page import printable
 from tfvse.figures.style import COLOURS, DPI, GREEN, STYLE, save, set_title
-from tfvse.typing import PathLike
 
 ISO_F = np.arange(1, 10) / 10
 
 
 def precision_recall(
-    path: PathLike,
+    path: str | os.PathLike,
     curves: Mapping[str, Mapping[str, Sequence[float]]],
     title: str = "",
-) -> pathlib.Path:
+) -> str | os.PathLike:
     """Draws curves over lines on which F is 0.1, 0.2 … 0.9, with a dot at each curve's best F.
 
     Args:
@@ -33,9 +32,8 @@ def precision_recall(
     """
     with matplotlib.rc_context(STYLE | {"axes.grid": False}):
         figure = Figure(figsize=(5.6, 5.2), dpi=DPI, layout="constrained")
-        axes = figure.add_subplot(
-            xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1), aspect="equal"
-        )
+        limits = {"xlim": (0, 1), "ylim": (0, 1), "aspect": "equal"}
+        axes = figure.add_subplot(xlabel="recall", ylabel="precision", **limits)
         set_title(axes, printable(title))
         _draw_equal_f(axes)
         for (label, curve), colour in zip(curves.items(), COLOURS * len(curves), strict=False):
@@ -45,7 +43,7 @@ def precision_recall(
 
 
 def _draw_equal_f(axes: Axes) -> None:
-    """Draws the lines of equal F."""
+    """Draws the lines on which F is the same."""
     for f in ISO_F:
         recall = np.linspace(f / (2 - f), 1, 200)
         precision = f * recall / (2 * recall - f)
@@ -67,10 +65,10 @@ def _draw_curve(axes: Axes, label: str, curve: Mapping[str, Sequence[float]], co
 
 
 def edge_sheet(
-    path: PathLike,
+    path: str | os.PathLike,
     maps: Sequence[tuple[str, np.ndarray, Sequence[np.ndarray]]],
     title: str = "",
-) -> pathlib.Path:
+) -> str | os.PathLike:
     """Draws edge maps, dark on white, beside the mean of their annotators' drawings.
 
     Args:

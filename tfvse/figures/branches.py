@@ -3,19 +3,20 @@
 Figures 2.1 and 2.8 of Y. Liu's thesis.
 """
 
+import os
 import pathlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from tfvse.figures.contact_sheets import Images, grid
+from tfvse.figures.contact_sheets import grid
 from tfvse.figures.page import printable
 from tfvse.figures.style import COLOURS, DPI, STYLE, save, set_title
 from tfvse.training import log
-from tfvse.typing import PathLike
 
 
 def first_of_classes(batches: Iterable[tuple[np.ndarray, np.ndarray]], count: int) -> np.ndarray:
@@ -58,11 +59,11 @@ def strongest_maps(maps: Sequence[np.ndarray], count: int = 4) -> dict[str, np.n
 
 
 def feature_maps(
-    path: PathLike,
+    path: str | os.PathLike,
     images: np.ndarray,
     activations: Mapping[str, np.ndarray],
     title: str = "",
-) -> pathlib.Path:
+) -> str | os.PathLike:
     """Draws where the branches of a network fire: the mean over the channels of each image's maps.
 
     Args:
@@ -74,14 +75,22 @@ def feature_maps(
     Returns:
       `path`.
     """
-    columns: dict[str, Images] = {"image": images}
-    for name, maps in activations.items():
-        columns[name] = _heat(maps.mean(-1))
+    heats = {name: _heat(maps.mean(-1)) for name, maps in activations.items()}
+    columns: dict[str, Sequence[np.ndarray]] = {"image": list(images)}
+    for name, heat in heats.items():
+        columns[name] = list(heat)
     return grid(path, columns, title)
 
 
 def _heat(maps: np.ndarray) -> np.ndarray:
-    """Paints maps, float [N, h, w], each over its own range: uint8 [N, h, w, 3]."""
+    """Colours maps, each from its own least to its largest number.
+
+    Args:
+      maps: float [N, h, w].
+
+    Returns:
+      uint8 [N, h, w, 3].
+    """
     low = maps.min(axis=(1, 2), keepdims=True)
     high = maps.max(axis=(1, 2), keepdims=True)
     scaled = (maps - low) / np.maximum(high - low, 1e-12)
@@ -100,11 +109,13 @@ def logged_branch_weights(run_dir: pathlib.Path) -> dict[str, list[tuple[int, fl
     return weights
 
 
-def _add_points(weights: dict[str, list[tuple[int, float, float]]], record: log.Record) -> None:
-    """Adds what a record of the log says of each branch to `weights`."""
+def _add_points(
+    weights: dict[str, list[tuple[int, float, float]]], record: Mapping[str, Any]
+) -> None:
+    """Adds what one line of a log says of the branches' weights."""
     for key in record:
         match = re.fullmatch(r"fusion/(.+)/weight", key)
-        if match is None:
+        if not match:
             continue
         deviation = record.get(f"fusion/{match[1]}/deviation")
         if deviation is not None:
@@ -113,10 +124,10 @@ def _add_points(weights: dict[str, list[tuple[int, float, float]]], record: log.
 
 
 def branch_weights(
-    path: PathLike,
+    path: str | os.PathLike,
     weights: Mapping[str, Sequence[tuple[int, float, float]]],
     title: str = "",
-) -> pathlib.Path:
+) -> str | os.PathLike:
     """Draws how the weight of each branch develops in training (figure 2.8): mean and deviation.
 
     Args:

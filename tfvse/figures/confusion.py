@@ -1,7 +1,8 @@
 """The confusion matrix of a classifier."""
 
-import pathlib
+import os
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -10,15 +11,14 @@ from matplotlib.figure import Figure
 
 from tfvse.figures.page import printable
 from tfvse.figures.style import DPI, INK, STYLE, save, set_title
-from tfvse.typing import PathLike
 
 _MOST_NAMES = 40  # classes whose names fit at the axes
 _MOST_NUMBERS = 20  # classes whose percents fit into the cells
 
 
 def confusion_matrix(
-    path: PathLike, confusion: np.ndarray, classes: Sequence[str], title: str = ""
-) -> pathlib.Path:
+    path: str | os.PathLike, confusion: np.ndarray, classes: Sequence[str], title: str = ""
+) -> str | os.PathLike:
     """Draws how often the class of a row was taken for that of a column, in percent of the row.
 
     Args:
@@ -48,18 +48,18 @@ def confusion_matrix(
 
 
 def _write_names(axes: Axes, classes: Sequence[str]) -> None:
-    """Writes the names of the classes along both axes."""
+    """Writes the classes at both axes."""
     names = [printable(name) for name in classes]
     places = range(len(classes))
-    axes.set_xticks(
-        places, names, parse_math=False, rotation=45, ha="right", rotation_mode="anchor"
-    )
+    slanted: dict[str, Any] = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
+    axes.set_xticks(places, names, parse_math=False, **slanted)
     axes.set_yticks(places, names, parse_math=False)
 
 
 def _write_numbers(axes: Axes, percent: np.ndarray) -> None:
-    """Writes the percents of at least 0.5 into their cells."""
+    """Writes the percents float [C, C] into the cells, where they are not near 0."""
     for (row, column), value in np.ndenumerate(percent):
         if value >= 0.5:
             colour = "white" if value > 55 else INK
-            axes.text(column, row, f"{value:.0f}", ha="center", va="center", size=8, color=colour)
+            style: dict[str, Any] = {"ha": "center", "va": "center", "size": 8, "color": colour}
+            axes.text(column, row, f"{value:.0f}", **style)

@@ -13,22 +13,19 @@ from tfvse.errors import UserError
 from tfvse.figures.page import printable
 from tfvse.figures.style import COLOURS, DPI, GREY, STYLE, save
 from tfvse.training import log
-from tfvse.typing import PathLike
 
 _NO_CURVES = ("step", "epoch", "stage", "time")
 _FEW = 40  # points that are drawn as dots; more are smoothed
 
-Points = dict[int, float]  # step → value
 
-
-def curves(run_dir: PathLike) -> pathlib.Path:
+def curves(run_dir: str | pathlib.Path) -> pathlib.Path:
     """Draws `<run_dir>/log.jsonl`: a panel for each loss, rate and metric.
 
     Metrics of an evaluation such as `val/i2t/R@1` and `val/t2i/R@1` share a panel. Dashed lines
     divide stages.
 
     Returns:
-      The path of `<run_dir>/curves.png`.
+      pathlib.Path of `<run_dir>/curves.png`.
 
     Raises:
       UserError: there is no log, or nothing in it.
@@ -47,10 +44,12 @@ def curves(run_dir: PathLike) -> pathlib.Path:
             axes.set_xlim(0, last * 1.02)
             if place + across >= len(panels):
                 axes.set_xlabel("step")
-        return save(figure, pathlib.Path(run_dir) / "curves.png")
+        path = pathlib.Path(run_dir) / "curves.png"
+        save(figure, path)
+        return path
 
 
-def read_log(run_dir: pathlib.Path) -> tuple[dict[str, Points], list[tuple[str, int]]]:
+def read_log(run_dir: pathlib.Path) -> tuple[dict[str, dict[int, float]], list[tuple[str, int]]]:
     """Reads the log of a run.
 
     Returns:
@@ -63,7 +62,7 @@ def read_log(run_dir: pathlib.Path) -> tuple[dict[str, Points], list[tuple[str, 
     path = run_dir / log.FILE
     if not path.exists():
         raise UserError(f"{path}: there is no training log; train the run first")
-    series: dict[str, Points] = {}
+    series: dict[str, dict[int, float]] = {}
     stages: dict[str, int] = {}
     for record in log.read(run_dir):
         if record.get("stage"):
@@ -78,12 +77,12 @@ def read_log(run_dir: pathlib.Path) -> tuple[dict[str, Points], list[tuple[str, 
     return series, list(stages.items())
 
 
-def _panels(series: Mapping[str, Points]) -> dict[str, dict[str, Points]]:
+def _panels(series: Mapping[str, dict[int, float]]) -> dict[str, dict[str, dict[int, float]]]:
     """Title of a panel → {label: points}.
 
     "val/i2t/R@1" is the line "i2t" of the panel "val R@1".
     """
-    panels: dict[str, dict[str, Points]] = {}
+    panels: dict[str, dict[str, dict[int, float]]] = {}
     for name, points in series.items():
         parts = name.split("/")
         panel = " ".join(parts)
@@ -96,7 +95,7 @@ def _panels(series: Mapping[str, Points]) -> dict[str, dict[str, Points]]:
 
 
 def _figure(across: int, down: int) -> Figure:
-    """A figure for `across` x `down` panels."""
+    """An empty figure for so many panels across and down."""
     wide = 3.5 * across + 0.3
     tall = 2.5 * down + 0.3
     figure = Figure(figsize=(wide, tall), dpi=DPI)
@@ -112,12 +111,9 @@ def _figure(across: int, down: int) -> Figure:
 
 
 def _draw_panel(
-    axes: Axes,
-    panel: str,
-    lines: Mapping[str, Points],
-    stages: Sequence[tuple[str, int]],
+    axes: Axes, panel: str, lines: Mapping[str, dict[int, float]], stages: Sequence[tuple[str, int]]
 ) -> None:
-    """Draws one panel: its `lines` by label, and where the `stages` begin."""
+    """Draws the lines of one panel: label → {step: value}."""
     axes.set_title(printable(panel), loc="left", parse_math=False)
     for (label, points), colour in zip(lines.items(), COLOURS * len(lines), strict=False):
         steps, values = np.array(sorted(points.items()), float).T
@@ -132,14 +128,9 @@ def _draw_panel(
 
 
 def _draw_line(
-    axes: Axes,
-    steps: np.ndarray,
-    values: np.ndarray,
-    colour: str,
-    label: str,
-    smooth: bool,
+    axes: Axes, steps: np.ndarray, values: np.ndarray, colour: str, label: str, smooth: bool
 ) -> None:
-    """Draws `values` against `steps`, float [N] each; many points get a smoothed line on top."""
+    """Draws values [N] against steps [N]."""
     few = len(steps) < _FEW
     if few or not smooth:
         marker = "o" if few else ""
@@ -150,7 +141,7 @@ def _draw_line(
 
 
 def _draw_stages(axes: Axes, stages: Sequence[tuple[str, int]]) -> None:
-    """Writes the name of each stage at its first step, with a dashed line between two stages."""
+    """Marks where each stage begins."""
     for name, step in stages:
         line = "--" if step > stages[0][1] else "none"
         axes.axvline(step, color=GREY, lw=0.8, ls=line)
@@ -167,7 +158,14 @@ def _draw_stages(axes: Axes, stages: Sequence[tuple[str, int]]) -> None:
 
 
 def smoothed(values: np.ndarray) -> np.ndarray:
-    """The mean of a centred window of a twentieth of N, shorter at the ends: float [N] → same."""
+    """Smooths a curve.
+
+    Args:
+      values: float [N].
+
+    Returns:
+      float [N], means of a centred window of a twentieth of N, shorter at the ends.
+    """
     half = max(1, len(values) // 40)
     total = np.concatenate([[0.0], np.cumsum(values)])
     middle = np.arange(len(values))

@@ -1,6 +1,6 @@
-"""Semantic segmentation: images, their true and predicted classes, and the IoU of every class."""
+"""Semantic segmentation: images beside true and predicted classes, and the IoU of every class."""
 
-import pathlib
+import os
 from collections.abc import Mapping, Sequence
 
 import matplotlib
@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 from tfvse.figures.page import MARGIN, Page, height, printable, wrap
 from tfvse.figures.style import COLOURS, DPI, GREY, STYLE, save, set_title
 from tfvse.metrics.segmentation import VOID
-from tfvse.typing import PathLike
 
 WHITE = (255, 255, 255)  # of void
 HEADINGS = ("image", "truth", "prediction")
@@ -57,19 +56,19 @@ def montage(examples: Sequence[Example], colours: np.ndarray) -> np.ndarray:
     return np.concatenate(widened)
 
 
-def _painted(example: Example, colours: np.ndarray) -> Example:
-    """Image, truth and prediction of an example as uint8 [h, w, 3] each."""
+def _painted(example: Example, colours: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(image, truth, prediction) of one example, uint8 [h, w, 3] each."""
     image, labels, predicted = example
     return image, colour(labels, colours), colour(predicted, colours)
 
 
 def comparison(
-    path: PathLike,
+    path: str | os.PathLike,
     examples: Sequence[Example],
     classes: Sequence[str],
     colours: np.ndarray,
     title: str = "",
-) -> pathlib.Path:
+) -> str | os.PathLike:
     """Draws examples as `montage` does, under headings, with a legend of the classes below.
 
     Args:
@@ -101,14 +100,14 @@ def comparison(
 
 
 def _row_height(image: np.ndarray) -> float:
-    """Height in inches of the row of an image [h, w, 3]."""
+    """Inches that the row of an image takes."""
     return _CELL * min(1, image.shape[0] / image.shape[1]) + _GAP
 
 
 def _draw_legend(
     page: Page, top: float, across: int, classes: Sequence[str], colours: np.ndarray
 ) -> None:
-    """Writes the classes beside their colours from `top` on, `across` of them in a line."""
+    """Draws the classes and their colours, `across` in a line."""
     for place, (name, rgb) in enumerate(zip(classes, colours, strict=True)):
         left = MARGIN + place % across * _ENTRY
         line_top = top + place // across * _LINE
@@ -117,7 +116,9 @@ def _draw_legend(
         page.text(left + 0.24, line_top + (0.16 - height("", 9)) / 2, label, size=9)
 
 
-def class_bars(path: PathLike, by_class: Mapping[str, float], title: str = "") -> pathlib.Path:
+def class_bars(
+    path: str | os.PathLike, by_class: Mapping[str, float], title: str = ""
+) -> str | os.PathLike:
     """Draws the IoU of every class, best first.
 
     Args:

@@ -4,8 +4,9 @@ Text is measured and wrapped, and any Unicode text is safe.
 """
 
 import functools
-import pathlib
+import os
 import unicodedata
+from typing import Any
 
 import numpy as np
 from matplotlib import font_manager
@@ -13,7 +14,6 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from tfvse.figures.style import DPI, FONT, INK, PALE, save
-from tfvse.typing import PathLike
 
 MARGIN = 0.3  # inches
 
@@ -22,7 +22,7 @@ class Page:
     """A white page; places are inches from its top left corner."""
 
     def __init__(self, width: float, height: float) -> None:
-        """`width` and `height` are in inches."""
+        """Begins an empty page; width and height are in inches."""
         self.figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
         self.axes = self.figure.add_axes(
             (0, 0, 1, 1), xlim=(0, width), ylim=(height, 0), autoscale_on=False
@@ -40,18 +40,10 @@ class Page:
         weight: str = "normal",
     ) -> None:
         """Writes `text` line by line, each on its own baseline, so that neighbours stand level."""
+        style: dict[str, Any] = {"family": FONT, "size": size, "color": color, "weight": weight}
         for row, line in enumerate(printable(text).split("\n")):
             baseline = top + height("", size) * (row + 0.75)
-            self.axes.text(
-                left,
-                baseline,
-                line,
-                parse_math=False,
-                family=FONT,
-                size=size,
-                color=color,
-                weight=weight,
-            )
+            self.axes.text(left, baseline, line, parse_math=False, **style)
 
     def image(
         self, left: float, top: float, side: float, image: np.ndarray, frame: str | None = None
@@ -78,8 +70,8 @@ class Page:
         )
         self.axes.add_patch(border)
 
-    def save(self, path: PathLike) -> pathlib.Path:
-        """Writes the page as PNG; returns its path."""
+    def save(self, path: str | os.PathLike) -> str | os.PathLike:
+        """Writes the page as PNG; returns `path`."""
         return save(self.figure, path)
 
 
@@ -96,7 +88,7 @@ def wrap(text: str, width: float, size: float, lines: int) -> str:
 
 
 def _break_lines(words: list[str], width: float, size: float) -> list[str]:
-    """Lines of at most `width` inches; a word that is wider is broken."""
+    """Lines (list of str) of at most `width` inches; a word that is wider is broken."""
     done = []
     line = ""
     while words:
@@ -146,16 +138,16 @@ def _advance(character: str) -> float:
 
 
 def printable(text: str) -> str:
-    """`text` as far as the font has glyphs for it.
+    """Gives `text` as far as the font has it.
 
-    A symbol without a glyph becomes its Unicode name, and a letter becomes a square.
+    A symbol without a glyph becomes its Unicode name, a letter a square.
     """
     return "".join(map(_printable_character, str(text)))
 
 
 @functools.cache
 def _printable_character(character: str) -> str:
-    """`printable` for one character."""
+    """One character as far as the font has it."""
     kind = unicodedata.category(character)
     font = font_manager.get_font(font_manager.findfont(FONT))
     has_glyph = font.get_char_index(ord(character)) and kind[0] != "C"

@@ -1,4 +1,4 @@
-"""Hubness: some candidates are close to every query. Their scores are lowered by how close they are.
+"""Hubness: some candidates are close to every query, and their scores are lowered by that.
 
 This is the cross-domain similarity local scaling of A. Conneau et al., "Word translation without
 parallel data" (ICLR 2018), with training samples in place of the queries to come. Its term of the

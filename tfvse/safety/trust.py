@@ -158,7 +158,7 @@ class _Tables:
         self.objects = objects
 
     def reads_assets(self, name: str) -> bool:
-        """Whether all files that the function `name` reads by itself are assets, whoever calls it."""
+        """Whether all files that the function `name` itself reads are assets, whoever calls it."""
         nodes = [n for n in self.functions[name].node_def if n.op == _READS_TABLE]
         return all(self._is_asset(name, node.input[_TABLE_FILE], set()) for node in nodes)
 

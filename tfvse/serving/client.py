@@ -27,62 +27,120 @@ class Client:
     def __init__(
         self, address: str, model: str, version: int | None = None, timeout: float = 30.0
     ) -> None:
-        """Args:
-        address: "host:port" of gRPC, or "http://host:port" of REST.
-        model: its name.
-        version: whole number, or None for the newest.
-        timeout: seconds for one whole call, from connecting to the last byte.
+        """Takes where the model is; sends nothing.
+
+        Args:
+          address: "host:port" of gRPC, or "http://host:port" of REST.
+          model: its name.
+          version: whole number, or None for the newest.
+          timeout: seconds for one whole call, from connecting to the last byte.
         """
         self._address = address
         self._transport = _transport(address)(address, model, version, timeout)
 
     def predict(self, signature: str, inputs: Mapping[str, Any]) -> dict[str, Array]:
-        """Runs any signature: name → bytes, str or numbers in, name → np.ndarray out.
+        """Runs any signature.
 
-        Of an "image", formats that a model does not decode (GIF, WebP, BMP, TIFF) are converted
-        here, as in preparation.
+        Images of formats that a model does not decode (GIF, WebP, BMP, TIFF) are converted here, as
+        in preparation.
+
+        Args:
+          signature: its name.
+          inputs: name → bytes, str or numbers, nested as the signature has them.
+
+        Returns:
+          name → array.
         """
         with prepared():
             arrays = {name: _array(value) for name, value in inputs.items()}
         return self._transport.predict(signature, image_inputs.converted(arrays))
 
     def encode_image(self, images: Iterable[bytes]) -> dict[str, Array]:
-        """Embeds images (list of bytes): part name → float32 [B, d], each row of length 1."""
+        """Embeds images.
+
+        Args:
+          images: bytes of B files.
+
+        Returns:
+          part name → float32 [B, D], each row of length 1.
+        """
         return self.predict("encode_image", {"image": list(images)})
 
     def encode_text(self, texts: Iterable[str]) -> dict[str, Array]:
-        """Embeds texts (list of str): part name → float32 [B, d], each row of length 1."""
+        """Embeds texts.
+
+        Args:
+          texts: B of them.
+
+        Returns:
+          part name → float32 [B, D], each row of length 1.
+        """
         return self.predict("encode_text", {"text": list(texts)})
 
     def search(self, text: str, k: int = 10) -> tuple[list[str], Array]:
-        """The best images for `text`, best first: (ids list of str, scores float32 [k])."""
+        """Finds the best images for a text.
+
+        Args:
+          text: the query.
+          k: how many.
+
+        Returns:
+          (ids of k images, scores float32 [k]), best first.
+        """
         found = self.predict("search", {"text": [text], "k": _count(k)})
         with taken_apart(self._address):
             ids, scores = _rows(found, "ids", "scores")
             return _texts(ids), scores
 
     def search_by_image(self, image: bytes, k: int = 10) -> tuple[list[str], list[str], Array]:
-        """The best texts for an image, best first: (texts, images' ids, scores float32 [k])."""
+        """Finds the best texts for an image.
+
+        Args:
+          image: bytes of a file.
+          k: how many.
+
+        Returns:
+          (k texts, ids of the images they belong to, scores float32 [k]), best first.
+        """
         found = self.predict("search_by_image", {"image": [image], "k": _count(k)})
         with taken_apart(self._address):
             texts, ids, scores = _rows(found, "texts", "ids", "scores")
             return _texts(texts), _texts(ids), scores
 
     def classify(self, image: bytes) -> tuple[list[str], Array]:
-        """The classes of an image, most probable first: (names, probabilities float32 [C])."""
+        """Classifies an image, the bytes of a file.
+
+        Returns:
+          (names of C classes, probabilities float32 [C]), most probable first.
+        """
         found = self.predict("classify", {"image": [image]})
         with taken_apart(self._address):
             classes, probabilities = _rows(found, "classes", "probabilities")
             return _texts(classes), probabilities
 
     def embed(self, images: Iterable[bytes]) -> Array:
-        """Features under the classifier of images (list of bytes): float32 [B, d]."""
+        """Gives the features under the classifier.
+
+        Args:
+          images: bytes of B files.
+
+        Returns:
+          float32 [B, D].
+        """
         found = self.predict("embed", {"image": list(images)})
         with taken_apart(self._address):
             return found["embedding"]
 
     def translate(self, image: bytes, direction: str = "a_to_b") -> bytes:
-        """Translates an image "a_to_b" or "b_to_a": bytes of a PNG file of the same size."""
+        """Translates an image to the other domain.
+
+        Args:
+          image: bytes of a file.
+          direction: "a_to_b" or "b_to_a".
+
+        Returns:
+          Bytes of a PNG file of the same size.
+        """
         found = self.predict(f"translate_{direction}", {"image": [image]})
         with taken_apart(self._address):
             (translated,) = found["image_bytes"]
@@ -100,7 +158,7 @@ def _transport(address: str) -> type:
     return Grpc
 
 
-def _count(k: int) -> Array:
+def _count(k: int) -> Any:
     """A number as int32 scalar; `ServingError` where it is none."""
     with prepared():
         return np.int32(k)

@@ -38,7 +38,8 @@ class Rest:
         self._path = f"/v1/models/{urllib.parse.quote(str(model), safe='')}{where}"
         self._address = address.rstrip("/")
         self._timeout = timeout
-        self._outputs = None  # signature → output name → dtype, asked for once
+        # Signature → output name → dtype, asked for once.
+        self._outputs: dict[str, dict[str, type]] | None = None
 
     def predict(self, signature: str, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Runs one signature: input name → array, output name → array."""

@@ -7,6 +7,7 @@ import resource
 import socket
 import time
 from collections.abc import Callable
+from typing import Any
 
 from tfvse.serving import http_head, models
 from tfvse.serving.http_head import Head, HttpError
@@ -31,9 +32,11 @@ class Connections:
     """The connections of one listening socket. Its methods are called in the event loop alone."""
 
     def __init__(self, rest: Rest, listener: socket.socket) -> None:
-        """Args:
-        rest: `rest.Rest`, which answers.
-        listener: listening, non-blocking socket.
+        """Takes the socket; accepts nothing yet.
+
+        Args:
+          rest: what answers.
+          listener: listening, non-blocking socket.
         """
         limits = rest.models.limits
         self.rest = rest
@@ -42,7 +45,7 @@ class Connections:
         self._bodies = 16 * limits.request_bytes  # bytes of bodies that may still arrive
         self._most = most_connections()
         self._listener = listener
-        self._open = {}  # task → _Connection
+        self._open: dict[asyncio.Task, _Connection] = {}
 
     def listen(self) -> None:
         """Begins, or goes on, to accept connections."""
@@ -82,10 +85,13 @@ class Connections:
         if len(self._open) < self._most:
             return True
         settled = time.monotonic() - _SETTLED
-        idle = [task for task, c in self._open.items() if c.idle_since and c.idle_since <= settled]
+        idle = {}
+        for task, connection in self._open.items():
+            if connection.idle_since and connection.idle_since <= settled:
+                idle[task] = connection.idle_since
         if not idle:
             return False
-        self._close(min(idle, key=lambda task: self._open[task].idle_since))
+        self._close(min(idle, key=idle.__getitem__))
         return True
 
     def _close(self, task: asyncio.Task) -> None:
@@ -154,13 +160,13 @@ class _Connection:
 
     def __init__(self, connections: Connections, accepted: socket.socket) -> None:
         """Takes an accepted, non-blocking socket."""
-        self.idle_since = time.monotonic()
+        self.idle_since: float | None = time.monotonic()
         self.has_answered = False
         self._connections = connections
         self._socket = accepted
         self._timeout = connections.timeout
         self._reader = asyncio.StreamReader(http_head.LINE_BYTES)
-        self._writer = None
+        self._writer: Any = None  # asyncio.StreamWriter, once connected
 
     async def serve(self) -> None:
         """Answers one request after the other, until the client or a deadline ends it."""

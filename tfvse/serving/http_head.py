@@ -71,7 +71,7 @@ async def read(reader: asyncio.StreamReader) -> Head | None:
     Raises:
       HttpError: it is too long, or no HTTP/1.1 that is read here.
     """
-    lines = []
+    lines: list[bytes] = []
     while True:
         line = await _line(reader)
         if not line:
@@ -94,7 +94,7 @@ async def _line(reader: asyncio.StreamReader) -> bytes:
 
 
 def parse(lines: list[bytes]) -> Head:
-    """The `Head` in `lines`, which come without their ends.
+    """Parses the lines of a head, which come without their ends.
 
     Raises:
       HttpError: see `read`.
@@ -118,7 +118,7 @@ def parse(lines: list[bytes]) -> Head:
 
 def _fields(lines: Iterable[bytes]) -> dict[str, list[str]]:
     """Lower-case name → list of its values."""
-    fields = {}
+    fields: dict[str, list[str]] = {}
     for line in lines:
         field = _FIELD.fullmatch(line)
         if not field:

@@ -30,7 +30,8 @@ def converted(inputs: Mapping[str, Array]) -> Mapping[str, Array]:
     if given is None or given.dtype != object:
         return inputs
     found = np.empty_like(given)
-    found.flat = [_converted(image) for image in given.flat]
+    for place, image in enumerate(given.flat):
+        found.flat[place] = _converted(image)
     return {**inputs, INPUT: found}
 
 

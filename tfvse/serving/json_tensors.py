@@ -17,8 +17,15 @@ from tfvse.serving.tensors import check_names
 from tfvse.typing import Array
 
 
-def parse_body(data: bytes, most: int) -> tuple[str, dict[str, Any]]:
-    """The bytes of a predict request → (signature name, its JSON object of `most` values).
+def parse_body(data: bytes | bytearray, most: int) -> tuple[str, dict[str, Any]]:
+    """Parses the bytes of a predict request.
+
+    Args:
+      data: UTF-8.
+      most: values that the JSON may hold.
+
+    Returns:
+      (signature name, the JSON object).
 
     Raises:
       RequestError: no JSON object, too many values, or a signature name that is no string.
@@ -39,14 +46,14 @@ def parse_body(data: bytes, most: int) -> tuple[str, dict[str, Any]]:
 def parse_inputs(
     body: Mapping[str, Any], specs: Mapping[str, tf.TensorSpec]
 ) -> tuple[dict[str, Array], bool]:
-    """The inputs of a predict request.
+    """Reads the inputs of a predict request.
 
     Args:
-      body: dict, the JSON of the request.
+      body: the JSON object of the request.
       specs: input name → `tf.TensorSpec`.
 
     Returns:
-      (name → np.ndarray, whether they came as rows).
+      (name → array […], whether they came as rows).
 
     Raises:
       RequestError: neither rows nor columns, unknown or missing names, values that are no tensor of
@@ -107,7 +114,14 @@ def _bytes(value: Any) -> bytes:
 
 
 def render_outputs(outputs: Mapping[str, Array], rows: bool) -> dict[str, Any]:
-    """The JSON answer of a predict request: {"predictions": rows} or {"outputs": columns}.
+    """Makes the JSON answer of a predict request.
+
+    Args:
+      outputs: name → array […].
+      rows: whether the inputs came as rows.
+
+    Returns:
+      {"predictions": rows} or {"outputs": columns}.
 
     Raises:
       RequestError: rows were asked for and the outputs have no batch axis in common.
@@ -120,11 +134,10 @@ def render_outputs(outputs: Mapping[str, Array], rows: bool) -> dict[str, Any]:
         raise invalid('the outputs have no common batch axis; use the column form {"inputs": …}')
     if len(values) == 1:
         return {"predictions": next(iter(values.values()))}
-    return {
-        "predictions": [
-            dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)
-        ]
-    }
+    predictions = []
+    for row in zip(*values.values(), strict=True):
+        predictions.append(dict(zip(values, row, strict=True)))
+    return {"predictions": predictions}
 
 
 def _jsonable(name: str, value: Any) -> Any:

@@ -54,7 +54,7 @@ def invalid(message: str) -> RequestError:
 
 
 def is_heavy(size: int, pixels: int = 0, rows: int = 0) -> bool:
-    """Whether a request waits behind other heavy ones, so that light ones need not.
+    """Tells whether a request waits behind other heavy ones, so that light ones need not.
 
     Args:
       size: bytes of the request.

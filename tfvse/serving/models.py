@@ -63,7 +63,7 @@ class Model:
                 ) from None
 
     def inputs(self, signature_name: str) -> Mapping[str, tf.TensorSpec]:
-        """Input name → `tf.TensorSpec` of a signature.
+        """Gives the inputs of a signature: name → `tf.TensorSpec`.
 
         Raises:
           RequestError: no such signature.
@@ -80,11 +80,11 @@ class Model:
 
         Args:
           signature_name: one of `signature_defs`.
-          inputs: name → np.ndarray of the declared dtype (object arrays of bytes for strings).
+          inputs: name → array […] of the declared dtype; strings are object arrays of bytes.
           limits: what the answer may hold.
 
         Returns:
-          output name → np.ndarray.
+          output name → array […].
 
         Raises:
           RequestError: INVALID_ARGUMENT for a wrong name, dtype, shape or image;
@@ -127,10 +127,10 @@ def _check_answer(outputs: Mapping[str, tf.Tensor], most: int) -> None:
 
 
 def weigh(inputs: Mapping[str, Array], size: int, limits: Limits) -> bool:
-    """Whether a request is heavy, told from its inputs before anything is decoded.
+    """Tells whether a request is heavy, from its inputs before anything is decoded.
 
     Args:
-      inputs: name → np.ndarray.
+      inputs: name → array […].
       size: bytes of the request.
       limits: of the server.
 
@@ -153,7 +153,7 @@ def weigh(inputs: Mapping[str, Array], size: int, limits: Limits) -> bool:
 
 
 def sentence(message: str) -> str:
-    """What a TensorFlow error says, without its stack traces and node names."""
+    """Gives what a TensorFlow error says, without its stack traces and node names."""
     text = message.split("<stack traces unavailable>\n")[-1].split("\n\t [[")[0].strip()
     text = re.sub(r"^.*\(0\) [A-Z_ ]+:\s*", "", text, flags=re.DOTALL)
     assertion = re.fullmatch(r"assertion failed: \[(.*)\]", text, re.DOTALL)

@@ -14,7 +14,7 @@ from tfvse.typing import Array
 _AXES = 8  # of a tensor; no signature has more
 
 
-def loads(data: bytes, most: int) -> Any:
+def loads(data: bytes | bytearray, most: int) -> Any:
     """Parses JSON of at most `most` values.
 
     A value of two bytes takes a hundred when parsed, so values are counted first, by the marks
@@ -40,12 +40,15 @@ def loads(data: bytes, most: int) -> Any:
 
 
 def flatten(value: Any) -> tuple[list, list[int]]:
-    """The leaves of a regular nested list, row by row, and its shape; [] of a bare value.
+    """Flattens a regular nested list.
+
+    Returns:
+      (leaves, row by row; shape, [] for a bare value).
 
     Raises:
       ValueError: lists of different lengths, or nested too deeply.
     """
-    shape = []
+    shape: list[int] = []
     leaves = [value]
     while leaves and isinstance(leaves[0], list):
         if len(shape) == _AXES:
@@ -67,11 +70,14 @@ def _require_rows(rows: list[Any], length: int) -> None:
 
 
 def numbers(value: Any, dtype: Any) -> Array:
-    """Nested lists of numbers → np.ndarray.
+    """Makes an array of nested lists of numbers.
 
     Args:
       value: number, or nested lists of them.
       dtype: NumPy's, of floats or of whole numbers.
+
+    Returns:
+      Array […] of the lists' shape.
 
     Raises:
       ValueError: no regular list, or leaves that are no numbers of this dtype.
@@ -89,11 +95,14 @@ def numbers(value: Any, dtype: Any) -> Array:
 
 
 def strings(value: Any, to_bytes: Callable[[Any], bytes]) -> Array:
-    """Nested lists of texts or bytes → object array of bytes.
+    """Makes an object array of bytes of nested lists of texts or bytes.
 
     Args:
       value: one of them, or nested lists.
       to_bytes: function leaf → bytes; it raises ValueError.
+
+    Returns:
+      Array […] of the lists' shape.
     """
     leaves, shape = flatten(value)
     found = np.empty(len(leaves), object)

@@ -15,16 +15,17 @@ class Queue:
     """Threads that run calls in turn.
 
     Both doors use it: `run` waits in a thread, `run_async` in an event loop. A call that has not
-      begun in time, or
-    whose client is gone by then, does not begin.
+    begun in time, or whose client is gone by then, does not begin.
     """
 
     def __init__(self, name: str, threads: int, most: int, patience: float) -> None:
-        """Args:
-        name: of the threads.
-        threads: calls that run at the same time.
-        most: calls that run or wait.
-        patience: seconds that a call waits for its turn.
+        """Begins with no calls.
+
+        Args:
+          name: of the threads.
+          threads: calls that run at the same time.
+          most: calls that run or wait.
+          patience: seconds that a call waits for its turn.
         """
         self._pool = concurrent.futures.ThreadPoolExecutor(threads, name)
         self._most = most
@@ -33,11 +34,11 @@ class Queue:
         self._count = 0  # calls that run or wait
 
     def run(self, call: Callable[[], Any], wanted: Callable[[], bool]) -> Any:
-        """The result of `call()`.
+        """Waits for the result of `call()`.
 
         Args:
           call: function without arguments.
-          wanted: function without arguments: whether the client still waits.
+          wanted: function without arguments; tells whether the client still waits.
 
         Raises:
           RequestError: UNAVAILABLE, when too many wait or none got done in time; CANCELLED, when it

@@ -25,24 +25,29 @@ _PATH = re.compile(
 
 
 Wanted = Callable[[], bool]  # whether the client still waits
-Answer = Callable[[bytes, Wanted], Awaitable[bytes]]  # (body, wanted) → JSON
+Answer = Callable[[bytes | bytearray, Wanted], Awaitable[bytes]]  # (body, wanted) → JSON
 
 
 class Rest:
     """Answers HTTP requests from `models.Models`."""
 
     def __init__(self, loaded: models.Models, hosts: set[str] | None) -> None:
-        """Args:
-        loaded: `models.Models`.
-        hosts: names that clients may call this server by; None: any.
+        """Takes what is served.
+
+        Args:
+          loaded: the models.
+          hosts: names that clients may call this server by; None: any.
         """
         self.models = loaded
         self._hosts = hosts
 
     def route(self, head: Head) -> Answer:
-        """The function (body, wanted) → awaitable bytes of JSON that answers a request.
+        """Finds the function that answers a request.
 
-        It is asked before a body is read: what leads nowhere is refused without it.
+        This happens before a body is read, so what leads nowhere is refused without it.
+
+        Returns:
+          Function (body, wanted) → awaitable bytes of JSON.
 
         Raises:
           RequestError: nothing answers it.
@@ -90,8 +95,9 @@ class Rest:
     def _model(self, match: re.Match[str]) -> models.Model:
         """The model that an address names."""
         name = urllib.parse.unquote(match["name"])
-        label = match["label"] and urllib.parse.unquote(match["label"])
-        return self.models.get(name, match["version"] and int(match["version"]), label)
+        label = urllib.parse.unquote(match["label"]) if match["label"] else None
+        version = int(match["version"]) if match["version"] else None
+        return self.models.get(name, version, label)
 
     def _question(self, match: re.Match[str], rest: str, head: Head) -> Answer:
         """The function that answers a GET."""
@@ -103,13 +109,13 @@ class Rest:
         is_one = match["version"] or match["label"]
         versions = [model] if is_one else self.models.versions(model.name)
 
-        async def answer(body: bytes, wanted: Wanted) -> bytes:
+        async def answer(body: bytes | bytearray, wanted: Wanted) -> bytes:
             """Status or metadata as JSON."""
             return json.dumps(_metadata(model) if rest else _status(versions)).encode()
 
         return answer
 
-    async def _predict(self, model: models.Model, body: bytes, wanted: Wanted) -> bytes:
+    async def _predict(self, model: models.Model, body: bytes | bytearray, wanted: Wanted) -> bytes:
         """The answer to a predict request: parsed in one queue, run in another."""
         limits = self.models.limits
         queues = self.models.queues
@@ -127,7 +133,7 @@ def _checked(call: Callable[[], Any]) -> Callable[[], Any]:
 class _Request:
     """The body of a predict request, taken apart."""
 
-    def __init__(self, model: models.Model, body: bytes, limits: Limits) -> None:
+    def __init__(self, model: models.Model, body: bytes | bytearray, limits: Limits) -> None:
         """Parses a body."""
         self.model = model
         self.signature_name, parsed = json_tensors.parse_body(body, limits.json_values)

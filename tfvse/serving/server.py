@@ -1,12 +1,13 @@
 """The embedded server: TensorFlow Serving's gRPC and REST interfaces for laptops and tests.
 
-It is no TensorFlow Serving: it batches nothing, polls for no new versions and trusts its network,
-  hence loopback by
-default. Production runs `tensorflow_model_server` on the same `saved_models/`.
+It is no TensorFlow Serving: it batches nothing and polls for no new versions. It trusts its
+network, hence loopback by default. Production runs `tensorflow_model_server` on the same
+`saved_models/`.
 """
 
 import asyncio
 import ipaddress
+import pathlib
 import socket
 import threading
 import time
@@ -106,7 +107,9 @@ class Server:
 
 def _entry(entry: model_config.Entry | PathLike) -> model_config.Entry:
     """An entry; a folder becomes one that serves its newest version."""
-    return entry if isinstance(entry, model_config.Entry) else model_config.Entry(entry)
+    if isinstance(entry, model_config.Entry):
+        return entry
+    return model_config.Entry(pathlib.Path(entry))
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -15,11 +15,10 @@ _POINTER = 8  # bytes that a string takes at least; its dtype has no size
 
 
 def unpack(proto: Any, most_bytes: int) -> Array:
-    """The array in a `TensorProto`.
+    """Reads the array in a `TensorProto`.
 
     Numbers may be one value for a whole shape: TensorFlow itself writes them so, and `most_bytes`
-      bounds them.
-    Strings may not: one of 100 bytes would become a thousand images that nobody sent.
+    bounds them. Strings may not: one of 100 bytes would become a thousand images that nobody sent.
 
     Args:
       proto: `TensorProto`.
@@ -67,12 +66,15 @@ def _dtype(proto: Any) -> tf.DType:
 
 
 def inputs_of(request: Any, specs: Mapping[str, tf.TensorSpec], limits: Limits) -> dict[str, Array]:
-    """The inputs of a `PredictRequest`: name → np.ndarray.
+    """Reads the inputs of a `PredictRequest`.
 
     Args:
       request: `PredictRequest`.
       specs: input name → `tf.TensorSpec`.
       limits: of the server.
+
+    Returns:
+      name → array […].
 
     Raises:
       RequestError: names or dtypes other than those of `specs`, or a tensor that `unpack` refuses.

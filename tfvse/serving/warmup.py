@@ -21,7 +21,14 @@ FILE = pathlib.PurePath("assets.extra", "tf_serving_warmup_requests")
 def predict_request(
     model: str, signature_name: str, inputs: Mapping[str, Array], version: int | None = None
 ) -> Any:
-    """A `PredictRequest`; `inputs`: name → np.ndarray of the declared dtypes."""
+    """Makes a `PredictRequest`.
+
+    Args:
+      model: its name.
+      signature_name: of the signature to run.
+      inputs: name → array of the declared dtype […].
+      version: of the model; None: the newest.
+    """
     request = predict_pb2.PredictRequest()
     request.model_spec.name = model
     request.model_spec.signature_name = signature_name
@@ -52,7 +59,7 @@ def write(folder: PathLike, model: str, examples: Mapping[str, Mapping[str, Arra
 
 
 def read(folder: PathLike) -> list[Any]:
-    """The warm-up requests (list of `PredictRequest`) of the SavedModel in `folder`.
+    """Reads the warm-up requests of the SavedModel in `folder`, as `PredictRequest`s.
 
     Raises:
       UserError: the file is damaged.
