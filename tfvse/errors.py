@@ -18,9 +18,17 @@ class UserError(Exception):
     """
 
 
-def nearest(word: object, words: Iterable[object]) -> str:
+def nearest(
+    word: object,
+    words: Iterable[object],
+) -> str:
     """'; did you mean X?' for the closest of `words`, or '' when none is close."""
-    match = difflib.get_close_matches(str(word), [str(w) for w in words], n=1, cutoff=0.5)
+    match = difflib.get_close_matches(
+        str(word),
+        [str(w) for w in words],
+        n=1,
+        cutoff=0.5,
+    )
     return f"; did you mean {match[0]}?" if match else ""
 
 
@@ -78,7 +86,10 @@ def describe(error: BaseException) -> str | None:
     return _of_system(error, message)
 
 
-def _of_system(error: BaseException, message: str) -> str | None:
+def _of_system(
+    error: BaseException,
+    message: str,
+) -> str | None:
     """The sentence for what the operating system refused, or None."""
     number = error.errno if isinstance(error, OSError) else _errno_of_tensorflow(error, message)
     if number not in _OS_REASONS:
@@ -89,7 +100,10 @@ def _of_system(error: BaseException, message: str) -> str | None:
     return f"{reason}{where}; {advice}, then run the same command again"
 
 
-def _errno_of_tensorflow(error: BaseException, message: str) -> int | None:
+def _errno_of_tensorflow(
+    error: BaseException,
+    message: str,
+) -> int | None:
     """TensorFlow's own readers and writers put the system's words at the end of their message."""
     if not type(error).__module__.startswith("tensorflow"):
         return None

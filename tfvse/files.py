@@ -39,7 +39,10 @@ def open_regular(path: PathLike) -> BinaryIO:
     return open(descriptor, "rb")
 
 
-def read_regular(path: PathLike, limit: int) -> bytes:
+def read_regular(
+    path: PathLike,
+    limit: int,
+) -> bytes:
     """The bytes of a regular file that holds at most `limit` bytes.
 
     Raises:
@@ -63,7 +66,10 @@ def _sync(path: PathLike) -> None:
 
 
 @contextlib.contextmanager
-def lock(path: PathLike, busy: str = "") -> Iterator[None]:
+def lock(
+    path: PathLike,
+    busy: str = "",
+) -> Iterator[None]:
     """Holds a lock file while the block runs, then removes it; a kill leaves nothing locked.
 
     Args:
@@ -81,7 +87,10 @@ def lock(path: PathLike, busy: str = "") -> Iterator[None]:
         os.close(descriptor)
 
 
-def _locked(path: PathLike, busy: str) -> int:
+def _locked(
+    path: PathLike,
+    busy: str,
+) -> int:
     """The descriptor of a lock file that is held."""
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
@@ -119,7 +128,9 @@ def atomic_write(path: PathLike) -> Iterator[pathlib.Path]:
         raise OSError(errno.ENXIO, os.strerror(errno.ENXIO), str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(
-        prefix=f"{_PARTIAL}{path.name}.", suffix=path.suffix, dir=path.parent
+        prefix=f"{_PARTIAL}{path.name}.",
+        suffix=path.suffix,
+        dir=path.parent,
     )
     os.close(descriptor)
     temporary = pathlib.Path(name)
@@ -133,12 +144,18 @@ def atomic_write(path: PathLike) -> Iterator[pathlib.Path]:
         temporary.unlink(missing_ok=True)
 
 
-def overlap(first: PathLike, second: PathLike) -> bool:
+def overlap(
+    first: PathLike,
+    second: PathLike,
+) -> bool:
     """Whether two folders are the same or one lies in the other, whatever their names hold."""
     return _is_inside(first, second) or _is_inside(second, first)
 
 
-def _is_inside(path: PathLike, folder: PathLike) -> bool:
+def _is_inside(
+    path: PathLike,
+    folder: PathLike,
+) -> bool:
     """Whether `path` is the folder or lies in it."""
     path = pathlib.Path(os.path.realpath(path))
     existing = [place for place in (path, *path.parents) if place.exists()]
@@ -152,7 +169,8 @@ def refuse_to_replace(path: pathlib.Path) -> None:
 
 @contextlib.contextmanager
 def atomic_folder(
-    path: PathLike, may_replace: Callable[[pathlib.Path], None] = refuse_to_replace
+    path: PathLike,
+    may_replace: Callable[[pathlib.Path], None] = refuse_to_replace,
 ) -> Iterator[pathlib.Path]:
     """Like `atomic_write` for a whole folder. What killed processes left of it is removed first.
 
@@ -207,7 +225,10 @@ def _finish(folder: pathlib.Path) -> None:
         _sync(file)
 
 
-def _require_replaceable(path: pathlib.Path, may_replace: Callable[[pathlib.Path], None]) -> None:
+def _require_replaceable(
+    path: pathlib.Path,
+    may_replace: Callable[[pathlib.Path], None],
+) -> None:
     """Raises UserError where an older folder may not be replaced."""
     if os.path.ismount(path):
         raise UserError(
@@ -217,7 +238,10 @@ def _require_replaceable(path: pathlib.Path, may_replace: Callable[[pathlib.Path
         may_replace(path)
 
 
-def _take_place(temporary: pathlib.Path, path: pathlib.Path) -> None:
+def _take_place(
+    temporary: pathlib.Path,
+    path: pathlib.Path,
+) -> None:
     """Gives the folder `temporary` the name `path`; `sweep` mends what a kill in the middle leaves."""
     if not path.exists():
         os.replace(temporary, path)
@@ -247,7 +271,10 @@ def sweep_folder(folder: PathLike) -> None:
     _sweep(pathlib.Path(folder), lambda name: True)
 
 
-def _sweep(folder: pathlib.Path, owned: Callable[[str], bool]) -> None:
+def _sweep(
+    folder: pathlib.Path,
+    owned: Callable[[str], bool],
+) -> None:
     """Removes what killed writers left in a folder, of names of which `owned` is true."""
     if not folder.is_dir():
         return
@@ -265,7 +292,17 @@ def _sweep(folder: pathlib.Path, owned: Callable[[str], bool]) -> None:
             left.unlink()
 
 
-def write_json(path: PathLike, value: Any) -> None:
+def write_json(
+    path: PathLike,
+    value: Any,
+) -> None:
     """Writes `value` as indented strict JSON (no NaN or infinity) in one atomic step."""
     with atomic_write(path) as temporary:
-        temporary.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n")
+        temporary.write_text(
+            json.dumps(
+                value,
+                indent=2,
+                allow_nan=False,
+            )
+            + "\n"
+        )

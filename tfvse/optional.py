@@ -7,7 +7,11 @@ from types import ModuleType
 from tfvse.errors import UserError
 
 
-def require(module: str, flag: str, extra: str) -> ModuleType:
+def require(
+    module: str,
+    flag: str,
+    extra: str,
+) -> ModuleType:
     """Imports an optional package.
 
     Args:
@@ -30,7 +34,11 @@ def require(module: str, flag: str, extra: str) -> ModuleType:
         raise UserError(missing(flag, extra, str(error))) from None
 
 
-def missing(flag: str, extra: str, reason: str) -> str:
+def missing(
+    flag: str,
+    extra: str,
+    reason: str,
+) -> str:
     """The sentence that names a missing package and the extra that installs it.
 
     It names the checkout's extra: on a package index, this package's name may be another's.

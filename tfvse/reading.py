@@ -21,13 +21,20 @@ class BadFile(UserError):
       reason: a few words without the file's name, such as `MISSING`.
     """
 
-    def __init__(self, path: PathLike, reason: str) -> None:
+    def __init__(
+        self,
+        path: PathLike,
+        reason: str,
+    ) -> None:
         """Takes the file and the reason."""
         super().__init__(f"{path}: {reason}")
         self.reason = reason
 
 
-def read_bytes(path: PathLike, most: int) -> bytes:
+def read_bytes(
+    path: PathLike,
+    most: int,
+) -> bytes:
     """The content of a regular file.
 
     Args:
@@ -45,7 +52,10 @@ def read_bytes(path: PathLike, most: int) -> bytes:
         raise BadFile(path, _reason(error, most)) from None
 
 
-def _reason(error: OSError, most: int) -> str:
+def _reason(
+    error: OSError,
+    most: int,
+) -> str:
     """Why a file cannot be read, in a few words."""
     if error.errno in (errno.ENOENT, errno.ENOTDIR):
         return MISSING
@@ -79,10 +89,19 @@ def open_text(path: PathLike) -> TextIO:
         file = open_regular(path)
     except OSError as error:
         raise BadFile(path, _reason(error, 0)) from None
-    return io.TextIOWrapper(file, encoding="utf-8", errors="replace", newline="\n")
+    return io.TextIOWrapper(
+        file,
+        encoding="utf-8",
+        errors="replace",
+        newline="\n",
+    )
 
 
-def read_text(path: PathLike, most: int = TEXT_BYTES, errors: str = "strict") -> str:
+def read_text(
+    path: PathLike,
+    most: int = TEXT_BYTES,
+    errors: str = "strict",
+) -> str:
     """The text of a regular file in UTF-8, without its byte order mark; line ends stay.
 
     Args:
@@ -105,7 +124,11 @@ def read_text(path: PathLike, most: int = TEXT_BYTES, errors: str = "strict") ->
     return text
 
 
-def read_lines(path: PathLike, most: int = TEXT_BYTES, errors: str = "strict") -> list[str]:
+def read_lines(
+    path: PathLike,
+    most: int = TEXT_BYTES,
+    errors: str = "strict",
+) -> list[str]:
     r"""The lines of a text, see `read_text`. Only "\n" and "\r\n" end one, no other separator."""
     lines = read_text(path, most, errors).split("\n")
     if not lines[-1]:
@@ -135,7 +158,10 @@ def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def read_json(path: PathLike, most: int = TEXT_BYTES) -> Any:
+def read_json(
+    path: PathLike,
+    most: int = TEXT_BYTES,
+) -> Any:
     """The value in a JSON file.
 
     Raises:

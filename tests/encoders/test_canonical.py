@@ -1,4 +1,4 @@
-"""Canonical components of pictures and texts."""
+"""Canonical components of images and texts."""
 
 import types
 
@@ -45,7 +45,7 @@ def test_components_are_as_large_as_their_correlations():
 
 
 def test_one_number_on_either_side_by_hand():
-    # The text is twice the picture, so standardised they agree: 1, 3 have mean 2 and deviation 1.
+    # The text is twice the image, so standardised they agree: 1, 3 have mean 2 and deviation 1.
     found = canonical.correlated_axes(
         np.array([[1.0], [3.0]]), np.array([[2.0], [6.0]]), np.arange(2), 1, 0.0, 0.0
     )
@@ -82,9 +82,10 @@ def config(**changed):
 
 def data(vocabulary=None, image_shape=(6,)):
     train = types.SimpleNamespace(
-        image_features=lambda: np.exp(IMAGE).astype(np.float32), text_inputs=lambda: TEXT.astype(np.float32),
+        image_features=lambda: np.exp(IMAGE).astype(np.float32),
+        text_inputs=lambda: TEXT.astype(np.float32),
         image_of_text=OWNER,
-    )  # fmt: skip
+    )
     spec = {"image": tf.TensorSpec([None, *image_shape]), "text": tf.TensorSpec([None, 5])}
     return Data(
         split=lambda name: train,

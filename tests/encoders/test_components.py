@@ -1,4 +1,4 @@
-"""Principal components of pictures' features."""
+"""Principal components of images' features."""
 
 import types
 

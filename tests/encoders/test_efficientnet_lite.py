@@ -1,4 +1,4 @@
-"""The port of EfficientNet-Lite: layout, padding and folded batch normalisation against NumPy, and real weights."""
+"""EfficientNet-Lite: layout, padding, folded batch normalisation against NumPy, real weights."""
 
 import pathlib
 
@@ -15,7 +15,10 @@ MILITARY_UNIFORM = 652  # ImageNet class
 
 
 def convolve(image, kernel, stride):
-    """TensorFlow's SAME convolution by its definition; image [H, W, in], kernel [k, k, in, out]; depthwise: out = 1."""
+    """TensorFlow's SAME convolution by its definition.
+
+    image [H, W, in], kernel [k, k, in, out]; depthwise: out = 1.
+    """
     size = kernel.shape[0]
     out = [-(-length // stride) for length in image.shape[:2]]
     total = [
@@ -100,7 +103,7 @@ def test_a_state_of_another_network():
 
 @pytest.mark.parametrize(
     ("variant", "millions", "widths"),
-    # Published numbers of parameters: two for a channel of a normalisation, of which folding leaves one.
+    # Published numbers of parameters: two for a channel of a normalisation; folding leaves one.
     [
         ("efficientnet_lite0", 4.652, [16, 24, 40, 80, 112, 192, 320]),
         ("efficientnet_lite1", 5.417, [16, 24, 40, 80, 112, 192, 320]),

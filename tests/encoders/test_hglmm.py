@@ -1,4 +1,4 @@
-"""Fisher vectors against the numerical gradient that they are, TensorFlow against NumPy, and the whole way through."""
+"""Fisher vectors against their numerical gradient and NumPy, and the whole way through."""
 
 import pathlib
 import types
@@ -20,8 +20,12 @@ COMPONENTS, DIM = 3, 4
 
 def model(seed=0, spread=1.0):
     rng, shape = np.random.default_rng(seed), [COMPONENTS, DIM]
-    return Mixture(rng.dirichlet(np.ones(COMPONENTS) * 5), rng.random(shape) < 0.5, spread * rng.normal(size=shape),
-                   rng.uniform(0.5, 1.5, shape))  # fmt: skip
+    return Mixture(
+        rng.dirichlet(np.ones(COMPONENTS) * 5),
+        rng.random(shape) < 0.5,
+        spread * rng.normal(size=shape),
+        rng.uniform(0.5, 1.5, shape),
+    )
 
 
 def vectors():
@@ -29,7 +33,7 @@ def vectors():
 
 
 def raw(points, found):
-    """The mean of the words' numbers before the square root, in plain NumPy, from the formulas: [2 K D]."""
+    """The mean of the words' numbers before the square root, from the formulas: [2 K D]."""
     rows = []
     for k in range(COMPONENTS):
         z = (points - found.centers[k]) / found.scales[k]

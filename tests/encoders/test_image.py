@@ -1,4 +1,4 @@
-"""Picture encoders: preprocessing by hand, one picture or many, missing weights."""
+"""Image encoders: preprocessing by hand, one image or many, missing weights."""
 
 import sys
 
@@ -16,7 +16,7 @@ def png(height, width, colour=(255, 0, 51)):
     return tf.io.encode_png(np.broadcast_to(np.uint8(colour), [height, width, 3])).numpy()
 
 
-def pictures():
+def images():
     rng = np.random.default_rng(0)
     shapes = [(40, 40), (20, 60), (70, 33)]
     return tf.constant(
@@ -25,7 +25,7 @@ def pictures():
 
 
 def fake_application(monkeypatch, name, dim):
-    """Replaces a network of keras.applications by one without weights: the mean of each colour, repeated."""
+    """Replaces a network of keras.applications by the mean of each colour, repeated."""
     asked = {}
 
     def make(**arguments):
@@ -43,16 +43,16 @@ def fake_application(monkeypatch, name, dim):
 
 def test_random_encoder_is_the_same_every_time():
     keras.utils.set_random_seed(1)
-    first = encoders.image_encoder("random")(pictures())
+    first = encoders.image_encoder("random")(images())
     keras.utils.set_random_seed(2)
-    np.testing.assert_array_equal(encoders.image_encoder("random")(pictures()), first)
+    np.testing.assert_array_equal(encoders.image_encoder("random")(images()), first)
     assert first.shape == (3, 32) and np.std(first, axis=0).min() >= 0 and np.std(first) > 0
 
 
 @pytest.mark.parametrize("name", ["random", "resnet152"])
-def test_a_batch_is_its_pictures_one_by_one(name, monkeypatch):
+def test_a_batch_is_its_images_one_by_one(name, monkeypatch):
     fake_application(monkeypatch, "ResNet152", 2048)
-    encoder, batch = encoders.image_encoder(name), pictures()
+    encoder, batch = encoders.image_encoder(name), images()
     one_by_one = np.concatenate([encoder(batch[i : i + 1]) for i in range(3)])
     graph = tf.function(encoder.__call__, input_signature=[tf.TensorSpec([None], tf.string)])
     np.testing.assert_allclose(encoder(batch), one_by_one, rtol=1e-5, atol=1e-5)
@@ -132,7 +132,7 @@ def test_an_unknown_name():
         encoders.image_encoder("efficientnet")
 
 
-def test_a_file_of_features_cannot_encode_new_pictures():
+def test_a_file_of_features_cannot_encode_new_images():
     with pytest.raises(UserError, match="cannot encode new images; .* efficientnet_lite0_regions"):
         encoders.image_encoder("file:features.tsv")
 

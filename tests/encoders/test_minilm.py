@@ -14,9 +14,13 @@ from tfvse.errors import UserError
 
 safetensors = pytest.importorskip("safetensors.numpy")
 SETTINGS = {
-    "vocab_size": 6, "max_position_embeddings": 8, "hidden_size": 4, "num_attention_heads": 2, "num_hidden_layers": 2,
+    "vocab_size": 6,
+    "max_position_embeddings": 8,
+    "hidden_size": 4,
+    "num_attention_heads": 2,
+    "num_hidden_layers": 2,
     "intermediate_size": 5,
-}  # fmt: skip
+}
 
 
 def state(seed=0):
@@ -26,17 +30,21 @@ def state(seed=0):
         SETTINGS["intermediate_size"],
     )
     shapes = {
-        "embeddings.word_embeddings.weight": (6, width), "embeddings.token_type_embeddings.weight": (2, width),
+        "embeddings.word_embeddings.weight": (6, width),
+        "embeddings.token_type_embeddings.weight": (2, width),
         "embeddings.position_embeddings.weight": (8, width),
         **{f"embeddings.LayerNorm.{part}": (width,) for part in ("weight", "bias")},
-    }  # fmt: skip
+    }
     for layer in range(SETTINGS["num_hidden_layers"]):
         prefix = f"encoder.layer.{layer}"
         for name, (out, inputs) in {
-            "attention.self.query": (width, width), "attention.self.key": (width, width),
-            "attention.self.value": (width, width), "attention.output.dense": (width, width),
-            "intermediate.dense": (wide, width), "output.dense": (width, wide),
-        }.items():  # fmt: skip
+            "attention.self.query": (width, width),
+            "attention.self.key": (width, width),
+            "attention.self.value": (width, width),
+            "attention.output.dense": (width, width),
+            "intermediate.dense": (wide, width),
+            "output.dense": (width, wide),
+        }.items():
             shapes |= {f"{prefix}.{name}.weight": (out, inputs), f"{prefix}.{name}.bias": (out,)}
         for name in ("attention.output.LayerNorm", "output.LayerNorm"):
             shapes |= {f"{prefix}.{name}.{part}": (width,) for part in ("weight", "bias")}
@@ -76,8 +84,10 @@ def sentence_vector(pieces, weights):
         for head in (slice(0, 2), slice(2, 4)):
             scores = np.exp(q[:, head] @ k[:, head].T / math.sqrt(2))
             heads.append(scores / scores.sum(-1, keepdims=True) @ v[:, head])
-        x = norm(x + linear(np.concatenate(heads, -1), f"{layer}.attention.output.dense"),
-                 f"{layer}.attention.output.LayerNorm")  # fmt: skip
+        x = norm(
+            x + linear(np.concatenate(heads, -1), f"{layer}.attention.output.dense"),
+            f"{layer}.attention.output.LayerNorm",
+        )
         hidden = linear(x, f"{layer}.intermediate.dense")
         hidden = hidden * 0.5 * (1 + np.vectorize(math.erf)(hidden / math.sqrt(2)))
         x = norm(x + linear(hidden, f"{layer}.output.dense"), f"{layer}.output.LayerNorm")
@@ -146,12 +156,16 @@ def test_more_pieces_than_vectors(folder):
 
 
 def test_the_published_network_has_its_size():
-    # 22.7 million weights, the published model's own count of its float32 file, less the second row of types.
+    # 22.7 million weights: the published count of its float32 file, less the second row of types.
     published = {
-        "vocab_size": 30522, "max_position_embeddings": 512, "hidden_size": 384, "num_attention_heads": 12,
-        "num_hidden_layers": 6, "intermediate_size": 1536,
-    }  # fmt: skip
-    # The file holds embeddings of 2 types and 384² + 384 weights of a pooler, neither of which is used.
+        "vocab_size": 30522,
+        "max_position_embeddings": 512,
+        "hidden_size": 384,
+        "num_attention_heads": 12,
+        "num_hidden_layers": 6,
+        "intermediate_size": 1536,
+    }
+    # The file also holds embeddings of 2 types and 384² + 384 weights of a pooler, unused here.
     assert minilm.bert(published).count_params() == 22_713_216 - 2 * 384 - (384 * 384 + 384)
 
 

@@ -1,4 +1,4 @@
-"""The hybrid Gaussian-Laplacian mixture: by hand, on data of known components, and what EM must do."""
+"""The Gaussian-Laplacian mixture: by hand, on data of known components, and what EM must do."""
 
 import numpy as np
 import scipy.stats
@@ -8,7 +8,7 @@ from tfvse.encoders.mixture import Mixture
 
 
 def drawn(count=4000, seed=0):
-    """Points of two components in two dimensions: Gaussian and Laplacian, Laplacian and Gaussian."""
+    """Points of two components: Gaussian and Laplacian, then Laplacian and Gaussian."""
     rng = np.random.default_rng(seed)
     first = np.stack([rng.normal(0, 1, count), rng.laplace(5, 0.5, count)], axis=1)
     second = np.stack([rng.laplace(8, 2, count // 3), rng.normal(-4, 0.7, count // 3)], axis=1)
@@ -16,8 +16,12 @@ def drawn(count=4000, seed=0):
 
 
 def test_likelihood_of_a_point_is_scipys():
-    found = Mixture(np.array([0.25, 0.75]), np.array([[True, False], [False, True]]),
-                    np.array([[0.0, 1.0], [2.0, -1.0]]), np.array([[1.0, 2.0], [0.5, 3.0]]))  # fmt: skip
+    found = Mixture(
+        np.array([0.25, 0.75]),
+        np.array([[True, False], [False, True]]),
+        np.array([[0.0, 1.0], [2.0, -1.0]]),
+        np.array([[1.0, 2.0], [0.5, 3.0]]),
+    )
     x, normal, laplace = np.array([[0.3, -0.7]]), scipy.stats.norm.pdf, scipy.stats.laplace.pdf
     first, second = (
         normal(0.3, 0, 1) * laplace(-0.7, 1, 2),
@@ -30,11 +34,13 @@ def test_likelihood_of_a_point_is_scipys():
 
 
 def test_maximization_by_hand():
-    # Counts 1, 1, 2 of the points 0, 3, 4: mean 11/4, median 3, mean distance to it (3 + 0 + 2) / 4 = 5/4.
+    # Counts 1, 1, 2 of the points 0, 3, 4: mean 11/4, median 3, mean distance to it
+    # (3 + 0 + 2) / 4 = 5/4.
     points = np.array([[0.0], [3.0], [4.0]])
     arguments = points, points.argsort(axis=0), np.ones([3, 1]), np.array([1, 1, 2])
     found = mixture.maximization(*arguments, least=np.array([0.1]))
-    # Variance (121/16 + 1/16 + 2 · 25/16) / 4 = 43/16: log √(2π 43/16) + ½ = 1.913; Laplacian log(5/2) + 1 = 1.916.
+    # Variance (121/16 + 1/16 + 2 · 25/16) / 4 = 43/16: log √(2π 43/16) + ½ = 1.913.
+    # Laplacian: log(5/2) + 1 = 1.916.
     assert found.gaussian[0, 0] and found.weights == [1.0]
     np.testing.assert_allclose(
         [found.centers[0, 0], found.scales[0, 0]], [11 / 4, np.sqrt(43 / 16)]

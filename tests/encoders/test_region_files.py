@@ -68,8 +68,8 @@ def test_without_words_there_is_no_semantics(tmp_path):
     assert RegionFile(tsv(tmp_path)).describe(["7"]).keys() == {"feature"}
 
 
-def test_missing_pictures_are_told_at_once(tmp_path):
-    with pytest.raises(UserError, match="has no features of b.jpg and 1 more of 3 pictures"):
+def test_missing_images_are_told_at_once(tmp_path):
+    with pytest.raises(UserError, match="has no features of b.jpg and 1 more of 3 images"):
         RegionFile(tsv(tmp_path)).require(["a.jpg", "b.jpg", "c8.jpg"])
 
 
@@ -127,7 +127,7 @@ def test_a_prepared_set_takes_them_in(tmp_path):
         for s in found["splits"]
         for i in records.Part(tmp_path, found, f"{s}/images").all("id")
     ]
-    name = tsv(tmp_path, {picture: np.full([1, 2], row) for row, picture in enumerate(ids)})
+    name = tsv(tmp_path, {image: np.full([1, 2], row) for row, image in enumerate(ids)})
     extraction.extract_images(tmp_path, name, 32)
     part = next(p for p in manifest.read(tmp_path)["parts"] if p.startswith("val/image_features"))
     values = records.Part(tmp_path, manifest.read(tmp_path), part).all("feature")

@@ -17,29 +17,12 @@ VECTORS = np.array([[0, 0, 0], [0, 0, 0], [1, 2, 3], [-1, 0, 5], [4, 4, -4]], np
 TOKENS = np.array([[2, 3, 4, 0], [4, 0, 0, 0], [0, 0, 0, 0], [2, 3, 4, 2]], np.int32)
 
 
-@pytest.fixture
-def config(tmp_path):
-    path = tmp_path / "vectors.txt"
-    path.write_text("dog 1 2 3\ncat -1 0 5\nred 4 4 -4\n")
-    settings = {
-        "word_vectors": str(path),
-        "latent_dim": 0,
-        "word_dropout": 0.0,
-        "text_dim": 8,
-        "train_text_encoder": True,
-        "train_words": True,
-        "text_weights": "",
-        "canonical_components": 0,
-    }
-    return types.SimpleNamespace(max_words=4, **settings)
-
-
 def changed(config, **changes):
     return types.SimpleNamespace(**{**vars(config), **changes})
 
 
 def data(vocabulary=VOCABULARY):
-    """A data set of which only the vocabulary, the training texts and the width of extracted features are asked."""
+    """A data set: vocabulary, training texts and the width of extracted features."""
     train = types.SimpleNamespace(text_inputs=lambda: TOKENS, image_of_text=np.array([0, 1, 1, 0]))
     spec = {"text": tf.TensorSpec([None, 4], tf.float32)}
     known = np.arange(len(TOKENS))

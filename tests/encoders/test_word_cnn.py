@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from tests.encoders.test_text import TOKENS, changed, config, create  # noqa: F401, a fixture
+from tests.encoders.test_text import TOKENS, changed, create
 from tfvse.encoders import word_cnn
 from tfvse.errors import UserError
 
@@ -20,7 +20,7 @@ def awake(network):
 
 
 @pytest.fixture
-def small(config):  # noqa: F811
+def small(config):
     return changed(config, text_dim=64, position_shift=False)
 
 
@@ -74,7 +74,8 @@ def test_a_word_sees_the_one_before_it():
         if isinstance(layer, keras.layers.Conv1D):
             layer.set_weights([np.ones(layer.kernel.shape)])
     found = block(np.array([[[1.0], [0.0], [0.0], [0.0]]]))
-    # 1, and the sums (1, 1, 0, 0) of every word and the one before it; batch normalisation divides by √1.001 thrice.
+    # 1, and the sums (1, 1, 0, 0) of every word and the one before it; batch normalisation divides
+    # by √1.001 thrice.
     np.testing.assert_allclose(found[0, :, 0], [2.0, 1.0, 0.0, 0.0], atol=2e-3)
 
 

@@ -34,9 +34,13 @@ def test_a_text_file(tmp_path, head):
 
 @pytest.mark.parametrize(
     ("content", "sentence"),
-    [(None, "missing"), ("cat 1 2\n", "for none of the 3 words"), ("dog 1 x\n", "each line"),
-     ("dog 1 2\nthe 1 2 3\n", "each line")],
-)  # fmt: skip
+    [
+        (None, "missing"),
+        ("cat 1 2\n", "for none of the 3 words"),
+        ("dog 1 x\n", "each line"),
+        ("dog 1 2\nthe 1 2 3\n", "each line"),
+    ],
+)
 def test_a_bad_file(tmp_path, content, sentence):
     path = tmp_path / "vectors.txt"
     if content:

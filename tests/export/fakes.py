@@ -1,4 +1,4 @@
-"""A small system with every signature that the three families export, on made-up pictures and texts."""
+"""A small system with every signature that the families export, on made-up images and texts."""
 
 import atexit
 import functools
@@ -23,30 +23,30 @@ WORDS = ("dog", "cat", "snow", "red", "house")
 SIDE = 8
 
 
-def picture(seed, height=20, width=30, jpeg=False):
-    """Bytes of a picture of seeded noise, PNG or JPEG."""
+def image_file(seed, height=20, width=30, jpeg=False):
+    """Bytes of an image of seeded noise, PNG or JPEG."""
     pixels = tf.constant(np.random.default_rng(seed).integers(0, 256, (height, width, 3)), tf.uint8)
     return (tf.io.encode_jpeg(pixels, quality=95) if jpeg else tf.io.encode_png(pixels)).numpy()
 
 
-def _resized(pictures):
-    """float32 [B, SIDE, SIDE, 3] of encoded pictures, string [B]."""
+def _resized(images):
+    """float32 [B, SIDE, SIDE, 3] of encoded images, string [B]."""
 
     def small(encoded):
         return tf.image.resize(decode_image(encoded), (SIDE, SIDE), antialias=True)
 
-    return tf.ensure_shape(graph.map_images(small, pictures), [None, SIDE, SIDE, 3])
+    return tf.ensure_shape(graph.map_images(small, images), [None, SIDE, SIDE, 3])
 
 
 class Gallery:
     """What `MatchingData.split` gives, as far as export reads it."""
 
-    image_ids = [f"picture {i}" for i in range(6)]
+    image_ids = [f"image {i}" for i in range(6)]
     texts = ["a dog", "a red cat", "snow", "a red house", "a dog in the snow", "house", "cat"]
     image_of_text = np.array([0, 1, 2, 3, 4, 5, 5])
 
     def picture(self, row):
-        return picture(row)
+        return image_file(row)
 
 
 class FakeSystem(System):
@@ -83,8 +83,8 @@ class FakeSystem(System):
 
     def signatures(self, data):
         gallery = self.gallery(data)
-        pictures = np.array([gallery.encoded(row) for row in range(len(gallery.image_ids))], object)
-        image_index = tf.Variable(self.embed_image(tf.constant(pictures)), trainable=False)
+        images = np.array([gallery.encoded(row) for row in range(len(gallery.image_ids))], object)
+        image_index = tf.Variable(self.embed_image(tf.constant(images)), trainable=False)
         text_index = tf.Variable(self.embed_text(tf.constant(gallery.texts)), trainable=False)
         ids, texts = (
             tf.Variable(gallery.image_ids, trainable=False),
@@ -115,7 +115,7 @@ class FakeSystem(System):
             {"text": ("string", (None,))},
             {"k": ("int32", ())},
         )
-        two = {"image": np.array([picture(1), picture(2, 33, 17, jpeg=True)], object)}
+        two = {"image": np.array([image_file(1), image_file(2, 33, 17, jpeg=True)], object)}
         queries = {"text": np.array(["a dog in the snow", "Zürich"], object)}
         table = self.vocabulary.table
         return {

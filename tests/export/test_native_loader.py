@@ -1,4 +1,4 @@
-"""TensorFlow's C++ `LoadSavedModel`, the loader inside TensorFlow Serving, compiled against the installed package."""
+"""TensorFlow's C++ `LoadSavedModel`, the loader inside TensorFlow Serving, loads an export."""
 
 import os
 import pathlib

@@ -34,15 +34,15 @@ def test_a_loaded_signature_gives_what_the_networks_give(model):
     np.testing.assert_allclose(got, system.embed_text(texts), atol=1e-6)
 
 
-def test_search_gives_the_nearest_pictures_of_the_gallery(model):
+def test_search_gives_the_nearest_images_of_the_gallery(model):
     _, system = fakes.exported()
-    pictures = [fakes.picture(row) for row in range(6)]
+    images = [fakes.image_file(row) for row in range(6)]
     scores = (
-        system.embed_text(["cat"]).numpy() @ system.embed_image(tf.constant(pictures)).numpy().T
+        system.embed_text(["cat"]).numpy() @ system.embed_image(tf.constant(images)).numpy().T
     )[0]
     found = model.signatures["search"](text=tf.constant(["cat"]), k=tf.constant(2))
     assert [i.decode() for i in found["ids"].numpy()[0]] == [
-        f"picture {i}" for i in np.argsort(-scores)[:2]
+        f"image {i}" for i in np.argsort(-scores)[:2]
     ]
 
 
@@ -53,13 +53,15 @@ def test_k_is_clipped_to_the_gallery(model, k, width):
 
 
 @pytest.mark.parametrize("height, width", [(1, 1), (7, 31), (64, 16)])
-def test_a_translated_picture_keeps_its_size(model, height, width):
+def test_a_translated_image_keeps_its_size(model, height, width):
     translate = model.signatures["translate_a_to_b"]
-    png = translate(image=tf.constant([fakes.picture(0, height, width)]))["image_bytes"].numpy()[0]
+    png = translate(image=tf.constant([fakes.image_file(0, height, width)]))["image_bytes"].numpy()[
+        0
+    ]
     assert tf.io.decode_png(png).shape == (height, width, 3)
 
 
-def test_no_pictures_give_no_embeddings(model):
+def test_no_images_give_no_embeddings(model):
     encode = model.signatures["encode_image"]
     assert encode(image=tf.constant([], tf.string))["latent"].shape == (0, 4)
 
@@ -78,7 +80,7 @@ def test_the_card_tells_data_numbers_limits_signatures_and_agreement(version):
 
 
 def test_thumbnails_are_small_jpegs_by_id(version):
-    found, missing = thumbnails.read(version, ["picture 3", "no such"])
+    found, missing = thumbnails.read(version, ["image 3", "no such"])
     assert missing is None
     assert found.shape == (85, 128, 3)  # 20 × 30 enlarged to 128 wide
 
@@ -126,7 +128,7 @@ def test_a_name_that_is_no_path_part_is_refused(tmp_path, name):
 
 
 def test_near_ties_may_swap_and_clear_ranks_may_not():
-    # Scores 0.9, 0.5, 0.5, 0.1: places 1 and 2 tie, the last lies at the cut, only place 0 is certain.
+    # Scores 0.9, 0.5, 0.5, 0.1: places 1 and 2 tie, the last lies at the cut, place 0 is certain.
     ranking = {
         "scores": np.array([[0.9, 0.5, 0.5, 0.1]]),
         "ids": np.array([[b"a", b"b", b"c", b"d"]], object),

@@ -1,4 +1,4 @@
-"""Thumbnails that somebody else made: shown where they are thumbnails, one sentence where they are not."""
+"""Thumbnails of a stranger: shown where they are thumbnails, else refused in one sentence."""
 
 import zipfile
 

@@ -15,15 +15,15 @@ def model():
     return f"--model={fakes.exported()[0] / 'fake'}"
 
 
-def test_a_text_finds_pictures(model, tmp_path, capsys):
+def test_a_text_finds_images(model, tmp_path, capsys):
     search.main([model, "red cat", "--k=3", f"--output={tmp_path / 'found.png'}"])
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["rank", "score", "image"] and len(lines) == 5
     assert tf.io.decode_png((tmp_path / "found.png").read_bytes()).shape[0] > 100
 
 
-def test_a_picture_finds_texts(model, tmp_path, capsys):
-    (tmp_path / "query.jpg").write_bytes(fakes.picture(3, jpeg=True))
+def test_an_image_finds_texts(model, tmp_path, capsys):
+    (tmp_path / "query.jpg").write_bytes(fakes.image_file(3, jpeg=True))
     search.main(
         [model, f"--image={tmp_path / 'query.jpg'}", "--k=50", f"--output={tmp_path / 'found.png'}"]
     )
@@ -32,7 +32,7 @@ def test_a_picture_finds_texts(model, tmp_path, capsys):
 
 
 def test_what_search_cannot_use_is_one_sentence(model, tmp_path):
-    (tmp_path / "text.png").write_text("no picture")
+    (tmp_path / "text.png").write_text("no image")
     with pytest.raises(UserError, match="--model: missing"):
         search.main(["dog"])
     with pytest.raises(UserError, match="give either a text"):

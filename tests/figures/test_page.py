@@ -47,7 +47,8 @@ def test_printable_needs_no_glyph_that_the_font_lacks(text):
 
 
 def test_image_stands_where_it_was_put(tmp_path):
-    # A red image twice as wide as high, in the square from (1, 1) to (2, 2) inches: rows 1.25 to 1.75.
+    # A red image twice as wide as high, in the square from (1, 1) to (2, 2) inches: rows 1.25 to
+    # 1.75.
     sheet = page.Page(3, 3)
     sheet.image(1, 1, 1, np.full((10, 20, 3), (255, 0, 0), np.uint8))
     pixels = np.asarray(Image.open(sheet.save(tmp_path / "page.png")).convert("RGB"))

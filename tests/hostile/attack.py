@@ -1,7 +1,8 @@
-"""Feeds bad inputs to one entrance of the package, in a process of its own, and tells how each of them ended.
+"""Feeds bad inputs to one entrance of the package, in a process of its own; tells how each ended.
 
-An input may be refused in one sentence or be used; it may not crash the process, hang it, end in a traceback or take
-more memory than `MEMORY`. A crash or a hang costs its input alone: a new process goes on with the next one.
+An input may be refused in one sentence or be used. It may not crash the process, hang it, end in a
+traceback or take more memory than `MEMORY`. A crash or a hang costs its input alone: a new process
+goes on with the next one.
 """
 
 import collections
@@ -41,7 +42,8 @@ def attack(entrance, inputs, refusals=(), seconds=SECONDS):
     Args:
       entrance: function at the top of a module.
       inputs: name → picklable value.
-      refusals: exceptions, besides those that `errors.describe` puts into one sentence, that refuse an input.
+      refusals: exceptions that refuse an input, besides those that `errors.describe` puts into one
+        sentence.
       seconds: for one input.
 
     Returns:
@@ -54,7 +56,10 @@ def attack(entrance, inputs, refusals=(), seconds=SECONDS):
 
 
 def require_held(outcomes):
-    """Raises AssertionError that names every input which was neither used nor refused, or took too much memory."""
+    """Raises AssertionError that names every input that was neither used nor refused.
+
+    Inputs that took too much memory count too.
+    """
     bad = [o for o in outcomes if o.end not in ("used", "refused") or o.peak > MEMORY]
     lines = [f"{o.name}: {o.end} ({o.detail}), {o.peak / 2**20:,.0f} MiB" for o in bad]
     assert not bad, "\n".join([f"{len(bad)} of {len(outcomes)} inputs", *lines[:20]])
@@ -125,7 +130,7 @@ def _peak():
 
 
 def mutations(data, count, rng):
-    """`count` damaged copies of `data` (bytes): flipped bits, changed, cut, doubled and removed stretches.
+    """`count` damaged copies of `data` (bytes): flipped bits; stretches changed, cut or doubled.
 
     Args:
       data: a good file.

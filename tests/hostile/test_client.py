@@ -84,13 +84,33 @@ def odd_answers():
     """name → (answer to GET, answer to POST)."""
     metadata = http_answer(METADATA)
     shapes = (
-        None, [], {}, 3, "a", {"outputs": None}, {"outputs": []}, {"outputs": {}}, {"rows": []},
-    )  # fmt: skip
+        None,
+        [],
+        {},
+        3,
+        "a",
+        {"outputs": None},
+        {"outputs": []},
+        {"outputs": {}},
+        {"rows": []},
+    )
     ids = (
-        None, 3, "a", [], [[]], ["a"], [["a"], ["b"]], [[["a"]]], [[1]], [[None]], [[{"b64": "%"}]],
+        None,
+        3,
+        "a",
+        [],
+        [[]],
+        ["a"],
+        [["a"], ["b"]],
+        [[["a"]]],
+        [[1]],
+        [[None]],
+        [[{"b64": "%"}]],
         [[{"b64": 3}]],
-        [[{"c": 1}]], [["a"], 3], [["\ud800"]],
-    )  # fmt: skip
+        [[{"c": 1}]],
+        [["a"], 3],
+        [["\ud800"]],
+    )
     scores = (
         None,
         "a",

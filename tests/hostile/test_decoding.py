@@ -1,4 +1,4 @@
-"""Mutated images through what a served model does with them: conversion, then the graph's decoder."""
+"""Mutated images through what a served model does: conversion, then the graph's decoder."""
 
 import random
 
@@ -48,7 +48,7 @@ def good_files():
 
 
 def mutated():
-    """name → bytes, `COUNT` in all; half of the damage lies in the header, where the sizes and the EXIF are."""
+    """name → bytes, `COUNT` in all; half of the damage lies in the header, with sizes and EXIF."""
     rng = random.Random(17)
     files = good_files()
     found = {}

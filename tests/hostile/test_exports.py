@@ -27,7 +27,7 @@ def use(folder):
 
 
 def flipped(folder, rng):
-    """Bit flips in copies of the export, in every file in turn; a seventh of the copies lack their checksums."""
+    """Bit flips in copies of the export, in every file in turn; a seventh lack their checksums."""
     whole = fakes.exported()[0] / "fake"
     files = sorted(path.relative_to(whole) for path in whole.rglob("*") if path.is_file())
     found = {}

@@ -38,7 +38,7 @@ def predict_request(signature, inputs):
 
 def good():
     """name → `PredictRequest` that is answered."""
-    images = np.array([fakes.picture(1, 5, 7), fakes.picture(2, 5, 7, jpeg=True)], object)
+    images = np.array([fakes.image_file(1, 5, 7), fakes.image_file(2, 5, 7, jpeg=True)], object)
     k = {"k": np.int32(2)}
     return {
         "encode_text": predict_request("encode_text", TEXTS),
@@ -83,7 +83,7 @@ def bombs():
     found = {
         f"{signature} {shape[:3]}": repeated(signature, name, value, shape)
         for signature, name, value in (
-            ("encode_image", "image", fakes.picture(1, 5, 7)),
+            ("encode_image", "image", fakes.image_file(1, 5, 7)),
             ("encode_text", "text", b"dog"),
         )
         for shape in shapes
@@ -101,7 +101,9 @@ def bombs():
     found["content of another size"] = with_k(lambda k: setattr(k, "tensor_content", b"abc"))
     found["no dtype"] = with_k(lambda k: setattr(k, "dtype", 0))
     found["a dtype of resources"] = with_k(lambda k: setattr(k, "dtype", 20))
-    huge = fakes.picture(0)[:16] + b"\0\0\x1f\x40" * 2 + fakes.picture(0)[24:]  # 8,000 by 8,000
+    huge = (
+        fakes.image_file(0)[:16] + b"\0\0\x1f\x40" * 2 + fakes.image_file(0)[24:]
+    )  # 8,000 by 8,000
     found["huge images"] = predict_request("classify", {"image": np.array([huge] * 100, object)})
     found["text as images"] = predict_request("classify", {"image": np.array([b"BM"] * 9, object)})
     return found
@@ -158,7 +160,7 @@ def _varint(number):
 
 @pytest.mark.parametrize("count", [2, 100, 1024])
 def test_one_image_is_not_repeated_over_a_shape(running, count):
-    request = repeated("encode_image", "image", fakes.picture(1, 5, 7), [count])
+    request = repeated("encode_image", "image", fakes.image_file(1, 5, 7), [count])
     end, detail = ask(running, request.SerializeToString())
     assert end == "refused" and f"declares {count:,} strings and holds 1" in detail
 

@@ -34,7 +34,7 @@ def image(data):
 
 def good():
     """name → raw request that is answered with 200."""
-    classify = {"signature_name": "classify", "inputs": [image(fakes.picture(1, 5, 7))]}
+    classify = {"signature_name": "classify", "inputs": [image(fakes.image_file(1, 5, 7))]}
     rows = {"signature_name": "encode_text", "instances": [{"text": "dog"}, {"text": "cat"}]}
     return {
         "status": SMUGGLED,
@@ -84,7 +84,9 @@ def bombs():
     """name → a request that would cost far more than it is long, or that is odd in itself."""
     body = b'{"signature_name": "search", "inputs": {"text": ["dog"], "k": %s}}'
     texts = b'{"signature_name": "encode_text", "inputs": %s}'
-    huge = fakes.picture(0)[:16] + b"\0\0\x1f\x40" * 2 + fakes.picture(0)[24:]  # 8,000 by 8,000
+    huge = (
+        fakes.image_file(0)[:16] + b"\0\0\x1f\x40" * 2 + fakes.image_file(0)[24:]
+    )  # 8,000 by 8,000
     images = [image(huge)] * 100
     path = "/v1/models/fake/versions/%s:predict"
     found = {

@@ -15,9 +15,13 @@ from tests.encoders import torch_file
 from tests.hostile import attack
 
 BERT = {
-    "vocab_size": 6, "max_position_embeddings": 8, "hidden_size": 4,
-    "num_attention_heads": 2, "num_hidden_layers": 1, "intermediate_size": 5,
-}  # fmt: skip
+    "vocab_size": 6,
+    "max_position_embeddings": 8,
+    "hidden_size": 4,
+    "num_attention_heads": 2,
+    "num_hidden_layers": 1,
+    "intermediate_size": 5,
+}
 VOCABULARY = "[PAD]\n[UNK]\n[CLS]\n[SEP]\na\ndog\n"
 LSTM_UNITS = 2
 
@@ -83,14 +87,19 @@ def bert_state():
         "embeddings.word_embeddings.weight": (BERT["vocab_size"], width),
         "embeddings.token_type_embeddings.weight": (2, width),
         "embeddings.position_embeddings.weight": (BERT["max_position_embeddings"], width),
-        "embeddings.LayerNorm.weight": (width,), "embeddings.LayerNorm.bias": (width,),
-    }  # fmt: skip
+        "embeddings.LayerNorm.weight": (width,),
+        "embeddings.LayerNorm.bias": (width,),
+    }
     sizes = {
-        "attention.self.query": (width, width), "attention.self.key": (width, width),
-        "attention.self.value": (width, width), "attention.output.dense": (width, width),
-        "intermediate.dense": (wide, width), "output.dense": (width, wide),
-        "attention.output.LayerNorm": (width,), "output.LayerNorm": (width,),
-    }  # fmt: skip
+        "attention.self.query": (width, width),
+        "attention.self.key": (width, width),
+        "attention.self.value": (width, width),
+        "attention.output.dense": (width, width),
+        "intermediate.dense": (wide, width),
+        "output.dense": (width, wide),
+        "attention.output.LayerNorm": (width,),
+        "output.LayerNorm": (width,),
+    }
     for name, shape in sizes.items():
         shapes |= {
             f"encoder.layer.0.{name}.weight": shape,
@@ -148,18 +157,23 @@ def headers():
     """Name → ("safetensors", bytes): sixteen headers with wrong sizes, types and places."""
     entry = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
     wrong = {
-        "no file": b"", "half a length": b"\x08\x00", "endless": with_header({}, length=2**63 - 1),
-        "longer than the file": with_header({}, length=1000), "no JSON": with_header(b"{nothing"),
-        "not UTF-8": with_header(b"\xff\xfe{}"), "a list": with_header([]),
+        "no file": b"",
+        "half a length": b"\x08\x00",
+        "endless": with_header({}, length=2**63 - 1),
+        "longer than the file": with_header({}, length=1000),
+        "no JSON": with_header(b"{nothing"),
+        "not UTF-8": with_header(b"\xff\xfe{}"),
+        "a list": with_header([]),
         "nothing": with_header({}),
-        "nested": with_header(b'{"a":' * 50_000), "a number": with_header({"a": 3}, bytes(8)),
+        "nested": with_header(b'{"a":' * 50_000),
+        "a number": with_header({"a": 3}, bytes(8)),
         "beyond the end": with_header({"a": entry | {"data_offsets": [0, 16]}}, bytes(8)),
         "backwards": with_header({"a": entry | {"data_offsets": [8, 0]}}, bytes(8)),
         "another type": with_header({"a": entry | {"dtype": "F99"}}, bytes(8)),
         "a giant": with_header({"a": entry | {"shape": [2**40, 2**40]}}, bytes(8)),
         "below zero": with_header({"a": entry | {"shape": [-2]}}, bytes(8)),
         "overlapping": with_header({"a": entry, "b": entry}, bytes(8)),
-    }  # fmt: skip
+    }
     return {f"header: {name}": ("safetensors", data) for name, data in wrong.items()}
 
 

@@ -12,7 +12,8 @@ def test_average_fusion_by_hand():
 
 
 def test_adaptive_fusion_by_hand():
-    # Positive areas 0.2 + 0.4 = 0.6 and 0.3 (the -0.4 is left out): weights 1/0.6 : 1/0.3 = 1/3 : 2/3.
+    # Positive areas 0.2 + 0.4 = 0.6 and 0.3 (the -0.4 is left out): weights 1/0.6 : 1/0.3, so 1/3
+    # and 2/3.
     found = late_fusion([ops.array([[0.2, 0.4]]), ops.array([[0.3, -0.4]])], "adaptive")
     np.testing.assert_allclose(ops.convert_to_numpy(found), [[0.8 / 3, -0.4 / 3]], atol=1e-6)
 

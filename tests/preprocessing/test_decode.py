@@ -30,9 +30,9 @@ def jpeg_of(width, height):
 
 
 @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
-def decode_all(pictures):
+def decode_all(images):
     return tf.map_fn(
-        decode_image, pictures, fn_output_signature=tf.TensorSpec([None, None, 3], tf.uint8)
+        decode_image, images, fn_output_signature=tf.TensorSpec([None, None, 3], tf.uint8)
     )
 
 
@@ -42,17 +42,17 @@ def test_png_is_exact():
 
 
 def test_jpeg_is_close():
-    picture = decode_image(JPEG)
-    assert picture.shape == (5, 7, 3) and picture.dtype == tf.uint8
-    assert np.abs(np.float32(picture) - PIXELS).mean() < 8
+    image = decode_image(JPEG)
+    assert image.shape == (5, 7, 3) and image.dtype == tf.uint8
+    assert np.abs(np.float32(image) - PIXELS).mean() < 8
 
 
 @pytest.mark.parametrize(
     ("channels", "dtype"), [(1, np.uint8), (2, np.uint8), (4, np.uint8), (3, np.uint16)]
 )
 def test_every_kind_of_png_becomes_rgb(channels, dtype):
-    picture = tf.io.encode_png(np.full([2, 3, channels], np.iinfo(dtype).max, dtype))
-    np.testing.assert_array_equal(decode_image(picture), np.full([2, 3, 3], 255))
+    image = tf.io.encode_png(np.full([2, 3, channels], np.iinfo(dtype).max, dtype))
+    np.testing.assert_array_equal(decode_image(image), np.full([2, 3, 3], 255))
 
 
 @pytest.mark.parametrize(
@@ -70,12 +70,12 @@ def test_every_kind_of_png_becomes_rgb(channels, dtype):
     ],
 )
 def test_refused_before_or_while_decoding(data, sentence):
-    for decode in (decode_image, lambda picture: decode_all([picture])):
+    for decode in (decode_image, lambda image: decode_all([image])):
         with pytest.raises(tf.errors.InvalidArgumentError, match=sentence):
             decode(data)
 
 
-def test_a_large_picture_that_is_allowed():
+def test_a_large_image_that_is_allowed():
     assert decode_image(tf.io.encode_png(np.zeros([9000, 10, 3], np.uint8))).shape == (
         9000,
         10,

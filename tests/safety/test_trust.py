@@ -17,9 +17,12 @@ def saved(folder, function, table_file=None):
     module = tf.Module()
     if table_file:
         words = tf.lookup.TextFileInitializer(
-            str(table_file), tf.int64, tf.lookup.TextFileIndex.LINE_NUMBER, tf.string,
+            str(table_file),
+            tf.int64,
+            tf.lookup.TextFileIndex.LINE_NUMBER,
+            tf.string,
             tf.lookup.TextFileIndex.WHOLE_LINE,
-        )  # fmt: skip
+        )
         module.table = tf.lookup.StaticHashTable(words, "")
     specs = [tf.TensorSpec([None], tf.string, name="text")]
     module.search = tf.function(lambda text: {"ids": function(text)}, input_signature=specs)

@@ -23,36 +23,36 @@ def client(address):
 
 
 def test_embeddings_are_the_networks(client):
-    texts, pictures = (
+    texts, images = (
         ["a red dog", "Zürich", ""],
-        [fakes.picture(1), fakes.picture(9, 5, 70, jpeg=True)],
+        [fakes.image_file(1), fakes.image_file(9, 5, 70, jpeg=True)],
     )
     _, system = fakes.exported()
     np.testing.assert_allclose(
         client.encode_text(texts)["latent"], system.embed_text(texts), atol=1e-5
     )
     np.testing.assert_allclose(
-        client.encode_image(pictures)["latent"], system.embed_image(pictures), atol=1e-5
+        client.encode_image(images)["latent"], system.embed_image(images), atol=1e-5
     )
-    np.testing.assert_allclose(client.embed(pictures), system.embed_image(pictures), atol=1e-5)
+    np.testing.assert_allclose(client.embed(images), system.embed_image(images), atol=1e-5)
 
 
 def test_search_answers_best_first(client):
     ids, scores = client.search("a dog", k=4)
-    assert len(ids) == 4 and all(i.startswith("picture ") for i in ids)
+    assert len(ids) == 4 and all(i.startswith("image ") for i in ids)
     assert scores.dtype == np.float32 and list(scores) == sorted(scores, reverse=True)
 
 
-def test_search_by_image_answers_texts_and_their_pictures(client):
-    texts, ids, scores = client.search_by_image(fakes.picture(2), k=2)
+def test_search_by_image_answers_texts_and_their_images(client):
+    texts, ids, scores = client.search_by_image(fakes.image_file(2), k=2)
     gallery = fakes.Gallery
     for text, image_id in zip(texts, ids, strict=True):
-        assert image_id == f"picture {gallery.image_of_text[gallery.texts.index(text)]}"
+        assert image_id == f"image {gallery.image_of_text[gallery.texts.index(text)]}"
     assert scores.shape == (2,)
 
 
 def test_classify_sorts_by_probability(client):
-    classes, probabilities = client.classify(fakes.picture(3))
+    classes, probabilities = client.classify(fakes.image_file(3))
     assert sorted(classes) == ["bird", "cat", "dog"]
     assert probabilities.sum() == pytest.approx(1) and list(probabilities) == sorted(
         probabilities, reverse=True
@@ -60,8 +60,8 @@ def test_classify_sorts_by_probability(client):
 
 
 @pytest.mark.parametrize("direction", ["a_to_b", "b_to_a"])
-def test_a_translated_picture_is_a_png_of_the_same_size(client, direction):
-    assert tf.io.decode_png(client.translate(fakes.picture(4, 9, 14), direction)).shape == (
+def test_a_translated_image_is_a_png_of_the_same_size(client, direction):
+    assert tf.io.decode_png(client.translate(fakes.image_file(4, 9, 14), direction)).shape == (
         9,
         14,
         3,
@@ -105,10 +105,10 @@ def test_a_bad_call_is_one_sentence(client):
     )
     refused(
         "INVALID_ARGUMENT",
-        "no input 'picture'; there are image",
+        "no input 'photo'; there are image",
         predict,
         "embed",
-        {"picture": [b""]},
+        {"photo": [b""]},
     )
     refused("INVALID_ARGUMENT", "input 'k' is missing", predict, "search", {"text": ["dog"]})
     refused(
@@ -129,22 +129,22 @@ def test_a_bad_call_is_one_sentence(client):
 
 
 @pytest.mark.parametrize(
-    "picture, match",
+    "image, match",
     [
         (b"", "not a JPEG or PNG"),
         (b"GIF89a", "not a JPEG or PNG"),
-        (fakes.picture(0)[:-40], "Invalid PNG"),
-        (fakes.picture(0, jpeg=True)[:200], "JPEG"),
+        (fakes.image_file(0)[:-40], "Invalid PNG"),
+        (fakes.image_file(0, jpeg=True)[:200], "JPEG"),
         (
-            fakes.picture(0)[:16] + b"\0\0\xea\x60" * 2 + fakes.picture(0)[24:],
+            fakes.image_file(0)[:16] + b"\0\0\xea\x60" * 2 + fakes.image_file(0)[24:],
             "60000 by 60000 pixels",
         ),
     ],
 )
-def test_a_bad_picture_is_one_sentence_and_the_server_goes_on(client, picture, match):
-    refused("INVALID_ARGUMENT", match, client.classify, picture)
-    refused("INVALID_ARGUMENT", match, client.translate, picture)
-    assert client.classify(fakes.picture(0))
+def test_a_bad_image_is_one_sentence_and_the_server_goes_on(client, image, match):
+    refused("INVALID_ARGUMENT", match, client.classify, image)
+    refused("INVALID_ARGUMENT", match, client.translate, image)
+    assert client.classify(fakes.image_file(0))
 
 
 def test_a_request_that_is_too_large_is_refused(client):

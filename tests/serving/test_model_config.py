@@ -31,7 +31,8 @@ def test_every_model_of_a_folder_is_listed(tmp_path):
             "'models/a' must be absolute",
         ),
         (
-            'model_config_list { config { name: "a" base_path: "/" } config { name: "a" base_path: "/" } }',
+            'model_config_list { config { name: "a" base_path: "/" } '
+            'config { name: "a" base_path: "/" } }',
             "twice",
         ),
     ],

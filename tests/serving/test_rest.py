@@ -49,7 +49,7 @@ def test_status_and_metadata_have_tensorflow_servings_form(server):
 
 
 def test_rows_in_rows_out(server):
-    row = {"image": {"b64": base64.b64encode(fakes.picture(1)).decode()}}
+    row = {"image": {"b64": base64.b64encode(fakes.image_file(1)).decode()}}
     code, found = predict(server, {"signature_name": "classify", "instances": [row, row]})
     assert (
         code == 200
@@ -65,11 +65,11 @@ def test_rows_in_rows_out(server):
 
 
 def test_bytes_outputs_are_base64_and_texts_are_not(server):
-    picture = {"b64": base64.b64encode(fakes.picture(1)).decode()}
-    _, found = predict(server, {"signature_name": "translate_a_to_b", "inputs": [picture]})
+    image = {"b64": base64.b64encode(fakes.image_file(1)).decode()}
+    _, found = predict(server, {"signature_name": "translate_a_to_b", "inputs": [image]})
     assert base64.b64decode(found["outputs"][0]["b64"]).startswith(b"\x89PNG")
     _, found = predict(server, {"signature_name": "search", "inputs": {"text": ["dog"], "k": 1}})
-    assert found["outputs"]["ids"][0][0].startswith("picture ")
+    assert found["outputs"]["ids"][0][0].startswith("image ")
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,8 @@ def test_a_body_needs_its_length(server):
 def test_a_body_that_drips_is_given_up(server):
     with socket.create_connection(("127.0.0.1", server.rest_port), timeout=10) as connection:
         connection.sendall(
-            b"POST /v1/models/fake:predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n"
+            b"POST /v1/models/fake:predict HTTP/1.1\r\nHost: localhost\r\n"
+            b"Content-Length: 1000\r\n\r\n"
         )
         begun = time.monotonic()
         while (
@@ -159,6 +160,7 @@ def test_a_body_that_drips_is_given_up(server):
 def test_a_client_that_goes_away_harms_nobody(server):
     with socket.create_connection(("127.0.0.1", server.rest_port)) as connection:
         connection.sendall(
-            b"POST /v1/models/fake:predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{"
+            b"POST /v1/models/fake:predict HTTP/1.1\r\nHost: localhost\r\n"
+            b"Content-Length: 1000\r\n\r\n{"
         )
     assert call(server, "GET", "/v1/models/fake")[0] == 200

@@ -152,11 +152,13 @@ def test_an_unforeseen_error_is_logged_and_told_without_its_inside(caplog):
     [
         ("assertion failed: [A] [b 3]\n\t [[{{node x}}]]", "A] [b 3"),
         (
-            "Graph execution error:\n\nDetected at x\n<stack traces unavailable>\nInvalid PNG\n\t [[x]]",
+            "Graph execution error:\n\nDetected at x\n"
+            "<stack traces unavailable>\nInvalid PNG\n\t [[x]]",
             "Invalid PNG",
         ),
         (
-            "2 root error(s) found.\n  (0) INVALID_ARGUMENT:  assertion failed: [Too big.]\n\t [[x]]\n  (1)",
+            "2 root error(s) found.\n"
+            "  (0) INVALID_ARGUMENT:  assertion failed: [Too big.]\n\t [[x]]\n  (1)",
             "Too big.",
         ),
     ],

@@ -57,5 +57,12 @@ def test_pixels_of_every_format_are_read_from_the_header():
 
 
 def test_what_is_no_image_declares_no_pixels():
-    files = [b"", b"BMW", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", fakes.picture(0)[:20], b"RIFFed"]
+    files = [
+        b"",
+        b"BMW",
+        b"\xff\xd8\xff",
+        b"\x89PNG\r\n\x1a\n",
+        fakes.image_file(0)[:20],
+        b"RIFFed",
+    ]
     assert [image_headers.pixels(data) for data in files] == [0] * 6

@@ -37,7 +37,10 @@ def image_encoder(name: str) -> "ImageEncoder":
     return image.create(name)
 
 
-def networks(config: Any, data: Any) -> tuple["keras.Model", "keras.Model"]:
+def networks(
+    config: Any,
+    data: Any,
+) -> tuple["keras.Model", "keras.Model"]:
     """Makes the networks that prepare the "image" and the "text" of a batch.
 
     Args:
@@ -55,7 +58,10 @@ def networks(config: Any, data: Any) -> tuple["keras.Model", "keras.Model"]:
     return image, text
 
 
-def image_network(config: Any, data: Any) -> "keras.Model":
+def image_network(
+    config: Any,
+    data: Any,
+) -> "keras.Model":
     """Makes the network that prepares the "image" of a batch.
 
     Args:
@@ -87,7 +93,10 @@ def image_network(config: Any, data: Any) -> "keras.Model":
     return components.create(config.image_components, data)
 
 
-def text_network(config: Any, data: Any) -> "keras.Model":
+def text_network(
+    config: Any,
+    data: Any,
+) -> "keras.Model":
     """Makes the network that turns the "text" of a batch into one vector per text.
 
     Args:
@@ -108,7 +117,10 @@ def text_network(config: Any, data: Any) -> "keras.Model":
     return text.create(config, data)
 
 
-def embedding_matrix(vocabulary: Any, words: str = "glove_50d") -> Array:
+def embedding_matrix(
+    vocabulary: Any,
+    words: str = "glove_50d",
+) -> Array:
     """Gives the word vectors of a vocabulary, see `tfvse.encoders.word_vectors.matrix`.
 
     Args:

@@ -18,7 +18,12 @@ _CAFFE_MEAN = (123.68, 116.779, 103.939)  # red, green, blue
 def resnet50() -> ImageEncoder:
     """ResNet-50 at 224 pixels, bicubic; the last feature map averaged; 2048 dimensions."""
     shape = (_SIDE, _SIDE, 3)
-    network = _application("ResNet50", include_top=False, pooling="avg", input_shape=shape)
+    network = _application(
+        "ResNet50",
+        include_top=False,
+        pooling="avg",
+        input_shape=shape,
+    )
 
     def prepare(image: tf.Tensor) -> tf.Tensor:
         """uint8 [h, w, 3] → float32 [224, 224, 3]."""
@@ -34,7 +39,12 @@ def resnet152() -> ImageEncoder:
     As in Liu's thesis, section 6.4.1.
     """
     shape = (None, None, 3)
-    network = _application("ResNet152", include_top=False, pooling="avg", input_shape=shape)
+    network = _application(
+        "ResNet152",
+        include_top=False,
+        pooling="avg",
+        input_shape=shape,
+    )
 
     def prepare(image: tf.Tensor) -> tf.Tensor:
         """uint8 [h, w, 3] → float32 [H, W, 3]."""

@@ -44,7 +44,11 @@ class BadArrays(ValueError):
     """A file of arrays that cannot be used; the message says why in a few words."""
 
 
-def read_npz(path: pathlib.Path, names: Sequence[str], most: int = MAX_BYTES) -> dict[str, Array]:
+def read_npz(
+    path: pathlib.Path,
+    names: Sequence[str],
+    most: int = MAX_BYTES,
+) -> dict[str, Array]:
     """Reads arrays of an archive.
 
     Args:
@@ -130,7 +134,10 @@ class _Header(NamedTuple):
     size: int
 
 
-def _read_header(data: bytes, total: int) -> _Header:
+def _read_header(
+    data: bytes,
+    total: int,
+) -> _Header:
     """The header that begins `data`, of a file of `total` bytes, which its array must fill."""
     file = io.BytesIO(data)
     try:
@@ -160,7 +167,11 @@ def _opened(path: pathlib.Path) -> Iterator[zipfile.ZipFile]:
         raise BadArrays(f"damaged or no .npz ({type(error).__name__})") from None
 
 
-def _read_members(archive: zipfile.ZipFile, names: Sequence[str], most: int) -> dict[str, Array]:
+def _read_members(
+    archive: zipfile.ZipFile,
+    names: Sequence[str],
+    most: int,
+) -> dict[str, Array]:
     """The arrays `names` of an opened archive, `most` bytes together."""
     found = {}
     left = most

@@ -29,7 +29,10 @@ _PARTS = (
 )
 
 
-def create(config: Any, data: Any) -> keras.Model:
+def create(
+    config: Any,
+    data: Any,
+) -> keras.Model:
     """Makes the network.
 
     Args:
@@ -55,11 +58,19 @@ def create(config: Any, data: Any) -> keras.Model:
         )
     weights = load_weights(config.text_weights) if config.text_weights else {}
     vectors = _word_vectors(weights, config, data)
-    tokens = keras.Input([config.max_words], dtype="int32", name="text")
+    tokens = keras.Input(
+        [config.max_words],
+        dtype="int32",
+        name="text",
+    )
 
     # The plain loop on every device: cuDNN's kernel would tie an exported model to GPUs, and it
     # refuses an empty text.
-    lstm = keras.layers.LSTM(config.text_dim // 2, return_sequences=True, use_cudnn=False)
+    lstm = keras.layers.LSTM(
+        config.text_dim // 2,
+        return_sequences=True,
+        use_cudnn=False,
+    )
     bilstm = keras.layers.Bidirectional(lstm, name="bilstm")
     states = bilstm(embed(tokens, vectors, data.vocabulary.size, config.train_words))
     if weights:
@@ -67,7 +78,11 @@ def create(config: Any, data: Any) -> keras.Model:
     return keras.Model(tokens, MaskedMax(name="max")(states), name="text_encoder")
 
 
-def _word_vectors(weights: Mapping[str, Array], config: Any, data: Any) -> Array | None:
+def _word_vectors(
+    weights: Mapping[str, Array],
+    config: Any,
+    data: Any,
+) -> Array | None:
     """What the word vectors start from: those in the file of weights, else as the settings say."""
     if "vectors" not in weights:
         return start(config, data)
@@ -75,7 +90,11 @@ def _word_vectors(weights: Mapping[str, Array], config: Any, data: Any) -> Array
     return word_vectors.arrange(data.vocabulary.words, known, weights["vectors"])
 
 
-def _set_weights(bilstm: keras.layers.Layer, weights: Mapping[str, Array], path: str) -> None:
+def _set_weights(
+    bilstm: keras.layers.Layer,
+    weights: Mapping[str, Array],
+    path: str,
+) -> None:
     """Puts arrays of `load_weights` into the layer; UserError where they do not fit."""
     arrays = [weights[part] for part in _PARTS]
     found = [array.shape for array in arrays]
@@ -121,7 +140,10 @@ def load_weights(path: str) -> dict[str, Array]:
         raise UserError(f"{flag}: does not hold a bilstm_max ({error})") from None
 
 
-def _of_infersent(state: Mapping[str, Array], flag: str) -> dict[str, Array]:
+def _of_infersent(
+    state: Mapping[str, Array],
+    flag: str,
+) -> dict[str, Array]:
     """The arrays of both directions in InferSent's state dict, by our names."""
     try:
         arrays = {
@@ -138,7 +160,11 @@ def _of_infersent(state: Mapping[str, Array], flag: str) -> dict[str, Array]:
         raise UserError(f"{flag}: is no bidirectional LSTM of InferSent's ({error})") from None
 
 
-def _from_torch(state: Mapping[str, Array], way: str, suffix: str) -> dict[str, Array]:
+def _from_torch(
+    state: Mapping[str, Array],
+    way: str,
+    suffix: str,
+) -> dict[str, Array]:
     """The arrays of one direction; PyTorch calls it `suffix`, this file `way`."""
     kernel = state[f"enc_lstm.weight_ih_{suffix}"]
     recurrent = state[f"enc_lstm.weight_hh_{suffix}"]
@@ -169,7 +195,10 @@ def _require_lstm(arrays: Mapping[str, Array]) -> None:
             raise ValueError(f"{part} is {array.dtype} {list(array.shape)}")
 
 
-def _require_words(words: Array, vectors: Array) -> None:
+def _require_words(
+    words: Array,
+    vectors: Array,
+) -> None:
     """Raises ValueError where not every word has a vector."""
     if words.dtype.kind != "U" or vectors.dtype.kind != "f" or vectors.ndim != 2:
         raise ValueError("words and vectors are not texts and numbers")
@@ -177,7 +206,11 @@ def _require_words(words: Array, vectors: Array) -> None:
         raise ValueError(f"{len(vectors)} vectors for {words.size} words")
 
 
-def save_weights(network: keras.Model, vocabulary: Any, path: PathLike) -> None:
+def save_weights(
+    network: keras.Model,
+    vocabulary: Any,
+    path: PathLike,
+) -> None:
     """Writes a bilstm_max and its words' vectors as an .npz.
 
     `text_weights` starts from such a file with any vocabulary.

@@ -19,7 +19,10 @@ from tfvse.typing import Array
 _LEAST_VARIANCE = 1e-12  # keeps constant features out of a division by zero
 
 
-def networks(config: Any, data: Any) -> tuple[keras.Model, keras.Model]:
+def networks(
+    config: Any,
+    data: Any,
+) -> tuple[keras.Model, keras.Model]:
     """Fits the components to the known pairs of the training split.
 
     Args:
@@ -65,7 +68,12 @@ Turn = tuple[Array, Array]  # (weights float32 [D, K], bias float32 [K])
 
 # Both networks of a system need it.
 @functools.lru_cache(maxsize=1)
-def _fit(data: Any, kept: int, image_ridge: float, text_ridge: float) -> tuple[Turn, Turn]:
+def _fit(
+    data: Any,
+    kept: int,
+    image_ridge: float,
+    text_ridge: float,
+) -> tuple[Turn, Turn]:
     """`correlated_axes` of the known pairs of the training split."""
     train = data.split("train")
     known = data.known_texts
@@ -121,7 +129,11 @@ def correlated_axes(
     return image_turn, text_turn
 
 
-def _scaled(axes: Array, mean: Array, covariance: Array) -> Turn:
+def _scaled(
+    axes: Array,
+    mean: Array,
+    covariance: Array,
+) -> Turn:
     """Scales axes [D, K] to a mean variance of 1 over the pairs, and centres them with a bias."""
     variances = np.einsum("dk,de,ek->k", axes, covariance, axes, optimize=True)
     axes = axes / np.sqrt(max(variances.mean(), _LEAST_VARIANCE))
@@ -129,7 +141,10 @@ def _scaled(axes: Array, mean: Array, covariance: Array) -> Turn:
     return axes.astype(np.float32), bias.astype(np.float32)
 
 
-def _whitening(covariance: Array, ridge: float) -> Array:
+def _whitening(
+    covariance: Array,
+    ridge: float,
+) -> Array:
     """(covariance + `ridge` times its mean variance)^(-1/2), float64 [D, D]."""
     variances, axes = np.linalg.eigh(covariance)
     least = max(ridge * variances.mean(), _LEAST_VARIANCE)

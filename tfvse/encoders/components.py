@@ -28,7 +28,10 @@ class SquareRoot(keras.layers.Layer):
         return input_shape
 
 
-def create(kept: int, data: Any) -> keras.Model:
+def create(
+    kept: int,
+    data: Any,
+) -> keras.Model:
     """Turns the features' square roots to the axes along which the training images vary most.
 
     Args:
@@ -57,10 +60,17 @@ def create(kept: int, data: Any) -> keras.Model:
     return turned(inputs, hidden, weights, "image_encoder")
 
 
-def _principal_axes(points: Array, kept: int) -> tuple[Array, Array]:
+def _principal_axes(
+    points: Array,
+    kept: int,
+) -> tuple[Array, Array]:
     """The axes float64 [D, K] of points float64 [N, D], largest variance first, and bias [K]."""
     mean = points.mean(axis=0)
-    covariance = np.cov(points, rowvar=False, bias=True)
+    covariance = np.cov(
+        points,
+        rowvar=False,
+        bias=True,
+    )
     rising, axes = np.linalg.eigh(covariance)
     variances = rising[::-1][:kept]
 
@@ -69,7 +79,12 @@ def _principal_axes(points: Array, kept: int) -> tuple[Array, Array]:
     return axes, -mean @ axes
 
 
-def turned(inputs: Tensor, hidden: Tensor, weights: tuple[Array, Array], name: str) -> keras.Model:
+def turned(
+    inputs: Tensor,
+    hidden: Tensor,
+    weights: tuple[Array, Array],
+    name: str,
+) -> keras.Model:
     """Makes a frozen model that ends in a linear layer.
 
     Args:

@@ -10,7 +10,10 @@ from keras import ops
 SCALE = 2  # the image's size over a view's
 
 
-def network(encoder: keras.Model, name: str) -> keras.Model:
+def network(
+    encoder: keras.Model,
+    name: str,
+) -> keras.Model:
     """Makes the network that averages an encoder's features of six views.
 
     Args:

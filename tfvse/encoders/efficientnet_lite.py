@@ -59,7 +59,11 @@ def normalize(pixels: Any) -> Any:
     return (pixels - 127.0) / 128.0
 
 
-def create(variant: str, logits: bool = False, size: int | None = None) -> keras.Model:
+def create(
+    variant: str,
+    logits: bool = False,
+    size: int | None = None,
+) -> keras.Model:
     """Makes the network, with random weights.
 
     Args:
@@ -78,7 +82,12 @@ def create(variant: str, logits: bool = False, size: int | None = None) -> keras
     width, depth = _SCALES[variant]
     for stage in _scaled_stages(width, depth):
         for repeat in range(stage.blocks):
-            x = _inverted_residual(x, stage, is_first=repeat == 0, name=f"block_{block}")
+            x = _inverted_residual(
+                x,
+                stage,
+                is_first=repeat == 0,
+                name=f"block_{block}",
+            )
             block += 1
 
     x = _convolution(x, DIM, 1, 1, "head")
@@ -88,7 +97,10 @@ def create(variant: str, logits: bool = False, size: int | None = None) -> keras
     return keras.Model(inputs, x, name=variant)
 
 
-def _scaled_stages(width: float, depth: float) -> Iterator[_Stage]:
+def _scaled_stages(
+    width: float,
+    depth: float,
+) -> Iterator[_Stage]:
     """The stages of a variant. Lite keeps the number of blocks of the first and the last stage."""
     last = len(_STAGES) - 1
     for number, stage in enumerate(_STAGES):
@@ -105,21 +117,42 @@ def _multiple_of_8(channels: float) -> int:
 
 
 def _convolution(
-    x: Tensor, channels: int, kernel: int, stride: int, name: str, activation: str | None = "relu6"
+    x: Tensor,
+    channels: int,
+    kernel: int,
+    stride: int,
+    name: str,
+    activation: str | None = "relu6",
 ) -> Tensor:
     """A convolution of float [B, H, W, C] with its activation."""
-    layer = keras.layers.Conv2D(channels, kernel, stride, "same", activation=activation, name=name)
+    layer = keras.layers.Conv2D(
+        channels,
+        kernel,
+        stride,
+        "same",
+        activation=activation,
+        name=name,
+    )
     return layer(x)
 
 
-def _inverted_residual(x: Tensor, stage: _Stage, is_first: bool, name: str) -> Tensor:
+def _inverted_residual(
+    x: Tensor,
+    stage: _Stage,
+    is_first: bool,
+    name: str,
+) -> Tensor:
     """Widens, filters each channel, narrows again; adds the input where the shapes agree."""
     stride = stage.stride if is_first else 1
     y = x
     if stage.expansion > 1:
         y = _convolution(y, x.shape[-1] * stage.expansion, 1, 1, f"{name}_expand")
     depthwise = keras.layers.DepthwiseConv2D(
-        stage.kernel, stride, "same", activation="relu6", name=f"{name}_depthwise"
+        stage.kernel,
+        stride,
+        "same",
+        activation="relu6",
+        name=f"{name}_depthwise",
     )
     y = depthwise(y)
     y = _convolution(y, stage.channels, 1, 1, f"{name}_project", activation=None)
@@ -128,7 +161,10 @@ def _inverted_residual(x: Tensor, stage: _Stage, is_first: bool, name: str) -> T
     return keras.layers.Add(name=f"{name}_add")([x, y])
 
 
-def load_torch_state(network: keras.Model, state: Mapping[str, Array]) -> None:
+def load_torch_state(
+    network: keras.Model,
+    state: Mapping[str, Array],
+) -> None:
     """Puts a PyTorch state dict into a network, with batch normalisation folded in.
 
     Args:
@@ -157,7 +193,11 @@ def _torch_names(name: str) -> tuple[str, str]:
     return f"_blocks.{block}._{part}_conv", f"_blocks.{block}._bn{number}"
 
 
-def _folded(state: Mapping[str, Array], convolution: str, normalization: str) -> list[Array]:
+def _folded(
+    state: Mapping[str, Array],
+    convolution: str,
+    normalization: str,
+) -> list[Array]:
     """[kernel, bias] of the convolution that equals convolution and batch normalisation."""
     gamma = state[f"{normalization}.weight"]
     beta = state[f"{normalization}.bias"]

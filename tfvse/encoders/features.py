@@ -24,7 +24,10 @@ def has_text_features(name: str) -> bool:
     return name.startswith(HUB) or name in TEXT_FEATURES
 
 
-def text_features(name: str, prepared_dir: PathLike | None) -> Any:
+def text_features(
+    name: str,
+    prepared_dir: PathLike | None,
+) -> Any:
     """Makes the frozen sentence encoder called `name`.
 
     Args:

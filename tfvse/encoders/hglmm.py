@@ -96,7 +96,11 @@ class FisherVectors:
         statistics = self._statistics(tf.gather(self._vectors, distinct))
         summed = tf.matmul(shares, statistics)
         rooted = tf.sign(summed) * tf.sqrt(tf.abs(summed))
-        return tf.math.l2_normalize(rooted, axis=1, epsilon=1e-24)
+        return tf.math.l2_normalize(
+            rooted,
+            axis=1,
+            epsilon=1e-24,
+        )
 
     def _bags(self, texts: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """The different words of texts, string [B], and how often they stand in each.
@@ -111,7 +115,14 @@ class FisherVectors:
         counts = tf.math.bincount(per_text, None, size, size, tf.float32, axis=-1)
 
         counts *= tf.cast(distinct >= RESERVED, tf.float32)
-        total = tf.maximum(tf.reduce_sum(counts, axis=1, keepdims=True), 1.0)
+        total = tf.maximum(
+            tf.reduce_sum(
+                counts,
+                axis=1,
+                keepdims=True,
+            ),
+            1.0,
+        )
         return distinct, counts / total
 
     def _statistics(self, points: tf.Tensor) -> tf.Tensor:

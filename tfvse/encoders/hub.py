@@ -43,7 +43,10 @@ class HubFunction:
         return self.function(**{self.input_name: tensor})[self.output_name]
 
 
-def load(name: str, what: str) -> HubFunction:
+def load(
+    name: str,
+    what: str,
+) -> HubFunction:
     """Loads a SavedModel.
 
     Args:
@@ -68,7 +71,10 @@ def load(name: str, what: str) -> HubFunction:
     )
 
 
-def _load_module(handle: str, flag: str) -> Any:
+def _load_module(
+    handle: str,
+    flag: str,
+) -> Any:
     """The SavedModel of a handle or folder, once its ops are known to be harmless."""
     package = require("tensorflow_hub", flag, "hub")
     try:
@@ -85,7 +91,12 @@ def _load_module(handle: str, flag: str) -> Any:
         ) from None
 
 
-def _single(module: Any, function: Any, what: str, flag: str) -> HubFunction:
+def _single(
+    module: Any,
+    function: Any,
+    what: str,
+    flag: str,
+) -> HubFunction:
     """The signature `function` of `module`; UserError unless it maps one tensor to one."""
     inputs = function.structured_input_signature[1]
     rank, dtype = _INPUTS[what]
@@ -130,7 +141,10 @@ class TextEncoder:
         return tf.ensure_shape(self.function(texts), [None, self.dim])
 
 
-def text_encoder(name: str, prepared_dir: PathLike | None = None) -> TextEncoder:
+def text_encoder(
+    name: str,
+    prepared_dir: PathLike | None = None,
+) -> TextEncoder:
     """Makes the sentence encoder called "hub:<handle or folder>".
 
     Args:

@@ -57,7 +57,10 @@ def _from_hub(name: str) -> ImageEncoder:
         """uint8 [h, w, 3] → float32 [size, size, 3] in 0 to 1."""
         return tf.clip_by_value(resized(image, size) / 255.0, 0.0, 1.0)
 
-    def network(pixels: tf.Tensor, training: bool) -> tf.Tensor:
+    def network(
+        pixels: tf.Tensor,
+        training: bool,
+    ) -> tf.Tensor:
         """float32 [B, size, size, 3] → float32 [B, dim]; the module knows no training."""
         return function(pixels)
 

@@ -108,10 +108,19 @@ def _one_by_one(
 ) -> tf.Tensor:
     """Applies string scalar → float32 [*shape] to string [B], in turn: float32 [B, *shape]."""
     spec = tf.TensorSpec(shape, tf.float32)
-    return tf.map_fn(function, images, fn_output_signature=spec, parallel_iterations=1)
+    return tf.map_fn(
+        function,
+        images,
+        fn_output_signature=spec,
+        parallel_iterations=1,
+    )
 
 
-def resized(image: tf.Tensor, size: int, method: str = "bilinear") -> tf.Tensor:
+def resized(
+    image: tf.Tensor,
+    size: int,
+    method: str = "bilinear",
+) -> tf.Tensor:
     """Squeezes a whole image to a square, with antialiasing.
 
     Args:

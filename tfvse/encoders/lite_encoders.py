@@ -74,7 +74,10 @@ def _crops(variant: str) -> ImageEncoder:
     return ImageEncoder(name, DIM, _preparation(size), network, size)
 
 
-def pretrained(variant: str, logits: bool = False) -> keras.Model:
+def pretrained(
+    variant: str,
+    logits: bool = False,
+) -> keras.Model:
     """Makes the network with its ImageNet weights.
 
     Args:

@@ -83,7 +83,10 @@ class TextEncoder:
         return tf.ensure_shape(self.network(pieces), [None, self.dim])
 
 
-def text_encoder(name: str = "minilm", prepared_dir: PathLike | None = None) -> TextEncoder:
+def text_encoder(
+    name: str = "minilm",
+    prepared_dir: PathLike | None = None,
+) -> TextEncoder:
     """Makes the encoder with its published weights.
 
     Args:
@@ -99,7 +102,10 @@ def text_encoder(name: str = "minilm", prepared_dir: PathLike | None = None) -> 
     return load(pathlib.Path(found.submodule_search_locations[0]) / "model", name)
 
 
-def load(folder: pathlib.Path, name: str = "minilm") -> TextEncoder:
+def load(
+    folder: pathlib.Path,
+    name: str = "minilm",
+) -> TextEncoder:
     """Reads a BERT sentence encoder with mean pooling.
 
     Args:
@@ -130,7 +136,10 @@ def load(folder: pathlib.Path, name: str = "minilm") -> TextEncoder:
     return TextEncoder(name, settings["hidden_size"], wordpiece, network)
 
 
-def _require_fit(settings: Mapping[str, Any], state: Mapping[str, Array]) -> None:
+def _require_fit(
+    settings: Mapping[str, Any],
+    state: Mapping[str, Array],
+) -> None:
     """Checks that the file holds the network of `settings`, before that is built.
 
     Raises:
@@ -177,7 +186,11 @@ def bert(settings: Mapping[str, int]) -> keras.Model:
       Model int32 [B, L], 0 padding → float32 [B, hidden_size] of length 1.
     """
     width = settings["hidden_size"]
-    pieces = keras.Input([None], dtype="int32", name="pieces")
+    pieces = keras.Input(
+        [None],
+        dtype="int32",
+        name="pieces",
+    )
     mask = ops.not_equal(pieces, 0)
     places = ops.cumsum(ops.ones_like(pieces), axis=1) - 1
 
@@ -196,7 +209,12 @@ def bert(settings: Mapping[str, int]) -> keras.Model:
     return network
 
 
-def _encoder_layer(x: Tensor, mask: Tensor, settings: Mapping[str, int], number: int) -> Tensor:
+def _encoder_layer(
+    x: Tensor,
+    mask: Tensor,
+    settings: Mapping[str, int],
+    number: int,
+) -> Tensor:
     """One layer of the transformer: attention, then two dense layers, each with a shortcut.
 
     Args:
@@ -225,7 +243,10 @@ def _norm(name: str) -> keras.layers.Layer:
     return keras.layers.LayerNormalization(epsilon=_NORM_EPSILON, name=name)
 
 
-def load_state(network: keras.Model, state: Mapping[str, Array]) -> None:
+def load_state(
+    network: keras.Model,
+    state: Mapping[str, Array],
+) -> None:
     """Puts the arrays of a published model.safetensors into a network of `bert`.
 
     Args:
@@ -250,7 +271,11 @@ def load_state(network: keras.Model, state: Mapping[str, Array]) -> None:
             _set(network, f"{ours}_{number}", state, f"{prefix}.{theirs}")
 
 
-def _set_attention(attention: keras.layers.Layer, state: Mapping[str, Array], prefix: str) -> None:
+def _set_attention(
+    attention: keras.layers.Layer,
+    state: Mapping[str, Array],
+    prefix: str,
+) -> None:
     """Puts the four projections of one layer into Keras's attention, which splits them by head."""
     arrays = []
     for part in _ATTENTION_PARTS:
@@ -262,7 +287,12 @@ def _set_attention(attention: keras.layers.Layer, state: Mapping[str, Array], pr
     attention.set_weights(shaped)
 
 
-def _set(network: keras.Model, name: str, state: Mapping[str, Array], prefix: str) -> None:
+def _set(
+    network: keras.Model,
+    name: str,
+    state: Mapping[str, Array],
+    prefix: str,
+) -> None:
     """Sets weight and bias of one layer. PyTorch's dense weights are transposed."""
     weight = state[f"{prefix}.weight"]
     bias = state[f"{prefix}.bias"]

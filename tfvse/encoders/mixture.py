@@ -73,7 +73,12 @@ class Mixture:
             yield np.where(gaussian, np.square(z) / 2.0, np.abs(z)).sum(axis=1)
 
 
-def fit(points: Array, counts: Array, components: int, seed: int = 0) -> Mixture:
+def fit(
+    points: Array,
+    counts: Array,
+    components: int,
+    seed: int = 0,
+) -> Mixture:
     """Finds the mixture under which `points` are likely.
 
     Args:
@@ -99,7 +104,10 @@ def fit(points: Array, counts: Array, components: int, seed: int = 0) -> Mixture
     return mixture
 
 
-def least_scales(points: Array, counts: Array) -> Array:
+def least_scales(
+    points: Array,
+    counts: Array,
+) -> Array:
     """Gives what no scale falls below.
 
     Args:
@@ -109,13 +117,27 @@ def least_scales(points: Array, counts: Array) -> Array:
     Returns:
       float [D].
     """
-    mean = np.average(points, axis=0, weights=counts)
-    deviation = np.sqrt(np.average(np.square(points - mean), axis=0, weights=counts))
+    mean = np.average(
+        points,
+        axis=0,
+        weights=counts,
+    )
+    deviation = np.sqrt(
+        np.average(
+            np.square(points - mean),
+            axis=0,
+            weights=counts,
+        )
+    )
     return LEAST_SCALE * np.maximum(deviation, 1e-6)
 
 
 def maximization(
-    points: Array, order: Array, responsibilities: Array, counts: Array, least: Array
+    points: Array,
+    order: Array,
+    responsibilities: Array,
+    counts: Array,
+    least: Array,
 ) -> Mixture:
     """Finds the likeliest mixture for given responsibilities.
 
@@ -141,7 +163,10 @@ def maximization(
 
 
 def _component(
-    points: Array, order: Array, share: Array, least: Array
+    points: Array,
+    order: Array,
+    share: Array,
+    least: Array,
 ) -> tuple[Array, Array, Array]:
     """The likelier kind of every dimension, its centre and its scale.
 
@@ -166,7 +191,11 @@ def _component(
     return gaussian, np.where(gaussian, mean, median), np.where(gaussian, deviation, spread)
 
 
-def _median(points: Array, order: Array, share: Array) -> Array:
+def _median(
+    points: Array,
+    order: Array,
+    share: Array,
+) -> Array:
     """In every dimension the first point up to which there is at least half of the shares: [D]."""
     passed = np.cumsum(share[order], axis=0)
     rank = (passed >= passed[-1] / 2.0).argmax(axis=0)
@@ -174,7 +203,12 @@ def _median(points: Array, order: Array, share: Array) -> Array:
     return points[order[rank, columns], columns]
 
 
-def _seeds(points: Array, counts: Array, components: int, seed: int) -> Array:
+def _seeds(
+    points: Array,
+    counts: Array,
+    components: int,
+    seed: int,
+) -> Array:
     """Points far from each other, drawn by their squared distances: float [K, D].
 
     k-means++ (Arthur and Vassilvitskii, 2007).
@@ -191,7 +225,10 @@ def _seeds(points: Array, counts: Array, components: int, seed: int) -> Array:
     return points[chosen]
 
 
-def _nearest(points: Array, seeds: Array) -> Array:
+def _nearest(
+    points: Array,
+    seeds: Array,
+) -> Array:
     """Responsibility 1 of the nearest seed for each point: float [N, K]."""
     distances = np.stack([np.square(points - seed).sum(axis=1) for seed in seeds], axis=1)
     return np.eye(len(seeds))[distances.argmin(axis=1)]

@@ -261,7 +261,10 @@ _Step = Callable[[_Machine, Any], None]
 def _last(count: int) -> _Step:
     """The step that makes a tuple of the last `count` values."""
 
-    def step(machine: _Machine, _: Any) -> None:
+    def step(
+        machine: _Machine,
+        _: Any,
+    ) -> None:
         """Makes the tuple."""
         values = [machine._pop() for _ in range(count)]
         machine.push(tuple(values[::-1]))
@@ -272,7 +275,10 @@ def _last(count: int) -> _Step:
 def _value(value: Any) -> _Step:
     """The step that pushes one value that never changes."""
 
-    def step(machine: _Machine, _: Any) -> None:
+    def step(
+        machine: _Machine,
+        _: Any,
+    ) -> None:
         """Pushes the value."""
         machine.push(value)
 
@@ -282,7 +288,10 @@ def _value(value: Any) -> _Step:
 def _empty(make: Callable[[], Any]) -> _Step:
     """The step that pushes a new dict or list, as `make` makes it."""
 
-    def step(machine: _Machine, _: Any) -> None:
+    def step(
+        machine: _Machine,
+        _: Any,
+    ) -> None:
         """Pushes the new value."""
         machine.push(make())
 

@@ -84,7 +84,12 @@ class RegionFile:
         if self.described:
             self._require_in(self._words, "words", ids)
 
-    def _require_in(self, places: Mapping[str, Any], what: str, ids: Sequence[str]) -> None:
+    def _require_in(
+        self,
+        places: Mapping[str, Any],
+        what: str,
+        ids: Sequence[str],
+    ) -> None:
         """Raises UserError where some of `ids` are not in `places`."""
         missing = [name for name in ids if _key(places, name) is None]
         if missing:
@@ -122,7 +127,11 @@ class RegionFile:
             raise UserError(f"{self.flag}: {name} has features that are no finite numbers")
         return result
 
-    def _require_features(self, name: str, found: Array) -> None:
+    def _require_features(
+        self,
+        name: str,
+        found: Array,
+    ) -> None:
         """Raises UserError unless `found` is numbers [n, D], n > 0; notes the first D."""
         if self._dim is None and found.ndim == 2 and found.shape[1] <= MOST_DIM:
             self._dim = found.shape[1]
@@ -214,12 +223,18 @@ def _features(path: pathlib.Path) -> Array:
     return _read_array(path, "features")
 
 
-def _read_array(path: pathlib.Path, name: str) -> Array:
+def _read_array(
+    path: pathlib.Path,
+    name: str,
+) -> Array:
     """One array of an archive, refused by its size before it is unpacked."""
     return array_files.read_npz(path, [name], MOST_BYTES)[name]
 
 
-def _key(places: Mapping[str, Any], name: str) -> Any:
+def _key(
+    places: Mapping[str, Any],
+    name: str,
+) -> Any:
     """What the image `name` is called in `places`, or None."""
     stem = pathlib.PurePath(name).stem
     candidates = [name, stem]

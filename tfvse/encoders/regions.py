@@ -48,7 +48,11 @@ class BestFirst(keras.layers.Layer):
         super().__init__(**arguments)
         self.kept = kept
 
-    def call(self, features: Tensor, scores: Tensor) -> tuple[Tensor, Tensor]:
+    def call(
+        self,
+        features: Tensor,
+        scores: Tensor,
+    ) -> tuple[Tensor, Tensor]:
         """Selects cells.
 
         Args:
@@ -101,7 +105,10 @@ def network(
     return keras.Model(inputs, outputs, name=name)
 
 
-def describer(found: keras.Model, names: Sequence[str]) -> Callable[[tf.Tensor], dict[str, Array]]:
+def describer(
+    found: keras.Model,
+    names: Sequence[str],
+) -> Callable[[tf.Tensor], dict[str, Array]]:
     """Makes the function that gives what is kept of images.
 
     Args:

@@ -12,7 +12,10 @@ from tfvse.layers.text import MaskedMax, MaskedMean, WeightedSum
 from tfvse.typing import Tensor
 
 
-def create(config: Any, data: Any) -> keras.Model:
+def create(
+    config: Any,
+    data: Any,
+) -> keras.Model:
     """Makes the network that reads the "text" of a batch.
 
     The setting `text_encoder` names the network:
@@ -72,10 +75,17 @@ def _require_training(config: Any) -> None:
 
 def _token_input(config: Any) -> Tensor:
     """The symbolic input of numbers of words, int32 [B, max_words]."""
-    return keras.Input([config.max_words], dtype="int32", name="text")
+    return keras.Input(
+        [config.max_words],
+        dtype="int32",
+        name="text",
+    )
 
 
-def _glove_mean(config: Any, data: Any) -> keras.Model:
+def _glove_mean(
+    config: Any,
+    data: Any,
+) -> keras.Model:
     """The network "glove_mean" of `create`."""
     if config.word_vectors == "none" and not config.train_text_encoder:
         raise UserError(
@@ -86,7 +96,10 @@ def _glove_mean(config: Any, data: Any) -> keras.Model:
     return keras.Model(tokens, MaskedMean(name="mean")(words), name="text_encoder")
 
 
-def _word_pool(config: Any, data: Any) -> keras.Model:
+def _word_pool(
+    config: Any,
+    data: Any,
+) -> keras.Model:
     """The network "word_pool" of `create`."""
     _require_training(config)
     tokens = _token_input(config)
@@ -94,13 +107,21 @@ def _word_pool(config: Any, data: Any) -> keras.Model:
     weights = _word_weights(tokens, config, data)
     pooled = WeightedSum(name="sum")([words, weights])
     if config.text_dim:
-        projected = keras.layers.Dense(config.text_dim, use_bias=False, name="projection")(words)
+        projected = keras.layers.Dense(
+            config.text_dim,
+            use_bias=False,
+            name="projection",
+        )(words)
         highest = MaskedMax(name="max")(projected)
         pooled = keras.layers.Concatenate(name="pool")([highest, pooled])
     return keras.Model(tokens, pooled, name="text_encoder")
 
 
-def _word_weights(tokens: Tensor, config: Any, data: Any) -> Tensor:
+def _word_weights(
+    tokens: Tensor,
+    config: Any,
+    data: Any,
+) -> Tensor:
     """A weight for each word, above 0: rare words weigh more. Symbolic float32 [B, L, 1]."""
     size = data.vocabulary.size
     known_texts = data.split("train").text_inputs()[data.known_texts]
@@ -111,7 +132,10 @@ def _word_weights(tokens: Tensor, config: Any, data: Any) -> Tensor:
     return keras.layers.Dropout(config.word_dropout, name="word_dropout")(weights)
 
 
-def _lstm(config: Any, data: Any) -> keras.Model:
+def _lstm(
+    config: Any,
+    data: Any,
+) -> keras.Model:
     """The network "lstm" of `create`."""
     _require_training(config)
     if not config.text_dim:
@@ -120,12 +144,19 @@ def _lstm(config: Any, data: Any) -> keras.Model:
     tokens = _token_input(config)
     # Masked steps keep the state, so the last state is that of the last word. cuDNN's kernel would
     # tie an exported model to GPUs, and it refuses an empty text.
-    last = keras.layers.LSTM(config.text_dim, use_cudnn=False, name="lstm")
+    last = keras.layers.LSTM(
+        config.text_dim,
+        use_cudnn=False,
+        name="lstm",
+    )
     words = embed_words(tokens, config, data)
     return keras.Model(tokens, last(words), name="text_encoder")
 
 
-def _word_cnn(config: Any, data: Any) -> keras.Model:
+def _word_cnn(
+    config: Any,
+    data: Any,
+) -> keras.Model:
     """The network "word_cnn" of `create`."""
     _require_training(config)
     if not config.text_dim or config.text_dim % word_cnn.STEP:

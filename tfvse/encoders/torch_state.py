@@ -88,7 +88,10 @@ def _view(tensor: Any) -> _View:
     return _View(key, _DTYPES[storage.name], first, shape, strides)
 
 
-def _are_strides(strides: Any, shape: tuple[int, ...]) -> bool:
+def _are_strides(
+    strides: Any,
+    shape: tuple[int, ...],
+) -> bool:
     """Whether they move on at every step: one number of a storage must not stand for many."""
     return (
         isinstance(strides, tuple)
@@ -98,7 +101,11 @@ def _are_strides(strides: Any, shape: tuple[int, ...]) -> bool:
     )
 
 
-def _storages(file: io.BytesIO, content: bytes, dtypes: Mapping[str, np.dtype]) -> dict[str, Array]:
+def _storages(
+    file: io.BytesIO,
+    content: bytes,
+    dtypes: Mapping[str, np.dtype],
+) -> dict[str, Array]:
     """The storages of a file, behind its pickles.
 
     Args:
@@ -127,7 +134,10 @@ def _storages(file: io.BytesIO, content: bytes, dtypes: Mapping[str, np.dtype]) 
     return found
 
 
-def _tensor(storages: Mapping[str, Array], view: _View) -> Array:
+def _tensor(
+    storages: Mapping[str, Array],
+    view: _View,
+) -> Array:
     """The numbers that `view` describes; refuses one that reaches outside its storage."""
     storage = storages.get(view.key)
     if storage is None or storage.dtype != view.dtype:

@@ -18,7 +18,10 @@ _MAX_BYTES = 100 * 2**20
 _CONVOLUTIONS = 13
 
 
-def load(features: Any, source: str) -> None:
+def load(
+    features: Any,
+    source: str,
+) -> None:
     """Sets the weights of a built `VGG16Features` of width 64.
 
     Args:

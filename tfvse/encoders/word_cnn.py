@@ -63,7 +63,11 @@ class PlacedWords(keras.layers.Layer):
         self.shift = shift
         self.seed_generator = keras.random.SeedGenerator()
 
-    def call(self, tokens: Tensor, training: bool = False) -> Tensor:
+    def call(
+        self,
+        tokens: Tensor,
+        training: bool = False,
+    ) -> Tensor:
         """Places the known words.
 
         Args:
@@ -77,8 +81,20 @@ class PlacedWords(keras.layers.Layer):
         known = ops.cast(tokens >= RESERVED, "int32")
         place = ops.cumsum(known, axis=1) - 1
         if self.shift and training:
-            room = length - ops.sum(known, axis=1, keepdims=True) + 1
-            noise = keras.random.uniform(ops.shape(room), dtype="float32", seed=self.seed_generator)
+            room = (
+                length
+                - ops.sum(
+                    known,
+                    axis=1,
+                    keepdims=True,
+                )
+                + 1
+            )
+            noise = keras.random.uniform(
+                ops.shape(room),
+                dtype="float32",
+                seed=self.seed_generator,
+            )
             place += ops.cast(ops.floor(noise * ops.cast(room, "float32")), "int32")
 
         # lands[b, i, j]: word i of text b goes to place j.
@@ -104,11 +120,19 @@ class ZeroPadding(keras.layers.Layer):
         super().__init__(**kwargs)
         self.supports_masking = True
 
-    def call(self, words: Tensor, mask: Tensor | None = None) -> Tensor:
+    def call(
+        self,
+        words: Tensor,
+        mask: Tensor | None = None,
+    ) -> Tensor:
         """Multiplies vectors float [B, L, D] with their mask, bool [B, L]: float [B, L, D]."""
         return words * ops.expand_dims(ops.cast(mask, words.dtype), -1)
 
-    def compute_mask(self, inputs: Tensor, previous_mask: Tensor | None) -> None:
+    def compute_mask(
+        self,
+        inputs: Tensor,
+        previous_mask: Tensor | None,
+    ) -> None:
         """Ends the mask."""
         return None
 
@@ -117,7 +141,10 @@ class ZeroPadding(keras.layers.Layer):
         return input_shape
 
 
-def residual_words(words: Tensor, width: int) -> Tensor:
+def residual_words(
+    words: Tensor,
+    width: int,
+) -> Tensor:
     """Builds the network from word vectors to one vector.
 
     Args:
@@ -142,7 +169,13 @@ def residual_words(words: Tensor, width: int) -> Tensor:
     return keras.layers.GlobalAveragePooling1D(name="pool")(x)
 
 
-def _block(x: Tensor, width: int, inner: int, stride: int, project: bool) -> Tensor:
+def _block(
+    x: Tensor,
+    width: int,
+    inner: int,
+    stride: int,
+    project: bool,
+) -> Tensor:
     """Builds one residual block: 1 x 1, 1 x 2 and 1 x 1 convolution, added to a shortcut.
 
     The middle convolution sees a word and the one before it.
@@ -166,11 +199,22 @@ def _block(x: Tensor, width: int, inner: int, stride: int, project: bool) -> Ten
     return keras.layers.ReLU()(keras.layers.Add()([x, shortcut]))
 
 
-def _convolution(x: Tensor, width: int, words: int, stride: int, scale: str = "ones") -> Tensor:
+def _convolution(
+    x: Tensor,
+    width: int,
+    words: int,
+    stride: int,
+    scale: str = "ones",
+) -> Tensor:
     """Convolution over `words` words, then batch normalisation that starts at `scale`."""
     padding = "causal" if words > 1 else "valid"  # causal: zeros on the left
     convolution = keras.layers.Conv1D(
-        width, words, stride, padding, use_bias=False, kernel_initializer="he_normal"
+        width,
+        words,
+        stride,
+        padding,
+        use_bias=False,
+        kernel_initializer="he_normal",
     )
     normalization = batch_normalization(momentum=_MOMENTUM, gamma_initializer=scale)
     return normalization(convolution(x))

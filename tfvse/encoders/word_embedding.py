@@ -11,7 +11,11 @@ from tfvse.typing import Array, Tensor
 LEARNED_DIM = 300  # dimensions of word vectors that start from random numbers, as of word2vec
 
 
-def embed_words(tokens: Tensor, config: Any, data: Any) -> Tensor:
+def embed_words(
+    tokens: Tensor,
+    config: Any,
+    data: Any,
+) -> Tensor:
     """Looks up the vectors of words, which start as the settings say.
 
     Args:
@@ -28,7 +32,12 @@ def embed_words(tokens: Tensor, config: Any, data: Any) -> Tensor:
     return embed(tokens, start(config, data), data.vocabulary.size, config.train_words)
 
 
-def embed(tokens: Tensor, vectors: Array | None, rows: int, train: bool = True) -> Tensor:
+def embed(
+    tokens: Tensor,
+    vectors: Array | None,
+    rows: int,
+    train: bool = True,
+) -> Tensor:
     """Looks up vectors in a layer called "words".
 
     Args:
@@ -41,22 +50,40 @@ def embed(tokens: Tensor, vectors: Array | None, rows: int, train: bool = True) 
       Symbolic float32 [B, L, D] with a mask that is False at padding.
     """
     if vectors is None:
-        layer = keras.layers.Embedding(rows, LEARNED_DIM, mask_zero=True, name="words")
+        layer = keras.layers.Embedding(
+            rows,
+            LEARNED_DIM,
+            mask_zero=True,
+            name="words",
+        )
     else:
         layer = table(vectors, "words", train)
     return layer(tokens)
 
 
-def table(vectors: Array, name: str, train: bool = True) -> keras.layers.Embedding:
+def table(
+    vectors: Array,
+    name: str,
+    train: bool = True,
+) -> keras.layers.Embedding:
     """Makes an embedding layer that starts from `vectors`, float32 [N, D]."""
     rows, dim = vectors.shape
-    layer = keras.layers.Embedding(rows, dim, mask_zero=True, name=name, trainable=train)
+    layer = keras.layers.Embedding(
+        rows,
+        dim,
+        mask_zero=True,
+        name=name,
+        trainable=train,
+    )
     layer.build()
     layer.set_weights([vectors])
     return layer
 
 
-def start(config: Any, data: Any) -> Array | None:
+def start(
+    config: Any,
+    data: Any,
+) -> Array | None:
     """Gives the numbers that the word vectors start from.
 
     Args:

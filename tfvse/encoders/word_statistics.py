@@ -14,7 +14,12 @@ SPREAD = 0.4  # standard deviation of the vectors' numbers, that of GloVe 50d
 _LEAST_SPREAD = 1e-9  # keeps vectors of zeros out of a division by zero
 
 
-def latent_vectors(tokens: Array, image_of_text: Array, rows: int, dim: int) -> Array:
+def latent_vectors(
+    tokens: Array,
+    image_of_text: Array,
+    rows: int,
+    dim: int,
+) -> Array:
     """Finds word vectors by latent semantic analysis (Deerwester et al., 1990).
 
     Words that stand in the texts of the same images become alike. Every image is a document, all
@@ -42,7 +47,10 @@ def latent_vectors(tokens: Array, image_of_text: Array, rows: int, dim: int) -> 
     # PROPACK loses what a signal raises in its callback.
     with interruption.deferred():
         _, values, vectors = scipy.sparse.linalg.svds(
-            weighted, k=kept, solver="propack", random_state=0
+            weighted,
+            k=kept,
+            solver="propack",
+            random_state=0,
         )
     # A singular vector may point either way: its largest number becomes positive.
     largest = np.abs(vectors).argmax(axis=1)
@@ -52,7 +60,11 @@ def latent_vectors(tokens: Array, image_of_text: Array, rows: int, dim: int) -> 
     return result * (SPREAD / spread)
 
 
-def _weighted_counts(tokens: Array, image_of_text: Array, rows: int) -> Any:
+def _weighted_counts(
+    tokens: Array,
+    image_of_text: Array,
+    rows: int,
+) -> Any:
     """The sparse matrix of images and words that `latent_vectors` cuts, float64 [N, rows]."""
     import scipy.sparse
 
@@ -70,7 +82,10 @@ def _weighted_counts(tokens: Array, image_of_text: Array, rows: int) -> Any:
     return counts @ scipy.sparse.diags(inverse_frequency)
 
 
-def log_weights(tokens: Array, rows: int) -> Array:
+def log_weights(
+    tokens: Array,
+    rows: int,
+) -> Array:
     """Gives the logarithm of each word's weight a / (a + p).
 
     Its frequency among the words of the texts is p, and a is `SMOOTHING`.

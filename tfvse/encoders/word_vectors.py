@@ -20,7 +20,10 @@ _MOST_WORDS = 1_000_000  # of GloVe's index
 _MOST_CHARACTERS = 2**20  # of a line
 
 
-def matrix(vocabulary: Any, words: str = GLOVE_50D) -> Array:
+def matrix(
+    vocabulary: Any,
+    words: str = GLOVE_50D,
+) -> Array:
     """Gives the vectors of a vocabulary's words.
 
     Args:
@@ -44,7 +47,10 @@ def matrix(vocabulary: Any, words: str = GLOVE_50D) -> Array:
     return arrange(vocabulary.words, known, vectors)
 
 
-def frequent(words: str, count: int) -> list[str]:
+def frequent(
+    words: str,
+    count: int,
+) -> list[str]:
     """Gives the `count` most frequent words of `words`, which lists them in that order.
 
     Args:
@@ -67,7 +73,11 @@ def frequent(words: str, count: int) -> list[str]:
         raise UserError(f"{flag}: {error}; each must hold a word's vector") from None
 
 
-def arrange(words: Sequence[str], known: Iterable[str], vectors: Array) -> Array:
+def arrange(
+    words: Sequence[str],
+    known: Iterable[str],
+    vectors: Array,
+) -> Array:
     """Arranges vectors in the order of a vocabulary.
 
     Args:
@@ -135,7 +145,10 @@ def _glove_words(flag: str) -> list[str]:
     return words
 
 
-def _from_text(path: Path, words: Iterable[str]) -> tuple[list[str], Array]:
+def _from_text(
+    path: Path,
+    words: Iterable[str],
+) -> tuple[list[str], Array]:
     """The words of the file that are asked for, and their vectors float32 [N, D]."""
     flag = f"--word_vectors={path}"
     try:
@@ -162,7 +175,10 @@ def _lines(file: TextIO) -> Iterator[str]:
         yield line
 
 
-def _entries(lines: Iterable[str], wanted: set[str]) -> Iterator[tuple[str, Array]]:
+def _entries(
+    lines: Iterable[str],
+    wanted: set[str],
+) -> Iterator[tuple[str, Array]]:
     """(word, vector float32 [D]) of the lines whose word is wanted."""
     for line in lines:
         word, _, numbers = line.rstrip().partition(" ")

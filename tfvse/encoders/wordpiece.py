@@ -114,7 +114,11 @@ class WordPiece:
         )
         self.table = tf.lookup.StaticHashTable(initializer, default_value=-1)
 
-    def __call__(self, strings: tf.Tensor, max_pieces: int) -> tf.Tensor:
+    def __call__(
+        self,
+        strings: tf.Tensor,
+        max_pieces: int,
+    ) -> tf.Tensor:
         """Cuts texts into pieces.
 
         Args:
@@ -167,18 +171,29 @@ class WordPiece:
         start = (
             tf.zeros_like(lengths),
             lengths > LONGEST_WORD,
-            tf.TensorArray(tf.int64, 1, dynamic_size=True, element_shape=[None]),
+            tf.TensorArray(
+                tf.int64,
+                1,
+                dynamic_size=True,
+                element_shape=[None],
+            ),
             0,
         )
 
         def unfinished(
-            place: tf.Tensor, failed: tf.Tensor, found: tf.TensorArray, turn: tf.Tensor
+            place: tf.Tensor,
+            failed: tf.Tensor,
+            found: tf.TensorArray,
+            turn: tf.Tensor,
         ) -> tf.Tensor:
             """Whether a word has not come to its end. Words that have failed do not count."""
             return tf.reduce_any((place < lengths) & ~failed)
 
         def advance(
-            place: tf.Tensor, failed: tf.Tensor, found: tf.TensorArray, turn: tf.Tensor
+            place: tf.Tensor,
+            failed: tf.Tensor,
+            found: tf.TensorArray,
+            turn: tf.Tensor,
         ) -> tuple:
             """One turn. A word that fails stays where it is."""
             size, number = self._longest_pieces(words, lengths, place)
@@ -191,7 +206,10 @@ class WordPiece:
         return self._gathered(failed, found, turns)
 
     def _longest_pieces(
-        self, words: tf.Tensor, lengths: tf.Tensor, place: tf.Tensor
+        self,
+        words: tf.Tensor,
+        lengths: tf.Tensor,
+        place: tf.Tensor,
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """The longest piece of every word that begins at its place.
 
@@ -215,7 +233,10 @@ class WordPiece:
         return size, number
 
     def _gathered(
-        self, failed: tf.Tensor, found: tf.TensorArray, turns: tf.Tensor
+        self,
+        failed: tf.Tensor,
+        found: tf.TensorArray,
+        turns: tf.Tensor,
     ) -> tf.RaggedTensor:
         """The pieces of all turns, word by word: ragged int64 [W, (pieces)]."""
         columns = tf.cond(
@@ -224,7 +245,13 @@ class WordPiece:
             lambda: tf.zeros([0, 1], tf.int64),
         )
         width = tf.shape(columns)[1]
-        unknown = tf.one_hot(0, width, on_value=self.unknown, off_value=-1, dtype=tf.int64)
+        unknown = tf.one_hot(
+            0,
+            width,
+            on_value=self.unknown,
+            off_value=-1,
+            dtype=tf.int64,
+        )
         columns = tf.where(failed[:, tf.newaxis], unknown, columns)
         return tf.ragged.boolean_mask(columns, columns >= 0)
 

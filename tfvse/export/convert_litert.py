@@ -12,7 +12,12 @@ import numpy as np
 import tensorflow as tf
 
 
-def main(model_dir: str, output: str, number_format: str, representative: str) -> None:
+def main(
+    model_dir: str,
+    output: str,
+    number_format: str,
+    representative: str,
+) -> None:
     """Converts a SavedModel.
 
     Args:

@@ -12,7 +12,11 @@ from typing import Any
 import numpy as np
 
 
-def main(model_dir: str, inputs: str, outputs: str) -> None:
+def main(
+    model_dir: str,
+    inputs: str,
+    outputs: str,
+) -> None:
     """Runs the signatures on stored inputs.
 
     Args:

@@ -15,7 +15,10 @@ CHUNK = 32  # rows of a batch that networks see at once
 TensorFunction = Callable[..., Mapping[str, tf.Tensor]]
 
 
-def in_chunks(function: TensorFunction, specs: Mapping[str, tf.TensorSpec]) -> TensorFunction:
+def in_chunks(
+    function: TensorFunction,
+    specs: Mapping[str, tf.TensorSpec],
+) -> TensorFunction:
     """Runs a signature's function on `CHUNK` rows at a time: only its outputs grow with the batch.
 
     Args:
@@ -54,7 +57,8 @@ def in_chunks(function: TensorFunction, specs: Mapping[str, tf.TensorSpec]) -> T
 
 
 def _concatenated(
-    outputs: Callable[[tf.Tensor | int], Mapping[str, tf.Tensor]], count: tf.Tensor
+    outputs: Callable[[tf.Tensor | int], Mapping[str, tf.Tensor]],
+    count: tf.Tensor,
 ) -> dict[str, tf.Tensor]:
     """The outputs of all chunks of `count` rows, one below the other.
 
@@ -65,11 +69,17 @@ def _concatenated(
     first = outputs(0)
     shapes = {key: tf.TensorShape([None, *value.shape[1:]]) for key, value in first.items()}
 
-    def unfinished(start: tf.Tensor, found: Mapping[str, tf.Tensor]) -> tf.Tensor:
+    def unfinished(
+        start: tf.Tensor,
+        found: Mapping[str, tf.Tensor],
+    ) -> tf.Tensor:
         """Whether rows are left."""
         return start < count
 
-    def grown(start: tf.Tensor, found: Mapping[str, tf.Tensor]) -> tuple:
+    def grown(
+        start: tf.Tensor,
+        found: Mapping[str, tf.Tensor],
+    ) -> tuple:
         """One more chunk."""
         more = outputs(start)
         return start + CHUNK, {key: tf.concat([found[key], more[key]], 0) for key in found}
@@ -111,7 +121,12 @@ def map_images(
       Tensor [B, …].
     """
     images = tf.convert_to_tensor(images, tf.string)
-    return tf.map_fn(function, images, fn_output_signature=dtype, parallel_iterations=1)
+    return tf.map_fn(
+        function,
+        images,
+        fn_output_signature=dtype,
+        parallel_iterations=1,
+    )
 
 
 def encode_png(image: tf.Tensor) -> tf.Tensor:
@@ -143,7 +158,10 @@ def decode_bounded(image: tf.Tensor) -> tf.Tensor:
         return tf.identity(pixels)
 
 
-def translate(network: Callable[[tf.Tensor], tf.Tensor], images: tf.Tensor) -> tf.Tensor:
+def translate(
+    network: Callable[[tf.Tensor], tf.Tensor],
+    images: tf.Tensor,
+) -> tf.Tensor:
     """Runs a generator on images of any height and width, one at a time.
 
     Args:

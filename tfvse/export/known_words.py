@@ -17,13 +17,19 @@ from tfvse.typing import PathLike
 _FILE = pathlib.PurePath("assets.extra", "known_words.json")
 
 
-def write(folder: PathLike, vocabulary: Vocabulary) -> None:
+def write(
+    folder: PathLike,
+    vocabulary: Vocabulary,
+) -> None:
     """Writes the words of `vocabulary` into a SavedModel's `folder`."""
     known = {"tokenizer": vocabulary.tokenizer, "words": vocabulary.words}
     write_json(pathlib.Path(folder) / _FILE, known)
 
 
-def unknown(folder: PathLike, text: str) -> list[str]:
+def unknown(
+    folder: PathLike,
+    text: str,
+) -> list[str]:
     """Lists the words of a query that a model does not know.
 
     Args:

@@ -137,7 +137,11 @@ def convert_all(
     return found
 
 
-def convert(model: LiteRTModel, number_format: str, path: pathlib.Path) -> None:
+def convert(
+    model: LiteRTModel,
+    number_format: str,
+    path: pathlib.Path,
+) -> None:
     """Writes a model as a LiteRT file; its input is float32 [1, *shape] in every format.
 
     Args:
@@ -166,7 +170,10 @@ def convert(model: LiteRTModel, number_format: str, path: pathlib.Path) -> None:
         raise UserError(f"--litert={number_format}: {path.stem} cannot be converted: {reason}")
 
 
-def _save(model: LiteRTModel, folder: str) -> None:
+def _save(
+    model: LiteRTModel,
+    folder: str,
+) -> None:
     """Writes the function of a model as a SavedModel."""
 
     @tf.function(autograph=False)
@@ -195,7 +202,10 @@ def _reason(result: subprocess.CompletedProcess) -> str:
     return lines[-1]
 
 
-def runner(path: PathLike, interpreter: Any = None) -> Run:
+def runner(
+    path: PathLike,
+    interpreter: Any = None,
+) -> Run:
     """Makes the function that runs a LiteRT file, one example at a time.
 
     Args:

@@ -154,7 +154,10 @@ def _conversions(conversions: Iterable[Conversion]) -> str:
     return _table(head, rows)
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def _table(
+    head: Sequence[str],
+    rows: Iterable[Sequence[str]],
+) -> str:
     """A Markdown table."""
     lines = [head, ("---",) * len(head), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)

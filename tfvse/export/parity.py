@@ -23,7 +23,10 @@ _SCRIPT = pathlib.Path(__file__).with_name("fresh_process.py")
 _MINUTES = 15  # that the fresh process may take
 
 
-def verify(signatures: Mapping[str, Signature], model_dir: PathLike) -> dict[str, float]:
+def verify(
+    signatures: Mapping[str, Signature],
+    model_dir: PathLike,
+) -> dict[str, float]:
     """Compares each signature in a fresh process with its function run eagerly here.
 
     Both get the signature's example.
@@ -63,7 +66,8 @@ def example(signature: Signature) -> dict[str, Array]:
 
 
 def _run_in_fresh_process(
-    signatures: Mapping[str, Signature], model_dir: PathLike
+    signatures: Mapping[str, Signature],
+    model_dir: PathLike,
 ) -> dict[str, dict[str, Array]]:
     """What the exported model gives for the examples: signature → output → array."""
     with tempfile.TemporaryDirectory() as scratch:
@@ -90,7 +94,10 @@ def _run_in_fresh_process(
     return found
 
 
-def _write_examples(signatures: Mapping[str, Signature], path: str) -> None:
+def _write_examples(
+    signatures: Mapping[str, Signature],
+    path: str,
+) -> None:
     """Writes the examples as `fresh_process.py` reads them."""
     stored: dict[str, Any] = {}
     for name, signature in signatures.items():
@@ -145,7 +152,12 @@ class Outputs:
             )
         return value
 
-    def _measure(self, tolerance: Tolerance, wanted: Array, got: Array) -> float:
+    def _measure(
+        self,
+        tolerance: Tolerance,
+        wanted: Array,
+        got: Array,
+    ) -> float:
         """The difference of two arrays of one shape."""
         if tolerance.kind == "float":
             return _float_difference(wanted, got)
@@ -157,7 +169,11 @@ class Outputs:
         return float(np.sum((wanted != got) & ~ties))
 
 
-def _tolerance(signature: Signature, key: str, wanted: Array) -> Tolerance:
+def _tolerance(
+    signature: Signature,
+    key: str,
+    wanted: Array,
+) -> Tolerance:
     """The tolerance of an output: the signature's own, or that of its dtype and name."""
     if key in signature.tolerances:
         return signature.tolerances[key]
@@ -166,14 +182,20 @@ def _tolerance(signature: Signature, key: str, wanted: Array) -> Tolerance:
     return LEVELS if key.endswith("_bytes") else EXACT
 
 
-def _float_difference(wanted: Array, got: Array) -> float:
+def _float_difference(
+    wanted: Array,
+    got: Array,
+) -> float:
     """Largest difference of floats […], relative to max(1, largest magnitude)."""
     largest = np.max(np.abs(wanted - got), initial=0.0)
     magnitude = max(1.0, np.max(np.abs(wanted), initial=0.0))
     return float(largest / magnitude)
 
 
-def _image_difference(wanted: Array, got: Array) -> float:
+def _image_difference(
+    wanted: Array,
+    got: Array,
+) -> float:
     """Largest difference of PNGs, bytes [B], in 1/255 levels."""
     largest = 0.0
     for one, other in zip(wanted, got, strict=True):
@@ -182,7 +204,10 @@ def _image_difference(wanted: Array, got: Array) -> float:
     return largest
 
 
-def _label_difference(wanted: Array, got: Array) -> float:
+def _label_difference(
+    wanted: Array,
+    got: Array,
+) -> float:
     """Largest fraction of the pixels of a label map, of PNGs bytes [B], that differ."""
     largest = 0.0
     for one, other in zip(wanted, got, strict=True):
@@ -196,7 +221,10 @@ def _pixels(encoded: bytes) -> Array:
     return tf.io.decode_png(encoded).numpy().astype(np.int32)
 
 
-def _near_ties(expected: Mapping[str, Array], shape: tuple[int, ...]) -> Array:
+def _near_ties(
+    expected: Mapping[str, Array],
+    shape: tuple[int, ...],
+) -> Array:
     """Places of a ranking [B, k] that rounding may swap, bool [B, k].
 
     The next score is as good there, or lies behind the cut. The scores are the float output of the

@@ -28,7 +28,11 @@ from tfvse.typing import PathLike
 class _Exported(tf.Module):
     """What the traced functions need: the variables that they read, tables and other resources."""
 
-    def __init__(self, functions: Iterable[Any], resources: Iterable[Any]) -> None:
+    def __init__(
+        self,
+        functions: Iterable[Any],
+        resources: Iterable[Any],
+    ) -> None:
         """Holds each variable and resource once."""
         super().__init__()
         variables = {}
@@ -52,7 +56,10 @@ def trace(signature: Signature) -> Any:
     return function.get_concrete_function(**specs)
 
 
-def save(signatures: Mapping[str, Signature], folder: PathLike) -> dict[str, Any]:
+def save(
+    signatures: Mapping[str, Signature],
+    folder: PathLike,
+) -> dict[str, Any]:
     """Writes a SavedModel.
 
     Args:
@@ -118,7 +125,10 @@ def export(
     return target
 
 
-def _new_version(folder: pathlib.Path, version: int | None) -> int:
+def _new_version(
+    folder: pathlib.Path,
+    version: int | None,
+) -> int:
     """The version to make in a model's folder; UserError where it exists."""
     existing = model_config.versions(folder)
     version = version or max(existing, default=0) + 1
@@ -130,7 +140,9 @@ def _new_version(folder: pathlib.Path, version: int | None) -> int:
 
 
 def _write_model(
-    signatures: Mapping[str, Signature], folder: pathlib.Path, name: str
+    signatures: Mapping[str, Signature],
+    folder: pathlib.Path,
+    name: str,
 ) -> dict[str, Any]:
     """Writes the SavedModel and its warm-up requests; gives the functions as saved."""
     try:
@@ -146,7 +158,11 @@ def _write_model(
     return functions
 
 
-def _write_search_files(system: Any, data: Any, folder: pathlib.Path) -> None:
+def _write_search_files(
+    system: Any,
+    data: Any,
+    folder: pathlib.Path,
+) -> None:
     """Writes what search shows besides ids: thumbnails of the gallery, and the known words."""
     gallery = system.gallery(data)
     if gallery is not None:
@@ -156,7 +172,10 @@ def _write_search_files(system: Any, data: Any, folder: pathlib.Path) -> None:
 
 
 def _convert(
-    system: Any, data: Any, formats: Sequence[str], folder: pathlib.Path
+    system: Any,
+    data: Any,
+    formats: Sequence[str],
+    folder: pathlib.Path,
 ) -> list[litert.Conversion]:
     """Writes the LiteRT files that are asked for; UserError where the system has no such form."""
     if not formats:

@@ -23,7 +23,10 @@ _QUALITY = 85  # of a JPEG, 0 to 100
 _FILE = pathlib.PurePath("assets.extra", "thumbnails.zip")
 
 
-def write(folder: PathLike, gallery: Any) -> None:
+def write(
+    folder: PathLike,
+    gallery: Any,
+) -> None:
     """Writes the thumbnails of a gallery.
 
     Args:
@@ -32,7 +35,12 @@ def write(folder: PathLike, gallery: Any) -> None:
     """
     path = pathlib.Path(folder) / _FILE
     path.parent.mkdir(exist_ok=True)
-    ids = tqdm(gallery.image_ids[:MOST], desc="thumbnails", unit="image", leave=False)
+    ids = tqdm(
+        gallery.image_ids[:MOST],
+        desc="thumbnails",
+        unit="image",
+        leave=False,
+    )
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for row, image_id in enumerate(ids):
             archive.writestr(f"{_text(image_id)}.jpg", shrink(gallery.encoded(row)))
@@ -48,13 +56,19 @@ def shrink(image: bytes) -> bytes:
       Bytes of a JPEG file whose longer side is `SIDE` pixels.
     """
     pixels = tf.image.resize(
-        decode_image(image), (SIDE, SIDE), preserve_aspect_ratio=True, antialias=True
+        decode_image(image),
+        (SIDE, SIDE),
+        preserve_aspect_ratio=True,
+        antialias=True,
     )
     levels = tf.cast(tf.round(tf.clip_by_value(pixels, 0, 255)), tf.uint8)
     return tf.io.encode_jpeg(levels, quality=_QUALITY).numpy()
 
 
-def read(folder: PathLike, image_ids: Sequence[str]) -> list[Array | None]:
+def read(
+    folder: PathLike,
+    image_ids: Sequence[str],
+) -> list[Array | None]:
     """Reads thumbnails.
 
     Args:
@@ -82,7 +96,10 @@ def read(folder: PathLike, image_ids: Sequence[str]) -> list[Array | None]:
         raise UserError(f"{path}: damaged ({reason}); export the model again") from None
 
 
-def _pixels(archive: zipfile.ZipFile, name: str) -> Array:
+def _pixels(
+    archive: zipfile.ZipFile,
+    name: str,
+) -> Array:
     """One thumbnail, uint8 [h, w, 3]; ValueError where it is too large for one."""
     if archive.getinfo(name).file_size > _MOST_BYTES:
         raise ValueError(f"{name} is too large")

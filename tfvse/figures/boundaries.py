@@ -31,9 +31,17 @@ def precision_recall(
       `path`.
     """
     with matplotlib.rc_context(STYLE | {"axes.grid": False}):
-        figure = Figure(figsize=(5.6, 5.2), dpi=DPI, layout="constrained")
+        figure = Figure(
+            figsize=(5.6, 5.2),
+            dpi=DPI,
+            layout="constrained",
+        )
         limits = {"xlim": (0, 1), "ylim": (0, 1), "aspect": "equal"}
-        axes = figure.add_subplot(xlabel="recall", ylabel="precision", **limits)
+        axes = figure.add_subplot(
+            xlabel="recall",
+            ylabel="precision",
+            **limits,
+        )
         set_title(axes, printable(title))
         _draw_equal_f(axes)
         for (label, curve), colour in zip(curves.items(), COLOURS * len(curves), strict=False):
@@ -47,21 +55,52 @@ def _draw_equal_f(axes: Axes) -> None:
     for f in ISO_F:
         recall = np.linspace(f / (2 - f), 1, 200)
         precision = f * recall / (2 * recall - f)
-        axes.plot(recall, precision, color=GREEN, lw=0.7, alpha=0.45)
-        axes.text(1.01, f / (2 - f), f"F={f:.1f}", size=7, color=GREEN, va="center")
+        axes.plot(
+            recall,
+            precision,
+            color=GREEN,
+            lw=0.7,
+            alpha=0.45,
+        )
+        axes.text(
+            1.01,
+            f / (2 - f),
+            f"F={f:.1f}",
+            size=7,
+            color=GREEN,
+            va="center",
+        )
 
 
-def _draw_curve(axes: Axes, label: str, curve: Mapping[str, Sequence[float]], colour: str) -> None:
+def _draw_curve(
+    axes: Axes,
+    label: str,
+    curve: Mapping[str, Sequence[float]],
+    colour: str,
+) -> None:
     """Draws one curve and the dot at its best F."""
     recall = np.array(curve["recall"])
     precision = np.array(curve["precision"])
     f = np.array(curve["F"])
     drawn = recall + precision > 0  # where nothing is marked, there is no precision
-    axes.plot(recall[drawn], precision[drawn], color=colour, lw=1.8)
+    axes.plot(
+        recall[drawn],
+        precision[drawn],
+        color=colour,
+        lw=1.8,
+    )
 
     best = np.argmax(f)
     name = printable(f"{label}  F={f[best]:.3f}".strip())
-    axes.plot(recall[best], precision[best], "o", color=colour, ms=6, label=name, clip_on=False)
+    axes.plot(
+        recall[best],
+        precision[best],
+        "o",
+        color=colour,
+        ms=6,
+        label=name,
+        clip_on=False,
+    )
 
 
 def edge_sheet(

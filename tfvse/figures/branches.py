@@ -19,7 +19,10 @@ from tfvse.figures.style import COLOURS, DPI, STYLE, save, set_title
 from tfvse.training import log
 
 
-def first_of_classes(batches: Iterable[tuple[np.ndarray, np.ndarray]], count: int) -> np.ndarray:
+def first_of_classes(
+    batches: Iterable[tuple[np.ndarray, np.ndarray]],
+    count: int,
+) -> np.ndarray:
     """The first image of each of the first `count` classes that come up.
 
     Args:
@@ -38,7 +41,10 @@ def first_of_classes(batches: Iterable[tuple[np.ndarray, np.ndarray]], count: in
     return np.stack(list(found.values())[:count])
 
 
-def strongest_maps(maps: Sequence[np.ndarray], count: int = 4) -> dict[str, np.ndarray]:
+def strongest_maps(
+    maps: Sequence[np.ndarray],
+    count: int = 4,
+) -> dict[str, np.ndarray]:
     """The maps with the largest spatial mean, image by image (figure 2.1).
 
     Args:
@@ -51,7 +57,11 @@ def strongest_maps(maps: Sequence[np.ndarray], count: int = 4) -> dict[str, np.n
     found = {}
     for side, activations in enumerate(maps, start=1):
         strength = activations.mean((1, 2))
-        order = np.argsort(-strength, axis=1, kind="stable")[:, :count]
+        order = np.argsort(
+            -strength,
+            axis=1,
+            kind="stable",
+        )[:, :count]
         chosen = np.take_along_axis(activations, order[:, None, None, :], axis=3)
         for rank in range(count):
             found[f"side {side}, no. {rank + 1}"] = chosen[..., rank : rank + 1]
@@ -110,7 +120,8 @@ def logged_branch_weights(run_dir: pathlib.Path) -> dict[str, list[tuple[int, fl
 
 
 def _add_points(
-    weights: dict[str, list[tuple[int, float, float]]], record: Mapping[str, Any]
+    weights: dict[str, list[tuple[int, float, float]]],
+    record: Mapping[str, Any],
 ) -> None:
     """Adds what one line of a log says of the branches' weights."""
     for key in record:
@@ -139,13 +150,31 @@ def branch_weights(
       `path`.
     """
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(6.4, 4.2), dpi=DPI, layout="constrained")
+        figure = Figure(
+            figsize=(6.4, 4.2),
+            dpi=DPI,
+            layout="constrained",
+        )
         axes = figure.add_subplot(xlabel="step", ylabel="mean weight")
         set_title(axes, printable(title))
         for (branch, points), colour in zip(weights.items(), COLOURS, strict=False):
             steps, mean, deviation = np.array(points, float).T
-            axes.plot(steps, mean, color=colour, lw=1.8, marker="o", ms=3, label=printable(branch))
+            axes.plot(
+                steps,
+                mean,
+                color=colour,
+                lw=1.8,
+                marker="o",
+                ms=3,
+                label=printable(branch),
+            )
             band = (mean - deviation, mean + deviation)
-            axes.fill_between(steps, *band, color=colour, alpha=0.12, lw=0)
+            axes.fill_between(
+                steps,
+                *band,
+                color=colour,
+                alpha=0.12,
+                lw=0,
+            )
         axes.legend()
         return save(figure, path)

@@ -17,7 +17,10 @@ _MOST_NUMBERS = 20  # classes whose percents fit into the cells
 
 
 def confusion_matrix(
-    path: str | os.PathLike, confusion: np.ndarray, classes: Sequence[str], title: str = ""
+    path: str | os.PathLike,
+    confusion: np.ndarray,
+    classes: Sequence[str],
+    title: str = "",
 ) -> str | os.PathLike:
     """Draws how often the class of a row was taken for that of a column, in percent of the row.
 
@@ -30,15 +33,37 @@ def confusion_matrix(
     Returns:
       `path`.
     """
-    of_row = np.maximum(np.sum(confusion, axis=1, keepdims=True), 1)
+    of_row = np.maximum(
+        np.sum(
+            confusion,
+            axis=1,
+            keepdims=True,
+        ),
+        1,
+    )
     percent = 100 * np.asarray(confusion) / of_row
     side = min(8.0, max(4.0, 1.8 + 0.48 * len(classes)))
     with matplotlib.rc_context(STYLE | {"axes.grid": False}):
-        figure = Figure(figsize=(side + 0.9, side), dpi=DPI, layout="constrained")
+        figure = Figure(
+            figsize=(side + 0.9, side),
+            dpi=DPI,
+            layout="constrained",
+        )
         axes = figure.add_subplot(xlabel="predicted", ylabel="true")
         set_title(axes, printable(title), loc="center")
-        shown = axes.imshow(percent, cmap="Blues", vmin=0, vmax=100)
-        bar = figure.colorbar(shown, ax=axes, label="% of the true class", shrink=0.8, aspect=30)
+        shown = axes.imshow(
+            percent,
+            cmap="Blues",
+            vmin=0,
+            vmax=100,
+        )
+        bar = figure.colorbar(
+            shown,
+            ax=axes,
+            label="% of the true class",
+            shrink=0.8,
+            aspect=30,
+        )
         bar.outline.set_visible(False)
         if len(classes) <= _MOST_NAMES:
             _write_names(axes, classes)
@@ -47,16 +72,27 @@ def confusion_matrix(
         return save(figure, path)
 
 
-def _write_names(axes: Axes, classes: Sequence[str]) -> None:
+def _write_names(
+    axes: Axes,
+    classes: Sequence[str],
+) -> None:
     """Writes the classes at both axes."""
     names = [printable(name) for name in classes]
     places = range(len(classes))
     slanted: dict[str, Any] = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
-    axes.set_xticks(places, names, parse_math=False, **slanted)
+    axes.set_xticks(
+        places,
+        names,
+        parse_math=False,
+        **slanted,
+    )
     axes.set_yticks(places, names, parse_math=False)
 
 
-def _write_numbers(axes: Axes, percent: np.ndarray) -> None:
+def _write_numbers(
+    axes: Axes,
+    percent: np.ndarray,
+) -> None:
     """Writes the percents float [C, C] into the cells, where they are not near 0."""
     for (row, column), value in np.ndenumerate(percent):
         if value >= 0.5:

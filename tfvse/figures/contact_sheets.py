@@ -70,11 +70,29 @@ def contact_sheet(
     tops = _TOP + np.cumsum([0, *heights])
 
     page = Page(width, _TOP + sum(heights) + 0.05)
-    page.text(MARGIN, 0.2, wrap(title, 0.85 * width - 2 * MARGIN, 13, 1), size=13, weight="bold")
+    page.text(
+        MARGIN,
+        0.2,
+        wrap(title, 0.85 * width - 2 * MARGIN, 13, 1),
+        size=13,
+        weight="bold",
+    )
     if text_queries:
-        page.text(MARGIN, 0.55, "Text → images", size=11, color=GREY)
+        page.text(
+            MARGIN,
+            0.55,
+            "Text → images",
+            size=11,
+            color=GREY,
+        )
     if image_queries:
-        page.text(middle, 0.55, "Image → texts", size=11, color=GREY)
+        page.text(
+            middle,
+            0.55,
+            "Image → texts",
+            size=11,
+            color=GREY,
+        )
     for query, top in zip(text_queries, tops, strict=False):
         _draw_text_query(page, query, top)
     for found, texts, top in zip(image_queries, answers, tops, strict=False):
@@ -100,14 +118,21 @@ def _answer_height(text: str) -> float:
     return height(text, 9) + 0.04
 
 
-def _row_heights(answers: Sequence[Sequence[str]], rows: int) -> list[float]:
+def _row_heights(
+    answers: Sequence[Sequence[str]],
+    rows: int,
+) -> list[float]:
     """Inches of each row: the image's side, or more where many texts stand beside it."""
     blocks = [sum(map(_answer_height, texts)) for texts in answers]
     blocks += [0] * (rows - len(blocks))
     return [max(_CELL, block) + 2 * _GAP for block in blocks]
 
 
-def _draw_text_query(page: Page, query: TextQuery, top: float) -> None:
+def _draw_text_query(
+    page: Page,
+    query: TextQuery,
+    top: float,
+) -> None:
     """Draws a text and the images found for it."""
     text = wrap(query.text, _QUERY_WIDTH - 0.2, 10, 6)
     page.text(MARGIN, top + (_CELL - height(text, 10)) / 2, text, size=10)
@@ -117,19 +142,37 @@ def _draw_text_query(page: Page, query: TextQuery, top: float) -> None:
 
 
 def _draw_image_query(
-    page: Page, query: ImageQuery, texts: Sequence[str], left: float, top: float
+    page: Page,
+    query: ImageQuery,
+    texts: Sequence[str],
+    left: float,
+    top: float,
 ) -> None:
     """Draws an image and the texts found for it."""
     page.image(left, top, _CELL, query.image)
     for text, right in zip(texts, query.correct, strict=True):
         mark = "✓" if right else "–"
-        page.text(left + _CELL + 0.15, top, mark, size=9, color=GREEN if right else GREY)
-        page.text(left + _CELL + 0.35, top, text, size=9, color=GREEN if right else INK)
+        page.text(
+            left + _CELL + 0.15,
+            top,
+            mark,
+            size=9,
+            color=GREEN if right else GREY,
+        )
+        page.text(
+            left + _CELL + 0.35,
+            top,
+            text,
+            size=9,
+            color=GREEN if right else INK,
+        )
         top += _answer_height(text)
 
 
 def grid(
-    path: str | os.PathLike, columns: Mapping[str, Sequence[np.ndarray]], title: str = ""
+    path: str | os.PathLike,
+    columns: Mapping[str, Sequence[np.ndarray]],
+    title: str = "",
 ) -> str | os.PathLike:
     """Draws images side by side: one row an example, one column a stage, such as before and after.
 
@@ -152,10 +195,22 @@ def grid(
         start += height(title, 13) + 0.1
 
     page = Page(width + 2 * MARGIN, start + rows * (cell + gap) + MARGIN - gap)
-    page.text(MARGIN, 0.2, title, size=13, weight="bold")
+    page.text(
+        MARGIN,
+        0.2,
+        title,
+        size=13,
+        weight="bold",
+    )
     for column, (heading, images) in enumerate(columns.items()):
         left = MARGIN + column * (cell + gap)
-        page.text(left, start - 0.27, wrap(heading, cell, 10, 1), size=10, color=GREY)
+        page.text(
+            left,
+            start - 0.27,
+            wrap(heading, cell, 10, 1),
+            size=10,
+            color=GREY,
+        )
         for row in range(rows):
             page.image(left, start + row * (cell + gap), cell, images[row])
     return page.save(path)

@@ -94,7 +94,10 @@ def _panels(series: Mapping[str, dict[int, float]]) -> dict[str, dict[str, dict[
     return panels
 
 
-def _figure(across: int, down: int) -> Figure:
+def _figure(
+    across: int,
+    down: int,
+) -> Figure:
     """An empty figure for so many panels across and down."""
     wide = 3.5 * across + 0.3
     tall = 2.5 * down + 0.3
@@ -111,10 +114,17 @@ def _figure(across: int, down: int) -> Figure:
 
 
 def _draw_panel(
-    axes: Axes, panel: str, lines: Mapping[str, dict[int, float]], stages: Sequence[tuple[str, int]]
+    axes: Axes,
+    panel: str,
+    lines: Mapping[str, dict[int, float]],
+    stages: Sequence[tuple[str, int]],
 ) -> None:
     """Draws the lines of one panel: label → {step: value}."""
-    axes.set_title(printable(panel), loc="left", parse_math=False)
+    axes.set_title(
+        printable(panel),
+        loc="left",
+        parse_math=False,
+    )
     for (label, points), colour in zip(lines.items(), COLOURS * len(lines), strict=False):
         steps, values = np.array(sorted(points.items()), float).T
         _draw_line(axes, steps, values, colour, label, smooth=panel[:13] != "learning_rate")
@@ -128,23 +138,56 @@ def _draw_panel(
 
 
 def _draw_line(
-    axes: Axes, steps: np.ndarray, values: np.ndarray, colour: str, label: str, smooth: bool
+    axes: Axes,
+    steps: np.ndarray,
+    values: np.ndarray,
+    colour: str,
+    label: str,
+    smooth: bool,
 ) -> None:
     """Draws values [N] against steps [N]."""
     few = len(steps) < _FEW
     if few or not smooth:
         marker = "o" if few else ""
-        axes.plot(steps, values, color=colour, lw=1.6, marker=marker, ms=3, label=label)
+        axes.plot(
+            steps,
+            values,
+            color=colour,
+            lw=1.6,
+            marker=marker,
+            ms=3,
+            label=label,
+        )
         return
-    axes.plot(steps, values, color=colour, lw=0.7, alpha=0.35)
-    axes.plot(steps, smoothed(values), color=colour, lw=1.8, label=label)
+    axes.plot(
+        steps,
+        values,
+        color=colour,
+        lw=0.7,
+        alpha=0.35,
+    )
+    axes.plot(
+        steps,
+        smoothed(values),
+        color=colour,
+        lw=1.8,
+        label=label,
+    )
 
 
-def _draw_stages(axes: Axes, stages: Sequence[tuple[str, int]]) -> None:
+def _draw_stages(
+    axes: Axes,
+    stages: Sequence[tuple[str, int]],
+) -> None:
     """Marks where each stage begins."""
     for name, step in stages:
         line = "--" if step > stages[0][1] else "none"
-        axes.axvline(step, color=GREY, lw=0.8, ls=line)
+        axes.axvline(
+            step,
+            color=GREY,
+            lw=0.8,
+            ls=line,
+        )
         axes.text(
             step,
             0.99,

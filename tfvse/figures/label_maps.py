@@ -22,7 +22,10 @@ _LINE = 0.24  # height of a line of the legend
 Example = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
-def colour(labels: np.ndarray, colours: np.ndarray) -> np.ndarray:
+def colour(
+    labels: np.ndarray,
+    colours: np.ndarray,
+) -> np.ndarray:
     """Paints a label map.
 
     Args:
@@ -37,7 +40,10 @@ def colour(labels: np.ndarray, colours: np.ndarray) -> np.ndarray:
     return table[labels]
 
 
-def montage(examples: Sequence[Example], colours: np.ndarray) -> np.ndarray:
+def montage(
+    examples: Sequence[Example],
+    colours: np.ndarray,
+) -> np.ndarray:
     """Image, truth and prediction of one example in every row, white where rows are shorter.
 
     Args:
@@ -56,7 +62,10 @@ def montage(examples: Sequence[Example], colours: np.ndarray) -> np.ndarray:
     return np.concatenate(widened)
 
 
-def _painted(example: Example, colours: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _painted(
+    example: Example,
+    colours: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(image, truth, prediction) of one example, uint8 [h, w, 3] each."""
     image, labels, predicted = example
     return image, colour(labels, colours), colour(predicted, colours)
@@ -87,9 +96,21 @@ def comparison(
     legend_top = _TOP + sum(heights) + 0.1
 
     page = Page(width + 2 * MARGIN, legend_top + lines * _LINE + MARGIN)
-    page.text(MARGIN, 0.2, wrap(title, 0.88 * width, 13, 1), size=13, weight="bold")
+    page.text(
+        MARGIN,
+        0.2,
+        wrap(title, 0.88 * width, 13, 1),
+        size=13,
+        weight="bold",
+    )
     for column, heading in enumerate(HEADINGS):
-        page.text(MARGIN + column * (_CELL + _GAP), _TOP - 0.27, heading, size=10, color=GREY)
+        page.text(
+            MARGIN + column * (_CELL + _GAP),
+            _TOP - 0.27,
+            heading,
+            size=10,
+            color=GREY,
+        )
     tops = _TOP + np.cumsum([0, *heights[:-1]])
     for example, tall, top in zip(examples, heights, tops, strict=True):
         centred = top - (_CELL + _GAP - tall) / 2
@@ -105,7 +126,11 @@ def _row_height(image: np.ndarray) -> float:
 
 
 def _draw_legend(
-    page: Page, top: float, across: int, classes: Sequence[str], colours: np.ndarray
+    page: Page,
+    top: float,
+    across: int,
+    classes: Sequence[str],
+    colours: np.ndarray,
 ) -> None:
     """Draws the classes and their colours, `across` in a line."""
     for place, (name, rgb) in enumerate(zip(classes, colours, strict=True)):
@@ -117,7 +142,9 @@ def _draw_legend(
 
 
 def class_bars(
-    path: str | os.PathLike, by_class: Mapping[str, float], title: str = ""
+    path: str | os.PathLike,
+    by_class: Mapping[str, float],
+    title: str = "",
 ) -> str | os.PathLike:
     """Draws the IoU of every class, best first.
 
@@ -132,10 +159,28 @@ def class_bars(
     names = sorted(by_class, key=by_class.__getitem__)
     values = [by_class[name] for name in names]
     with matplotlib.rc_context(STYLE | {"axes.grid.axis": "x"}):
-        figure = Figure(figsize=(6.0, 1.0 + 0.26 * len(names)), dpi=DPI, layout="constrained")
-        axes = figure.add_subplot(xlabel="IoU (%)", xlim=(0, 100), axisbelow=True)
+        figure = Figure(
+            figsize=(6.0, 1.0 + 0.26 * len(names)),
+            dpi=DPI,
+            layout="constrained",
+        )
+        axes = figure.add_subplot(
+            xlabel="IoU (%)",
+            xlim=(0, 100),
+            axisbelow=True,
+        )
         set_title(axes, printable(title))
-        bars = axes.barh(range(len(names)), values, color=COLOURS[0], height=0.7)
-        axes.bar_label(bars, fmt="%.1f", padding=3, fontsize=8)
+        bars = axes.barh(
+            range(len(names)),
+            values,
+            color=COLOURS[0],
+            height=0.7,
+        )
+        axes.bar_label(
+            bars,
+            fmt="%.1f",
+            padding=3,
+            fontsize=8,
+        )
         axes.set_yticks(range(len(names)), list(map(printable, names)), parse_math=False)
         return save(figure, path)

@@ -21,11 +21,22 @@ MARGIN = 0.3  # inches
 class Page:
     """A white page; places are inches from its top left corner."""
 
-    def __init__(self, width: float, height: float) -> None:
+    def __init__(
+        self,
+        width: float,
+        height: float,
+    ) -> None:
         """Begins an empty page; width and height are in inches."""
-        self.figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
+        self.figure = Figure(
+            figsize=(width, height),
+            dpi=DPI,
+            facecolor="white",
+        )
         self.axes = self.figure.add_axes(
-            (0, 0, 1, 1), xlim=(0, width), ylim=(height, 0), autoscale_on=False
+            (0, 0, 1, 1),
+            xlim=(0, width),
+            ylim=(height, 0),
+            autoscale_on=False,
         )
         self.axes.set_axis_off()
 
@@ -43,10 +54,21 @@ class Page:
         style: dict[str, Any] = {"family": FONT, "size": size, "color": color, "weight": weight}
         for row, line in enumerate(printable(text).split("\n")):
             baseline = top + height("", size) * (row + 0.75)
-            self.axes.text(left, baseline, line, parse_math=False, **style)
+            self.axes.text(
+                left,
+                baseline,
+                line,
+                parse_math=False,
+                **style,
+            )
 
     def image(
-        self, left: float, top: float, side: float, image: np.ndarray, frame: str | None = None
+        self,
+        left: float,
+        top: float,
+        side: float,
+        image: np.ndarray,
+        frame: str | None = None,
     ) -> None:
         """Fits an image into the middle of a square.
 
@@ -62,11 +84,21 @@ class Page:
         left += (side - wide) / 2
         top += (side - tall) / 2
         extent = (left, left + wide, top + tall, top)
-        self.axes.imshow(image, extent=extent, aspect="auto", interpolation="antialiased")
+        self.axes.imshow(
+            image,
+            extent=extent,
+            aspect="auto",
+            interpolation="antialiased",
+        )
 
         width = 3.5 if frame else 0.6
         border = Rectangle(
-            (left, top), wide, tall, fill=False, edgecolor=frame or PALE, linewidth=width
+            (left, top),
+            wide,
+            tall,
+            fill=False,
+            edgecolor=frame or PALE,
+            linewidth=width,
         )
         self.axes.add_patch(border)
 
@@ -75,7 +107,12 @@ class Page:
         return save(self.figure, path)
 
 
-def wrap(text: str, width: float, size: float, lines: int) -> str:
+def wrap(
+    text: str,
+    width: float,
+    size: float,
+    lines: int,
+) -> str:
     """Breaks `text` into at most `lines` lines of `width` inches; an ellipsis marks a cut."""
     broken = _break_lines(printable(text).split(), width, size)
     if len(broken) <= lines:
@@ -87,7 +124,11 @@ def wrap(text: str, width: float, size: float, lines: int) -> str:
     return "\n".join([*broken[: lines - 1], last])
 
 
-def _break_lines(words: list[str], width: float, size: float) -> list[str]:
+def _break_lines(
+    words: list[str],
+    width: float,
+    size: float,
+) -> list[str]:
     """Lines (list of str) of at most `width` inches; a word that is wider is broken."""
     done = []
     line = ""
@@ -110,7 +151,11 @@ def _break_lines(words: list[str], width: float, size: float) -> list[str]:
     return done
 
 
-def _fitting(word: str, width: float, size: float) -> int:
+def _fitting(
+    word: str,
+    width: float,
+    size: float,
+) -> int:
     """How many characters of `word` fit into a line, at least one."""
     fits = 1
     for count in range(1, len(word)):
@@ -119,12 +164,18 @@ def _fitting(word: str, width: float, size: float) -> int:
     return fits
 
 
-def height(text: str, size: float) -> float:
+def height(
+    text: str,
+    size: float,
+) -> float:
     """Height in inches of wrapped text of `size` points."""
     return 1.32 * size / 72 * (1 + text.count("\n"))
 
 
-def _width(text: str, size: float) -> float:
+def _width(
+    text: str,
+    size: float,
+) -> float:
     """Width in inches of one line of text, with a little to spare for hinting."""
     return 1.04 * size * sum(map(_advance, text))
 

@@ -39,13 +39,25 @@ STYLE: dict[Any, Any] = {
 }
 
 
-def save(figure: Figure, path: str | os.PathLike) -> str | os.PathLike:
+def save(
+    figure: Figure,
+    path: str | os.PathLike,
+) -> str | os.PathLike:
     """Writes a Matplotlib figure as PNG, atomically; returns `path`."""
     with atomic_write(path) as temporary:
         FigureCanvasAgg(figure).print_png(temporary)
     return path
 
 
-def set_title(axes: Axes, title: str, loc: Literal["left", "center"] = "left") -> None:
+def set_title(
+    axes: Axes,
+    title: str,
+    loc: Literal["left", "center"] = "left",
+) -> None:
     """Sets a bold title; a dollar sign in it begins no formula."""
-    axes.set_title(title, weight="bold", loc=loc, parse_math=False)
+    axes.set_title(
+        title,
+        weight="bold",
+        loc=loc,
+        parse_math=False,
+    )

@@ -9,7 +9,10 @@ FUSIONS = ("average", "adaptive")
 _SMALLEST_AREA = 1e-6  # of a query that is unlike everything
 
 
-def late_fusion(scores: Sequence[Any], fusion: str) -> Any:
+def late_fusion(
+    scores: Sequence[Any],
+    fusion: str,
+) -> Any:
     """Fuses the scores of queries with a whole gallery, section 6.3.4 of Y. Liu's thesis.
 
     Args:
@@ -23,7 +26,14 @@ def late_fusion(scores: Sequence[Any], fusion: str) -> Any:
     if fusion == "average":
         return sum(scores) / len(scores)
 
-    areas = [ops.sum(ops.relu(score), axis=1, keepdims=True) for score in scores]
+    areas = [
+        ops.sum(
+            ops.relu(score),
+            axis=1,
+            keepdims=True,
+        )
+        for score in scores
+    ]
     weights = [1.0 / ops.maximum(area, _SMALLEST_AREA) for area in areas]
     weighted = [weight * score for weight, score in zip(weights, scores, strict=True)]
     return sum(weighted) / sum(weights)

@@ -18,7 +18,10 @@ class Gallery:
     """
 
     def __init__(
-        self, embeddings: Embeddings, fusion: str, hubness: np.ndarray | float = 0.0
+        self,
+        embeddings: Embeddings,
+        fusion: str,
+        hubness: np.ndarray | float = 0.0,
     ) -> None:
         """Takes embedded candidates.
 
@@ -31,9 +34,17 @@ class Gallery:
         self.embeddings = {}
         for part, rows in embeddings.items():
             self.embeddings[part] = tf.Variable(rows, trainable=False)
-        self.hubness = tf.Variable(hubness, trainable=False, dtype=tf.float32)
+        self.hubness = tf.Variable(
+            hubness,
+            trainable=False,
+            dtype=tf.float32,
+        )
 
-    def best(self, queries: Mapping[str, tf.Tensor], k: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def best(
+        self,
+        queries: Mapping[str, tf.Tensor],
+        k: tf.Tensor,
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """The closest candidates.
 
         Args:
@@ -49,7 +60,10 @@ class Gallery:
         return top_k(late_fusion(scores, self.fusion) - self.hubness, k)
 
 
-def top_k(scores: tf.Tensor, k: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def top_k(
+    scores: tf.Tensor,
+    k: tf.Tensor,
+) -> tuple[tf.Tensor, tf.Tensor]:
     """The best columns of every row.
 
     Args:

@@ -37,6 +37,9 @@ def hubness(
     return best.mean(axis=0) / 2
 
 
-def spread_rows(count: int, most: int = MOST_QUERIES) -> np.ndarray:
+def spread_rows(
+    count: int,
+    most: int = MOST_QUERIES,
+) -> np.ndarray:
     """At most `most` rows of `count`, evenly spread: int64."""
     return np.linspace(0, count - 1, min(count, most)).round().astype(np.int64)

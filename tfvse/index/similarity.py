@@ -19,7 +19,9 @@ Rows = slice | np.ndarray
 
 
 def embed_in_batches(
-    function: Callable[[Any], Mapping[str, Any]], inputs: Any, rows: np.ndarray | None = None
+    function: Callable[[Any], Mapping[str, Any]],
+    inputs: Any,
+    rows: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
     """Embeds an array of any length, or some of its rows.
 
@@ -76,7 +78,11 @@ class Scorer:
         size = len(next(iter(gallery.values())))
         self.hubness = np.broadcast_to(np.float32(hubness), size)
 
-    def __call__(self, rows: Rows, columns: Rows) -> np.ndarray:
+    def __call__(
+        self,
+        rows: Rows,
+        columns: Rows,
+    ) -> np.ndarray:
         """float32 [rows, columns]: the fused score of each pair, less the candidate's hubness."""
         scores = []
         for part, embedded in self.queries.items():
@@ -84,6 +90,10 @@ class Scorer:
         fused = ops.convert_to_numpy(late_fusion(scores, self.fusion))
         return fused - self.hubness[columns]
 
-    def best(self, rows: Rows, k: int) -> np.ndarray:
+    def best(
+        self,
+        rows: Rows,
+        k: int,
+    ) -> np.ndarray:
         """int64 [rows, k]: the gallery's rows with the highest scores, best first."""
         return np.argsort(-self(rows, slice(None)), axis=1)[:, :k]

@@ -78,7 +78,10 @@ def _on_white(pixels: tf.Tensor) -> tf.Tensor:
     return tf.cast((mixed + 127) // 255, tf.uint8)
 
 
-def _turned(pixels: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
+def _turned(
+    pixels: tf.Tensor,
+    orientation: tf.Tensor,
+) -> tf.Tensor:
     """Undoes an EXIF orientation: the diagonal first, then left and right, top and bottom.
 
     Args:
@@ -96,7 +99,10 @@ def _turned(pixels: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
     return tf.cond(flips_rows, lambda: tf.reverse(pixels, [0]), lambda: pixels)
 
 
-def _starts_with(image: tf.Tensor, signature: bytes) -> tf.Tensor:
+def _starts_with(
+    image: tf.Tensor,
+    signature: bytes,
+) -> tf.Tensor:
     """Whether a file begins with `signature`, bool scalar."""
     return tf.equal(tf.strings.substr(image, 0, len(signature)), signature)
 

@@ -57,7 +57,11 @@ def png_orientation(image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     return _orientation(image, found), found.transparent
 
 
-def _walk(image: tf.Tensor, start: int, step: Callable[[tf.Tensor, _Walk], _Walk]) -> _Walk:
+def _walk(
+    image: tf.Tensor,
+    start: int,
+    step: Callable[[tf.Tensor, _Walk], _Walk],
+) -> _Walk:
     """Goes through the segments of a file from the byte `start` on."""
     zero = tf.constant(0, tf.int64)
     first = _Walk(tf.constant(start, tf.int64), tf.constant(True), zero, zero, tf.constant(False))
@@ -70,7 +74,10 @@ def _walk(image: tf.Tensor, start: int, step: Callable[[tf.Tensor, _Walk], _Walk
     return found
 
 
-def _jpeg_segment(image: tf.Tensor, walk: _Walk) -> _Walk:
+def _jpeg_segment(
+    image: tf.Tensor,
+    walk: _Walk,
+) -> _Walk:
     """One step through a JPEG.
 
     A segment is 0xFF, its marker and a length that counts itself. Further 0xFF may come before.
@@ -93,7 +100,10 @@ def _jpeg_segment(image: tf.Tensor, walk: _Walk) -> _Walk:
     )
 
 
-def _png_chunk(image: tf.Tensor, walk: _Walk) -> _Walk:
+def _png_chunk(
+    image: tf.Tensor,
+    walk: _Walk,
+) -> _Walk:
     """One step: a chunk is the length of its data, its type, the data and a checksum."""
     length = _big_endian(_bytes(image, walk.at, 4))
     kind = _part(image, walk.at + 4, 4)
@@ -108,7 +118,10 @@ def _png_chunk(image: tf.Tensor, walk: _Walk) -> _Walk:
     )
 
 
-def _orientation(image: tf.Tensor, found: _Walk) -> tf.Tensor:
+def _orientation(
+    image: tf.Tensor,
+    found: _Walk,
+) -> tf.Tensor:
     """The EXIF orientation that a walk has met, int64 scalar."""
     upright = tf.constant(UPRIGHT, tf.int64)
     return tf.cond(
@@ -116,7 +129,11 @@ def _orientation(image: tf.Tensor, found: _Walk) -> tf.Tensor:
     )
 
 
-def _exif_orientation(image: tf.Tensor, start: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
+def _exif_orientation(
+    image: tf.Tensor,
+    start: tf.Tensor,
+    length: tf.Tensor,
+) -> tf.Tensor:
     """The orientation in EXIF data, int64 scalar, 1 where there is none.
 
     The data are a byte order, the place of the list of fields, its length, and the fields.
@@ -146,13 +163,21 @@ def _exif_orientation(image: tf.Tensor, start: tf.Tensor, length: tf.Tensor) -> 
     return tf.where((first >= 1) & (first <= 8), first, UPRIGHT)
 
 
-def _part(image: tf.Tensor, at: tf.Tensor, count: int) -> tf.Tensor:
+def _part(
+    image: tf.Tensor,
+    at: tf.Tensor,
+    count: int,
+) -> tf.Tensor:
     """`count` bytes of string scalar `image` from `at` on, string scalar; fewer where it ends."""
     end = tf.cast(tf.strings.length(image), tf.int64)
     return tf.strings.substr(image, tf.minimum(at, end), tf.cast(count, tf.int64))
 
 
-def _bytes(image: tf.Tensor, at: tf.Tensor, count: tf.Tensor | int) -> tf.Tensor:
+def _bytes(
+    image: tf.Tensor,
+    at: tf.Tensor,
+    count: tf.Tensor | int,
+) -> tf.Tensor:
     """`count` bytes of string scalar `image` from `at` on, int64 [count]; zeros behind its end."""
     # The op pads with zeros, to one byte at least.
     padded = tf.io.decode_raw(

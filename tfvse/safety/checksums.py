@@ -48,6 +48,9 @@ def _read(folder: pathlib.Path) -> dict[str, str]:
         raise UserError(f"{folder / FILE}: damaged; copy or export the model again") from None
 
 
-def _is_inside(folder: pathlib.Path, name: str) -> bool:
+def _is_inside(
+    folder: pathlib.Path,
+    name: str,
+) -> bool:
     """Whether the file `name` lies in the folder."""
     return (folder / name).resolve().is_relative_to(folder.resolve())

@@ -27,7 +27,10 @@ class Untrusted(UserError):
     """A model that could do more than compute; the message does not say how to load it anyway."""
 
 
-def load(folder: PathLike, trusted: bool = False) -> tuple[Any, Any]:
+def load(
+    folder: PathLike,
+    trusted: bool = False,
+) -> tuple[Any, Any]:
     """Loads the SavedModel in `folder` once its files are whole and its ops are harmless.
 
     Args:
@@ -76,12 +79,18 @@ def _read(folder: PathLike) -> Any:
         raise _damaged(folder, error) from None
 
 
-def _damaged(folder: PathLike, error: Exception) -> UserError:
+def _damaged(
+    folder: PathLike,
+    error: Exception,
+) -> UserError:
     """The error of a model that cannot be loaded."""
     return UserError(f"{folder}: cannot be loaded ({type(error).__name__}); export the model again")
 
 
-def _check(folder: PathLike, graph: Any) -> None:
+def _check(
+    folder: PathLike,
+    graph: Any,
+) -> None:
     """Raises `Untrusted` where a MetaGraphDef could do more than compute."""
     if not graph.HasField("object_graph_def"):
         raise Untrusted(f"{folder}: has TensorFlow 1's form, which runs ops while it is loaded")
@@ -103,7 +112,10 @@ def _check(folder: PathLike, graph: Any) -> None:
         raise Untrusted(f"{folder}: reads words from a file that is no asset of its own")
 
 
-def _check_asset(folder: PathLike, name: str) -> None:
+def _check_asset(
+    folder: PathLike,
+    name: str,
+) -> None:
     """Raises `Untrusted` where an asset lies outside the model's folder."""
     path = pathlib.Path(folder) / "assets" / name
     if not path.resolve().is_relative_to(pathlib.Path(folder).resolve()):
@@ -126,7 +138,10 @@ def _roots(objects: Any) -> set[str]:
     return found - {""}
 
 
-def _reachable(functions: Mapping[str, Any], roots: set[str]) -> set[str]:
+def _reachable(
+    functions: Mapping[str, Any],
+    roots: set[str],
+) -> set[str]:
     """Names of `roots` and of all functions that they call, directly or not."""
     found = set()
     waiting = list(roots)
@@ -151,7 +166,12 @@ def _called(node: Any) -> list[str]:
 class _Tables:
     """Follows the name of a table's file from the op that reads it to where it comes from."""
 
-    def __init__(self, functions: Mapping[str, Any], roots: set[str], objects: Any) -> None:
+    def __init__(
+        self,
+        functions: Mapping[str, Any],
+        roots: set[str],
+        objects: Any,
+    ) -> None:
         """Takes the functions by name, those that may be called, and the object graph."""
         self.functions = functions
         self.roots = roots
@@ -162,7 +182,12 @@ class _Tables:
         nodes = [n for n in self.functions[name].node_def if n.op == _READS_TABLE]
         return all(self._is_asset(name, node.input[_TABLE_FILE], set()) for node in nodes)
 
-    def _is_asset(self, name: str, tensor: str, seen: set[tuple[str, str]]) -> bool:
+    def _is_asset(
+        self,
+        name: str,
+        tensor: str,
+        seen: set[tuple[str, str]],
+    ) -> bool:
         """Whether `tensor` is an argument of `name` that is an asset wherever `name` is called."""
         arguments = [argument.name for argument in self.functions[name].signature.input_arg]
         if tensor not in arguments or (name, tensor) in seen:
@@ -179,7 +204,11 @@ class _Tables:
             )
         return bool(sources) and all(sources)
 
-    def _is_bound_to_asset(self, name: str, from_last: int) -> bool:
+    def _is_bound_to_asset(
+        self,
+        name: str,
+        from_last: int,
+    ) -> bool:
         """Objects are bound to a function's last arguments; `from_last`: 1 for the last one."""
         known = self.objects.concrete_functions
         bound = known[name].bound_inputs if name in known else ()

@@ -19,7 +19,11 @@ class ServingError(UserError):
       code: name of a gRPC status code.
     """
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(
+        self,
+        code: str,
+        message: str,
+    ) -> None:
         """Takes the code and a sentence for a person."""
         super().__init__(message)
         self.code = code

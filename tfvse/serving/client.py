@@ -25,7 +25,11 @@ class Client:
     """
 
     def __init__(
-        self, address: str, model: str, version: int | None = None, timeout: float = 30.0
+        self,
+        address: str,
+        model: str,
+        version: int | None = None,
+        timeout: float = 30.0,
     ) -> None:
         """Takes where the model is; sends nothing.
 
@@ -38,7 +42,11 @@ class Client:
         self._address = address
         self._transport = _transport(address)(address, model, version, timeout)
 
-    def predict(self, signature: str, inputs: Mapping[str, Any]) -> dict[str, Array]:
+    def predict(
+        self,
+        signature: str,
+        inputs: Mapping[str, Any],
+    ) -> dict[str, Array]:
         """Runs any signature.
 
         Images of formats that a model does not decode (GIF, WebP, BMP, TIFF) are converted here, as
@@ -77,7 +85,11 @@ class Client:
         """
         return self.predict("encode_text", {"text": list(texts)})
 
-    def search(self, text: str, k: int = 10) -> tuple[list[str], Array]:
+    def search(
+        self,
+        text: str,
+        k: int = 10,
+    ) -> tuple[list[str], Array]:
         """Finds the best images for a text.
 
         Args:
@@ -92,7 +104,11 @@ class Client:
             ids, scores = _rows(found, "ids", "scores")
             return _texts(ids), scores
 
-    def search_by_image(self, image: bytes, k: int = 10) -> tuple[list[str], list[str], Array]:
+    def search_by_image(
+        self,
+        image: bytes,
+        k: int = 10,
+    ) -> tuple[list[str], list[str], Array]:
         """Finds the best texts for an image.
 
         Args:
@@ -131,7 +147,11 @@ class Client:
         with taken_apart(self._address):
             return found["embedding"]
 
-    def translate(self, image: bytes, direction: str = "a_to_b") -> bytes:
+    def translate(
+        self,
+        image: bytes,
+        direction: str = "a_to_b",
+    ) -> bytes:
         """Translates an image to the other domain.
 
         Args:

@@ -20,7 +20,13 @@ from tfvse.typing import Array
 class Grpc:
     """Calls signatures of one model over gRPC."""
 
-    def __init__(self, address: str, model: str, version: int | None, timeout: float) -> None:
+    def __init__(
+        self,
+        address: str,
+        model: str,
+        version: int | None,
+        timeout: float,
+    ) -> None:
         """Opens a channel; arguments as of `client.Client`."""
         self._address = address
         self._model = model
@@ -30,7 +36,11 @@ class Grpc:
         channel = grpc.insecure_channel(address, options=options)
         self._stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
 
-    def predict(self, signature: str, inputs: Mapping[str, Array]) -> dict[str, Array]:
+    def predict(
+        self,
+        signature: str,
+        inputs: Mapping[str, Array],
+    ) -> dict[str, Array]:
         """Runs one signature: input name → array, output name → array."""
         with prepared():
             request = predict_request(self._model, signature, inputs, self._version)

@@ -32,7 +32,13 @@ _ANSWER_VALUES = 4_000_000
 class Rest:
     """Calls signatures of one model over REST."""
 
-    def __init__(self, address: str, model: str, version: int | None, timeout: float) -> None:
+    def __init__(
+        self,
+        address: str,
+        model: str,
+        version: int | None,
+        timeout: float,
+    ) -> None:
         """Connects to nothing yet; arguments as of `client.Client`."""
         where = f"/versions/{version}" if version is not None else ""
         self._path = f"/v1/models/{urllib.parse.quote(str(model), safe='')}{where}"
@@ -41,7 +47,11 @@ class Rest:
         # Signature → output name → dtype, asked for once.
         self._outputs: dict[str, dict[str, type]] | None = None
 
-    def predict(self, signature: str, inputs: Mapping[str, Array]) -> dict[str, Array]:
+    def predict(
+        self,
+        signature: str,
+        inputs: Mapping[str, Array],
+    ) -> dict[str, Array]:
         """Runs one signature: input name → array, output name → array."""
         if self._outputs is None:
             self._outputs = self._output_dtypes()
@@ -51,7 +61,11 @@ class Rest:
         with taken_apart(self._address):
             return self._arrays(answer["outputs"], self._outputs[signature])
 
-    def _arrays(self, outputs: Any, dtypes: Mapping[str, type]) -> dict[str, Array]:
+    def _arrays(
+        self,
+        outputs: Any,
+        dtypes: Mapping[str, type],
+    ) -> dict[str, Array]:
         """The outputs of an answer as arrays of the declared dtypes."""
         if len(dtypes) == 1:
             outputs = {next(iter(dtypes)): outputs}
@@ -66,7 +80,12 @@ class Rest:
             signatures = answer["metadata"]["signature_def"]["signature_def"]
             return {name: _dtypes(found) for name, found in signatures.items()}
 
-    def _call(self, method: str, suffix: str, body: bytes | None = None) -> Any:
+    def _call(
+        self,
+        method: str,
+        suffix: str,
+        body: bytes | None = None,
+    ) -> Any:
         """The JSON that the server answers to one request.
 
         Raises:
@@ -99,7 +118,11 @@ class Rest:
         )
 
     def _exchange(
-        self, method: str, suffix: str, body: bytes | None, deadline: Deadline
+        self,
+        method: str,
+        suffix: str,
+        body: bytes | None,
+        deadline: Deadline,
     ) -> tuple[int, bytes]:
         """(status, body) of the answer. A redirect is an answer like any other."""
         connection = self._connection(deadline)
@@ -123,7 +146,10 @@ class Rest:
 
 
 @contextlib.contextmanager
-def _hung_up(connected: socket.socket, deadline: Deadline) -> Iterator[None]:
+def _hung_up(
+    connected: socket.socket,
+    deadline: Deadline,
+) -> Iterator[None]:
     """Ends the socket at the deadline, however slowly the server sends: reads then fail."""
 
     def hang_up() -> None:
@@ -145,7 +171,10 @@ def _dtypes(signature: Mapping[str, Any]) -> dict[str, type]:
     return {name: _DTYPES[info["dtype"]] for name, info in signature.get("outputs", {}).items()}
 
 
-def _reason(status: int, data: bytes) -> str:
+def _reason(
+    status: int,
+    data: bytes,
+) -> str:
     """The server's own sentence, or what HTTP calls the status."""
     try:
         reason = nested.loads(data, _ANSWER_VALUES)["error"]
@@ -164,7 +193,10 @@ def _json(value: Any) -> Any:
     return {"b64": base64.b64encode(value).decode()} if isinstance(value, bytes) else value
 
 
-def _from_json(value: Any, dtype: type) -> Array:
+def _from_json(
+    value: Any,
+    dtype: type,
+) -> Array:
     """The array that an output's JSON says."""
     return nested.strings(value, _plain) if dtype is object else nested.numbers(value, dtype)
 

@@ -31,7 +31,11 @@ def most_connections() -> int:
 class Connections:
     """The connections of one listening socket. Its methods are called in the event loop alone."""
 
-    def __init__(self, rest: Rest, listener: socket.socket) -> None:
+    def __init__(
+        self,
+        rest: Rest,
+        listener: socket.socket,
+    ) -> None:
         """Takes the socket; accepts nothing yet.
 
         Args:
@@ -158,7 +162,11 @@ class _Connection:
       has_answered: whether a request was answered on it.
     """
 
-    def __init__(self, connections: Connections, accepted: socket.socket) -> None:
+    def __init__(
+        self,
+        connections: Connections,
+        accepted: socket.socket,
+    ) -> None:
         """Takes an accepted, non-blocking socket."""
         self.idle_since: float | None = time.monotonic()
         self.has_answered = False
@@ -225,7 +233,11 @@ class _Connection:
                 return None
             raise HttpError(408, "no whole request arrived in time") from None
 
-    async def _answer(self, head: Head, answer: Answer) -> bytes:
+    async def _answer(
+        self,
+        head: Head,
+        answer: Answer,
+    ) -> bytes:
         """The answer to a request, once its body has arrived."""
         body = bytearray()
         try:
@@ -238,7 +250,11 @@ class _Connection:
         finally:
             self._connections.give_back(len(body))
 
-    async def _read_body(self, length: int, body: bytearray) -> None:
+    async def _read_body(
+        self,
+        length: int,
+        body: bytearray,
+    ) -> None:
         """Reads a body of `length` bytes into `body`."""
         while len(body) < length:
             chunk = await self._reader.read(min(length - len(body), _CHUNK))
@@ -251,7 +267,11 @@ class _Connection:
         """Whether the client still waits."""
         return not self._reader.at_eof() and self._reader.exception() is None
 
-    async def _refuse(self, head: Head | None, error: RequestError) -> None:
+    async def _refuse(
+        self,
+        head: Head | None,
+        error: RequestError,
+    ) -> None:
         """Tells the client why its request is not answered."""
         data = json.dumps({"error": str(error)}).encode()
         is_bare = head is not None and head.method == "HEAD"
@@ -266,7 +286,12 @@ class _Connection:
         while left > 0 and (chunk := await self._reader.read(_CHUNK)):
             left -= len(chunk)
 
-    async def _send(self, status: int, data: bytes, keeps_open: bool) -> None:
+    async def _send(
+        self,
+        status: int,
+        data: bytes,
+        keeps_open: bool,
+    ) -> None:
         """Sends one answer and waits until it is sent."""
         reason = _REASONS.get(status, "Refused")
         head = [

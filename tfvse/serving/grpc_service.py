@@ -44,7 +44,11 @@ class PredictionService:
             "MultiInference": _takes_no_examples,
         }
 
-    def predict(self, data: bytes, context: Any) -> Any:
+    def predict(
+        self,
+        data: bytes,
+        context: Any,
+    ) -> Any:
         """Runs a signature: bytes of a `PredictRequest` → `PredictResponse`."""
         queues = self.models.queues
         queue = queues.of(is_heavy(len(data)))
@@ -69,7 +73,11 @@ class PredictionService:
             response.outputs[name].CopyFrom(tf.make_tensor_proto(outputs[name]))
         return response
 
-    def metadata(self, data: bytes, context: Any) -> Any:
+    def metadata(
+        self,
+        data: bytes,
+        context: Any,
+    ) -> Any:
         """Tells signatures: bytes of a `GetModelMetadataRequest` → its response."""
         request = _question(data, get_model_metadata_pb2.GetModelMetadataRequest)
         model = _find(self.models, request.model_spec)
@@ -84,7 +92,13 @@ class PredictionService:
 class _Request:
     """A `PredictRequest` taken apart, so that the message itself need not be kept."""
 
-    def __init__(self, model: models.Model, message: Any, size: int, limits: Limits) -> None:
+    def __init__(
+        self,
+        model: models.Model,
+        message: Any,
+        size: int,
+        limits: Limits,
+    ) -> None:
         """Takes the inputs out of a message of `size` bytes."""
         self.model = model
         self.signature_name = message.model_spec.signature_name or "serving_default"
@@ -101,24 +115,37 @@ class ModelService:
         self.models = loaded
         self.methods = {"GetModelStatus": self.status, "HandleReloadConfigRequest": _loads_once}
 
-    def status(self, data: bytes, context: Any) -> Any:
+    def status(
+        self,
+        data: bytes,
+        context: Any,
+    ) -> Any:
         """Tells loaded versions: bytes of a `GetModelStatusRequest` → its response."""
         spec = _question(data, get_model_status_pb2.GetModelStatusRequest).model_spec
         is_one = spec.WhichOneof("version_choice")
         return status([_find(self.models, spec)] if is_one else self.models.versions(spec.name))
 
 
-def _takes_no_examples(data: bytes, context: Any) -> NoReturn:
+def _takes_no_examples(
+    data: bytes,
+    context: Any,
+) -> NoReturn:
     """Refuses methods that take tf.Examples."""
     raise RequestError("UNIMPLEMENTED", "these models take no tf.Examples: use Predict")
 
 
-def _loads_once(data: bytes, context: Any) -> NoReturn:
+def _loads_once(
+    data: bytes,
+    context: Any,
+) -> NoReturn:
     """Refuses to load models while the server runs."""
     raise RequestError("UNIMPLEMENTED", "models are loaded at the start: start the server again")
 
 
-def _find(loaded: models.Models, spec: Any) -> models.Model:
+def _find(
+    loaded: models.Models,
+    spec: Any,
+) -> models.Model:
     """The model that a `ModelSpec` names."""
     chosen = spec.WhichOneof("version_choice")
     version = spec.version.value if chosen == "version" else None
@@ -126,14 +153,20 @@ def _find(loaded: models.Models, spec: Any) -> models.Model:
     return loaded.get(spec.name, version, label)
 
 
-def _name(spec: Any, model: models.Model) -> Any:
+def _name(
+    spec: Any,
+    model: models.Model,
+) -> Any:
     """Fills a `ModelSpec`; gives it back."""
     spec.name = model.name
     spec.version.value = model.version
     return spec
 
 
-def _message(data: bytes, kind: Any) -> Any:
+def _message(
+    data: bytes,
+    kind: Any,
+) -> Any:
     """The message of this kind in `data`."""
     try:
         return kind.FromString(data)
@@ -141,7 +174,10 @@ def _message(data: bytes, kind: Any) -> Any:
         raise invalid(f"the request is no {kind.DESCRIPTOR.name}") from None
 
 
-def _question(data: bytes, kind: Any) -> Any:
+def _question(
+    data: bytes,
+    kind: Any,
+) -> Any:
     """The message of a kind that holds a few names, in `data`."""
     if len(data) > _QUESTION_BYTES:
         raise invalid(f"a {kind.DESCRIPTOR.name} of {len(data):,} bytes is too large")
@@ -169,7 +205,10 @@ def status(versions: Iterable[models.Model]) -> Any:
 def _handler(method: Callable[[bytes, Any], Any]) -> Any:
     """gRPC's handler of a method that takes bytes and returns a message."""
 
-    def answer(data: bytes, context: Any) -> Any:
+    def answer(
+        data: bytes,
+        context: Any,
+    ) -> Any:
         """Answers, or ends the call with the code of the refusal."""
         try:
             return models.checked(lambda: method(data, context))
@@ -181,7 +220,10 @@ def _handler(method: Callable[[bytes, Any], Any]) -> Any:
     )
 
 
-def create(loaded: models.Models, address: str) -> tuple[Any, int]:
+def create(
+    loaded: models.Models,
+    address: str,
+) -> tuple[Any, int]:
     """An unstarted gRPC server for `models.Models` on `address`, "host:port"; port 0: any.
 
     Returns:
@@ -193,7 +235,9 @@ def create(loaded: models.Models, address: str) -> tuple[Any, int]:
     most = ("grpc.max_receive_message_length", loaded.limits.request_bytes)
     workers = concurrent.futures.ThreadPoolExecutor(_WORKERS, thread_name_prefix="grpc")
     server = grpc.server(
-        workers, options=[*_CONNECTION_OPTIONS, most], maximum_concurrent_rpcs=_WORKERS
+        workers,
+        options=[*_CONNECTION_OPTIONS, most],
+        maximum_concurrent_rpcs=_WORKERS,
     )
     for service in (PredictionService(loaded), ModelService(loaded)):
         handlers = {name: _handler(method) for name, method in service.methods.items()}

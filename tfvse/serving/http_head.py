@@ -33,7 +33,11 @@ _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^\[\]:@/]+)(?::[0-9]*)?")
 class HttpError(RequestError):
     """A request that HTTP has a status of its own for."""
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(
+        self,
+        status: int,
+        message: str,
+    ) -> None:
         """Takes an HTTP status and a sentence."""
         super().__init__("INVALID_ARGUMENT", message)
         self.status = status
@@ -129,7 +133,10 @@ def _fields(lines: Iterable[bytes]) -> dict[str, list[str]]:
     return fields
 
 
-def _host(fields: Mapping[str, list[str]], is_old: bool) -> str | None:
+def _host(
+    fields: Mapping[str, list[str]],
+    is_old: bool,
+) -> str | None:
     """The host of a request; HTTP/1.0 need not name one."""
     values = fields.get("host", [])
     if not values and is_old:

@@ -21,7 +21,10 @@ def pixels(data: bytes) -> int:
     return 0
 
 
-def _product(size: Callable[[bytes], Size], data: bytes) -> int:
+def _product(
+    size: Callable[[bytes], Size],
+    data: bytes,
+) -> int:
     """Height times width that `size` reads; 0 where the header is cut off or damaged."""
     try:
         height, width = size(data)

@@ -17,7 +17,10 @@ from tfvse.serving.tensors import check_names
 from tfvse.typing import Array
 
 
-def parse_body(data: bytes | bytearray, most: int) -> tuple[str, dict[str, Any]]:
+def parse_body(
+    data: bytes | bytearray,
+    most: int,
+) -> tuple[str, dict[str, Any]]:
     """Parses the bytes of a predict request.
 
     Args:
@@ -44,7 +47,8 @@ def parse_body(data: bytes | bytearray, most: int) -> tuple[str, dict[str, Any]]
 
 
 def parse_inputs(
-    body: Mapping[str, Any], specs: Mapping[str, tf.TensorSpec]
+    body: Mapping[str, Any],
+    specs: Mapping[str, tf.TensorSpec],
 ) -> tuple[dict[str, Array], bool]:
     """Reads the inputs of a predict request.
 
@@ -76,7 +80,10 @@ def _only(specs: Mapping[str, tf.TensorSpec]) -> str:
     return next(iter(specs))
 
 
-def _columns(instances: Any, specs: Mapping[str, tf.TensorSpec]) -> dict[str, Any]:
+def _columns(
+    instances: Any,
+    specs: Mapping[str, tf.TensorSpec],
+) -> dict[str, Any]:
     """Input name → its values, from rows."""
     if not isinstance(instances, list) or not instances:
         raise invalid('"instances" must be a list of at least one row')
@@ -91,7 +98,11 @@ def _columns(instances: Any, specs: Mapping[str, tf.TensorSpec]) -> dict[str, An
     return {name: [row[name] for row in instances] for name in specs}
 
 
-def _tensor(name: str, value: Any, dtype: tf.DType) -> Array:
+def _tensor(
+    name: str,
+    value: Any,
+    dtype: tf.DType,
+) -> Array:
     """The array that JSON says."""
     try:
         if dtype == tf.string:
@@ -113,7 +124,10 @@ def _bytes(value: Any) -> bytes:
     raise ValueError('must be strings or {"b64": …}')
 
 
-def render_outputs(outputs: Mapping[str, Array], rows: bool) -> dict[str, Any]:
+def render_outputs(
+    outputs: Mapping[str, Array],
+    rows: bool,
+) -> dict[str, Any]:
     """Makes the JSON answer of a predict request.
 
     Args:
@@ -140,7 +154,10 @@ def render_outputs(outputs: Mapping[str, Array], rows: bool) -> dict[str, Any]:
     return {"predictions": predictions}
 
 
-def _jsonable(name: str, value: Any) -> Any:
+def _jsonable(
+    name: str,
+    value: Any,
+) -> Any:
     """Nested lists of an output as JSON has them."""
     if isinstance(value, list):
         return [_jsonable(name, item) for item in value]

@@ -42,7 +42,11 @@ class RequestError(Exception):
       code: name of a gRPC status code. The message is one sentence.
     """
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(
+        self,
+        code: str,
+        message: str,
+    ) -> None:
         """Takes the code and a sentence."""
         super().__init__(message)
         self.code = code
@@ -53,7 +57,11 @@ def invalid(message: str) -> RequestError:
     return RequestError("INVALID_ARGUMENT", message)
 
 
-def is_heavy(size: int, pixels: int = 0, rows: int = 0) -> bool:
+def is_heavy(
+    size: int,
+    pixels: int = 0,
+    rows: int = 0,
+) -> bool:
     """Tells whether a request waits behind other heavy ones, so that light ones need not.
 
     Args:

@@ -95,7 +95,9 @@ def write(directory: PathLike) -> None:
     config = model_server_config_pb2.ModelServerConfig()
     for folder in sorted(path for path in directory.iterdir() if versions(path)):
         config.model_config_list.config.add(
-            name=folder.name, base_path=str(folder), model_platform="tensorflow"
+            name=folder.name,
+            base_path=str(folder),
+            model_platform="tensorflow",
         )
     with atomic_write(directory / FILE) as temporary:
         temporary.write_text(text_format.MessageToString(config))
@@ -137,7 +139,10 @@ def _parse(path: PathLike) -> Any:
         ) from None
 
 
-def _entry(path: PathLike, model: Any) -> Entry:
+def _entry(
+    path: PathLike,
+    model: Any,
+) -> Entry:
     """The `Entry` of one model of the message."""
     where = f"{path}: model {model.name}"
     unsupported = {field.name for field, _ in model.ListFields()} - _SUPPORTED
@@ -155,7 +160,10 @@ def _entry(path: PathLike, model: Any) -> Entry:
     return Entry(pathlib.Path(model.base_path), pinned, dict(model.version_labels))
 
 
-def _pinned(where: str, policy: Any) -> tuple[int, ...]:
+def _pinned(
+    where: str,
+    policy: Any,
+) -> tuple[int, ...]:
     """The versions that a policy names, rising; () for the newest."""
     kind = policy.WhichOneof("policy_choice")
     if kind == "specific":

@@ -31,7 +31,11 @@ class Model:
     """
 
     def __init__(
-        self, name: str, folder: PathLike, version: int | None = None, trusted: bool = False
+        self,
+        name: str,
+        folder: PathLike,
+        version: int | None = None,
+        trusted: bool = False,
     ) -> None:
         """Loads a version in `folder`; None: the newest; `trusted`: whatever its ops may do.
 
@@ -74,7 +78,10 @@ class Model:
         return self._functions[signature_name].structured_input_signature[1]
 
     def run(
-        self, signature_name: str, inputs: Mapping[str, Array], limits: Limits = DEFAULT_LIMITS
+        self,
+        signature_name: str,
+        inputs: Mapping[str, Array],
+        limits: Limits = DEFAULT_LIMITS,
     ) -> dict[str, Array]:
         """Runs a signature.
 
@@ -106,7 +113,11 @@ class Model:
         return {key: value.numpy() for key, value in outputs.items()}
 
 
-def _check(name: str, value: Array, spec: tf.TensorSpec) -> None:
+def _check(
+    name: str,
+    value: Array,
+    spec: tf.TensorSpec,
+) -> None:
     """Raises RequestError where dtype or shape are not the declared ones."""
     kind = tf.string if value.dtype == object else tf.as_dtype(value.dtype)
     if kind != spec.dtype:
@@ -116,7 +127,10 @@ def _check(name: str, value: Array, spec: tf.TensorSpec) -> None:
         raise invalid(f"input {name!r} has shape {list(value.shape)}, must be {shape}")
 
 
-def _check_answer(outputs: Mapping[str, tf.Tensor], most: int) -> None:
+def _check_answer(
+    outputs: Mapping[str, tf.Tensor],
+    most: int,
+) -> None:
     """Raises RequestError where an answer holds more than `most` values."""
     count = sum(value.shape.num_elements() for value in outputs.values())
     if count > most:
@@ -126,7 +140,11 @@ def _check_answer(outputs: Mapping[str, tf.Tensor], most: int) -> None:
         )
 
 
-def weigh(inputs: Mapping[str, Array], size: int, limits: Limits) -> bool:
+def weigh(
+    inputs: Mapping[str, Array],
+    size: int,
+    limits: Limits,
+) -> bool:
     """Tells whether a request is heavy, from its inputs before anything is decoded.
 
     Args:
@@ -201,7 +219,12 @@ class Models:
             raise RequestError("NOT_FOUND", f"no model {name[:100]!r}; this server has {known}")
         return list(self._models[name].values())
 
-    def get(self, name: str, version: int | None = None, label: str | None = None) -> Model:
+    def get(
+        self,
+        name: str,
+        version: int | None = None,
+        label: str | None = None,
+    ) -> Model:
         """The model `name`, in this version, or in the one with this label, or the newest.
 
         Raises:
@@ -216,7 +239,11 @@ class Models:
             raise RequestError("NOT_FOUND", f"no version {version} of {name}; {_loaded(loaded)}")
         return loaded[version]
 
-    def _labelled(self, name: str, label: str) -> int:
+    def _labelled(
+        self,
+        name: str,
+        label: str,
+    ) -> int:
         """The version of a model that has a label."""
         labels = self._labels[name]
         if label not in labels:
@@ -227,7 +254,11 @@ class Models:
         return labels[label]
 
 
-def _load(name: str, entry: model_config.Entry, trusted: bool) -> dict[int, Model]:
+def _load(
+    name: str,
+    entry: model_config.Entry,
+    trusted: bool,
+) -> dict[int, Model]:
     """Version → model, of those that are served."""
     versions = [int(path.name) for path in model_config.chosen(entry)]
     return {version: Model(name, entry.folder, version, trusted) for version in versions}

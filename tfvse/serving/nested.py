@@ -14,7 +14,10 @@ from tfvse.typing import Array
 _AXES = 8  # of a tensor; no signature has more
 
 
-def loads(data: bytes | bytearray, most: int) -> Any:
+def loads(
+    data: bytes | bytearray,
+    most: int,
+) -> Any:
     """Parses JSON of at most `most` values.
 
     A value of two bytes takes a hundred when parsed, so values are counted first, by the marks
@@ -62,14 +65,20 @@ def flatten(value: Any) -> tuple[list, list[int]]:
     return leaves, shape
 
 
-def _require_rows(rows: list[Any], length: int) -> None:
+def _require_rows(
+    rows: list[Any],
+    length: int,
+) -> None:
     """Raises ValueError unless all `rows` are lists of `length`."""
     for row in rows:
         if not isinstance(row, list) or len(row) != length:
             raise ValueError("must be a regular list, every row of the same length")
 
 
-def numbers(value: Any, dtype: Any) -> Array:
+def numbers(
+    value: Any,
+    dtype: Any,
+) -> Array:
     """Makes an array of nested lists of numbers.
 
     Args:
@@ -94,7 +103,10 @@ def numbers(value: Any, dtype: Any) -> Array:
         raise ValueError(f"must hold {dtype.name} numbers") from None
 
 
-def strings(value: Any, to_bytes: Callable[[Any], bytes]) -> Array:
+def strings(
+    value: Any,
+    to_bytes: Callable[[Any], bytes],
+) -> Array:
     """Makes an object array of bytes of nested lists of texts or bytes.
 
     Args:

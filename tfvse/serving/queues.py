@@ -18,7 +18,13 @@ class Queue:
     begun in time, or whose client is gone by then, does not begin.
     """
 
-    def __init__(self, name: str, threads: int, most: int, patience: float) -> None:
+    def __init__(
+        self,
+        name: str,
+        threads: int,
+        most: int,
+        patience: float,
+    ) -> None:
         """Begins with no calls.
 
         Args:
@@ -33,7 +39,11 @@ class Queue:
         self._lock = threading.Lock()
         self._count = 0  # calls that run or wait
 
-    def run(self, call: Callable[[], Any], wanted: Callable[[], bool]) -> Any:
+    def run(
+        self,
+        call: Callable[[], Any],
+        wanted: Callable[[], bool],
+    ) -> Any:
         """Waits for the result of `call()`.
 
         Args:
@@ -49,7 +59,11 @@ class Queue:
         self._give_up(future)
         return future.result()
 
-    async def run_async(self, call: Callable[[], Any], wanted: Callable[[], bool]) -> Any:
+    async def run_async(
+        self,
+        call: Callable[[], Any],
+        wanted: Callable[[], bool],
+    ) -> Any:
         """Like `run`, for an event loop."""
         future = self._submit(call, wanted)
         waiting = asyncio.wrap_future(future)
@@ -67,7 +81,9 @@ class Queue:
         return left
 
     def _submit(
-        self, call: Callable[[], Any], wanted: Callable[[], bool]
+        self,
+        call: Callable[[], Any],
+        wanted: Callable[[], bool],
     ) -> concurrent.futures.Future:
         """Puts a call into the queue."""
         with self._lock:
@@ -89,7 +105,10 @@ class Queue:
             raise _busy()
 
 
-def _begin(call: Callable[[], Any], wanted: Callable[[], bool]) -> Any:
+def _begin(
+    call: Callable[[], Any],
+    wanted: Callable[[], bool],
+) -> Any:
     """Runs a call unless nobody wants its result any more."""
     if not wanted():
         raise RequestError("CANCELLED", "the client no longer waits for the answer")

@@ -31,7 +31,11 @@ Answer = Callable[[bytes | bytearray, Wanted], Awaitable[bytes]]  # (body, wante
 class Rest:
     """Answers HTTP requests from `models.Models`."""
 
-    def __init__(self, loaded: models.Models, hosts: set[str] | None) -> None:
+    def __init__(
+        self,
+        loaded: models.Models,
+        hosts: set[str] | None,
+    ) -> None:
         """Takes what is served.
 
         Args:
@@ -99,7 +103,12 @@ class Rest:
         version = int(match["version"]) if match["version"] else None
         return self.models.get(name, version, label)
 
-    def _question(self, match: re.Match[str], rest: str, head: Head) -> Answer:
+    def _question(
+        self,
+        match: re.Match[str],
+        rest: str,
+        head: Head,
+    ) -> Answer:
         """The function that answers a GET."""
         if head.length:
             raise HttpError(400, "GET has no body")
@@ -109,13 +118,21 @@ class Rest:
         is_one = match["version"] or match["label"]
         versions = [model] if is_one else self.models.versions(model.name)
 
-        async def answer(body: bytes | bytearray, wanted: Wanted) -> bytes:
+        async def answer(
+            body: bytes | bytearray,
+            wanted: Wanted,
+        ) -> bytes:
             """Status or metadata as JSON."""
             return json.dumps(_metadata(model) if rest else _status(versions)).encode()
 
         return answer
 
-    async def _predict(self, model: models.Model, body: bytes | bytearray, wanted: Wanted) -> bytes:
+    async def _predict(
+        self,
+        model: models.Model,
+        body: bytes | bytearray,
+        wanted: Wanted,
+    ) -> bytes:
         """The answer to a predict request: parsed in one queue, run in another."""
         limits = self.models.limits
         queues = self.models.queues
@@ -133,7 +150,12 @@ def _checked(call: Callable[[], Any]) -> Callable[[], Any]:
 class _Request:
     """The body of a predict request, taken apart."""
 
-    def __init__(self, model: models.Model, body: bytes | bytearray, limits: Limits) -> None:
+    def __init__(
+        self,
+        model: models.Model,
+        body: bytes | bytearray,
+        limits: Limits,
+    ) -> None:
         """Parses a body."""
         self.model = model
         self.signature_name, parsed = json_tensors.parse_body(body, limits.json_values)

@@ -74,7 +74,11 @@ class Server:
         rest = Rest(self.models, _hosts(host, listener))
         self._connections = Connections(rest, listener)
         self._loop = asyncio.SelectorEventLoop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="rest", daemon=True)
+        self._thread = threading.Thread(
+            target=self._loop.run_forever,
+            name="rest",
+            daemon=True,
+        )
 
     def start(self) -> "Server":
         """Begins to answer; returns at once."""
@@ -112,7 +116,10 @@ def _entry(entry: model_config.Entry | PathLike) -> model_config.Entry:
     return model_config.Entry(pathlib.Path(entry))
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _listen(
+    host: str,
+    port: int,
+) -> socket.socket:
     """The listening socket of REST."""
     try:
         (family, _, _, _, address), *_ = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -121,7 +128,11 @@ def _listen(host: str, port: int) -> socket.socket:
             f"--host={host}: is no address of this machine; use 127.0.0.1 or ::1"
         ) from None
     try:
-        listener = socket.create_server(address[:2], family=family, backlog=_BACKLOG)
+        listener = socket.create_server(
+            address[:2],
+            family=family,
+            backlog=_BACKLOG,
+        )
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UserError(
@@ -136,7 +147,10 @@ def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _hosts(host: str, listener: socket.socket) -> set[str] | None:
+def _hosts(
+    host: str,
+    listener: socket.socket,
+) -> set[str] | None:
     """Names that clients may call the server by; None: any, where it is not on loopback."""
     if not ipaddress.ip_address(listener.getsockname()[0]).is_loopback:
         return None

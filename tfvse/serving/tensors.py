@@ -14,7 +14,10 @@ _RANK = 8  # axes of a tensor; no signature has more
 _POINTER = 8  # bytes that a string takes at least; its dtype has no size
 
 
-def unpack(proto: Any, most_bytes: int) -> Array:
+def unpack(
+    proto: Any,
+    most_bytes: int,
+) -> Array:
     """Reads the array in a `TensorProto`.
 
     Numbers may be one value for a whole shape: TensorFlow itself writes them so, and `most_bytes`
@@ -65,7 +68,11 @@ def _dtype(proto: Any) -> tf.DType:
         raise ValueError(f"is of no known kind ({proto.dtype})") from None
 
 
-def inputs_of(request: Any, specs: Mapping[str, tf.TensorSpec], limits: Limits) -> dict[str, Array]:
+def inputs_of(
+    request: Any,
+    specs: Mapping[str, tf.TensorSpec],
+    limits: Limits,
+) -> dict[str, Array]:
     """Reads the inputs of a `PredictRequest`.
 
     Args:
@@ -85,7 +92,12 @@ def inputs_of(request: Any, specs: Mapping[str, tf.TensorSpec], limits: Limits) 
     }
 
 
-def _input(name: str, proto: Any, spec: tf.TensorSpec, limits: Limits) -> Array:
+def _input(
+    name: str,
+    proto: Any,
+    spec: tf.TensorSpec,
+    limits: Limits,
+) -> Array:
     """The array of one input."""
     if proto.dtype != spec.dtype.as_datatype_enum:
         known = proto.dtype in types_pb2.DataType.values()
@@ -97,7 +109,11 @@ def _input(name: str, proto: Any, spec: tf.TensorSpec, limits: Limits) -> Array:
         raise invalid(f"input {name!r} {error}") from None
 
 
-def check_names(what: str, given: Iterable[str], known: Iterable[str]) -> None:
+def check_names(
+    what: str,
+    given: Iterable[str],
+    known: Iterable[str],
+) -> None:
     """Raises RequestError unless the names `given` are the names `known`."""
     unknown = sorted(set(given) - set(known))
     missing = sorted(set(known) - set(given))

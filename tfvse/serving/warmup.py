@@ -19,7 +19,10 @@ FILE = pathlib.PurePath("assets.extra", "tf_serving_warmup_requests")
 
 
 def predict_request(
-    model: str, signature_name: str, inputs: Mapping[str, Array], version: int | None = None
+    model: str,
+    signature_name: str,
+    inputs: Mapping[str, Array],
+    version: int | None = None,
 ) -> Any:
     """Makes a `PredictRequest`.
 
@@ -39,7 +42,11 @@ def predict_request(
     return request
 
 
-def write(folder: PathLike, model: str, examples: Mapping[str, Mapping[str, Array]]) -> None:
+def write(
+    folder: PathLike,
+    model: str,
+    examples: Mapping[str, Mapping[str, Array]],
+) -> None:
     """Writes requests into the SavedModel in `folder`.
 
     Args:
