@@ -1,1 +1,1 @@
-"""What people look at: contact sheets, training curves, maps beside the ground truth, as PNGs."""
+"""PNG files for people: contact sheets, training curves, maps beside the ground truth."""

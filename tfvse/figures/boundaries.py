@@ -1,6 +1,6 @@
 """Boundary detection: precision against recall, and maps beside the annotators' drawings."""
 
-import os
+import pathlib
 from collections.abc import Mapping, Sequence
 
 import matplotlib
@@ -11,15 +11,16 @@ from matplotlib.figure import Figure
 from tfvse.figures.contact_sheets import grid
 from tfvse.figures.page import printable
 from tfvse.figures.style import COLOURS, DPI, GREEN, STYLE, save, set_title
+from tfvse.typing import PathLike
 
 ISO_F = np.arange(1, 10) / 10
 
 
 def precision_recall(
-    path: str | os.PathLike,
+    path: PathLike,
     curves: Mapping[str, Mapping[str, Sequence[float]]],
     title: str = "",
-) -> str | os.PathLike:
+) -> pathlib.Path:
     """Draws curves over lines on which F is 0.1, 0.2 … 0.9, with a dot at each curve's best F.
 
     Args:
@@ -36,11 +37,12 @@ def precision_recall(
             dpi=DPI,
             layout="constrained",
         )
-        limits = {"xlim": (0, 1), "ylim": (0, 1), "aspect": "equal"}
         axes = figure.add_subplot(
             xlabel="recall",
             ylabel="precision",
-            **limits,
+            xlim=(0, 1),
+            ylim=(0, 1),
+            aspect="equal",
         )
         set_title(axes, printable(title))
         _draw_equal_f(axes)
@@ -51,7 +53,7 @@ def precision_recall(
 
 
 def _draw_equal_f(axes: Axes) -> None:
-    """Draws the lines on which F is the same."""
+    """Draws the lines of equal F."""
     for f in ISO_F:
         recall = np.linspace(f / (2 - f), 1, 200)
         precision = f * recall / (2 * recall - f)
@@ -104,10 +106,10 @@ def _draw_curve(
 
 
 def edge_sheet(
-    path: str | os.PathLike,
+    path: PathLike,
     maps: Sequence[tuple[str, np.ndarray, Sequence[np.ndarray]]],
     title: str = "",
-) -> str | os.PathLike:
+) -> pathlib.Path:
     """Draws edge maps, dark on white, beside the mean of their annotators' drawings.
 
     Args:

@@ -3,20 +3,19 @@
 Figures 2.1 and 2.8 of Y. Liu's thesis.
 """
 
-import os
 import pathlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from tfvse.figures.contact_sheets import grid
+from tfvse.figures.contact_sheets import Images, grid
 from tfvse.figures.page import printable
 from tfvse.figures.style import COLOURS, DPI, STYLE, save, set_title
 from tfvse.training import log
+from tfvse.typing import PathLike
 
 
 def first_of_classes(
@@ -69,11 +68,11 @@ def strongest_maps(
 
 
 def feature_maps(
-    path: str | os.PathLike,
+    path: PathLike,
     images: np.ndarray,
     activations: Mapping[str, np.ndarray],
     title: str = "",
-) -> str | os.PathLike:
+) -> pathlib.Path:
     """Draws where the branches of a network fire: the mean over the channels of each image's maps.
 
     Args:
@@ -85,22 +84,14 @@ def feature_maps(
     Returns:
       `path`.
     """
-    heats = {name: _heat(maps.mean(-1)) for name, maps in activations.items()}
-    columns: dict[str, Sequence[np.ndarray]] = {"image": list(images)}
-    for name, heat in heats.items():
-        columns[name] = list(heat)
+    columns: dict[str, Images] = {"image": images}
+    for name, maps in activations.items():
+        columns[name] = _heat(maps.mean(-1))
     return grid(path, columns, title)
 
 
 def _heat(maps: np.ndarray) -> np.ndarray:
-    """Colours maps, each from its own least to its largest number.
-
-    Args:
-      maps: float [N, h, w].
-
-    Returns:
-      uint8 [N, h, w, 3].
-    """
+    """Paints maps, float [N, h, w], each over its own range: uint8 [N, h, w, 3]."""
     low = maps.min(axis=(1, 2), keepdims=True)
     high = maps.max(axis=(1, 2), keepdims=True)
     scaled = (maps - low) / np.maximum(high - low, 1e-12)
@@ -121,12 +112,12 @@ def logged_branch_weights(run_dir: pathlib.Path) -> dict[str, list[tuple[int, fl
 
 def _add_points(
     weights: dict[str, list[tuple[int, float, float]]],
-    record: Mapping[str, Any],
+    record: log.Record,
 ) -> None:
-    """Adds what one line of a log says of the branches' weights."""
+    """Adds what a record of the log says of each branch to `weights`."""
     for key in record:
         match = re.fullmatch(r"fusion/(.+)/weight", key)
-        if not match:
+        if match is None:
             continue
         deviation = record.get(f"fusion/{match[1]}/deviation")
         if deviation is not None:
@@ -135,10 +126,10 @@ def _add_points(
 
 
 def branch_weights(
-    path: str | os.PathLike,
+    path: PathLike,
     weights: Mapping[str, Sequence[tuple[int, float, float]]],
     title: str = "",
-) -> str | os.PathLike:
+) -> pathlib.Path:
     """Draws how the weight of each branch develops in training (figure 2.8): mean and deviation.
 
     Args:

@@ -1,8 +1,7 @@
 """The confusion matrix of a classifier."""
 
-import os
+import pathlib
 from collections.abc import Sequence
-from typing import Any
 
 import matplotlib
 import numpy as np
@@ -11,17 +10,18 @@ from matplotlib.figure import Figure
 
 from tfvse.figures.page import printable
 from tfvse.figures.style import DPI, INK, STYLE, save, set_title
+from tfvse.typing import PathLike
 
 _MOST_NAMES = 40  # classes whose names fit at the axes
 _MOST_NUMBERS = 20  # classes whose percents fit into the cells
 
 
 def confusion_matrix(
-    path: str | os.PathLike,
+    path: PathLike,
     confusion: np.ndarray,
     classes: Sequence[str],
     title: str = "",
-) -> str | os.PathLike:
+) -> pathlib.Path:
     """Draws how often the class of a row was taken for that of a column, in percent of the row.
 
     Args:
@@ -76,15 +76,16 @@ def _write_names(
     axes: Axes,
     classes: Sequence[str],
 ) -> None:
-    """Writes the classes at both axes."""
+    """Writes the names of the classes along both axes."""
     names = [printable(name) for name in classes]
     places = range(len(classes))
-    slanted: dict[str, Any] = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
     axes.set_xticks(
         places,
         names,
         parse_math=False,
-        **slanted,
+        rotation=45,
+        ha="right",
+        rotation_mode="anchor",
     )
     axes.set_yticks(places, names, parse_math=False)
 
@@ -93,9 +94,16 @@ def _write_numbers(
     axes: Axes,
     percent: np.ndarray,
 ) -> None:
-    """Writes the percents float [C, C] into the cells, where they are not near 0."""
+    """Writes the percents of at least 0.5 into their cells."""
     for (row, column), value in np.ndenumerate(percent):
         if value >= 0.5:
             colour = "white" if value > 55 else INK
-            style: dict[str, Any] = {"ha": "center", "va": "center", "size": 8, "color": colour}
-            axes.text(column, row, f"{value:.0f}", **style)
+            axes.text(
+                column,
+                row,
+                f"{value:.0f}",
+                ha="center",
+                va="center",
+                size=8,
+                color=colour,
+            )

@@ -1,6 +1,6 @@
 """Contact sheets of retrieval, and grids of images such as before, after and back again."""
 
-import os
+import pathlib
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from tfvse.figures.page import MARGIN, Page, height, wrap
 from tfvse.figures.style import DPI, GREEN, GREY, INK
+from tfvse.typing import PathLike
 
 _CELL = 1.2  # inches: side of an image
 _GAP = 0.1
@@ -15,6 +16,10 @@ _TOP = 0.9  # where the first row begins
 _QUERY_WIDTH = 2.1  # of a query text
 _ANSWER_WIDTH = 4.3  # of the texts found for an image
 _BETWEEN = 0.4  # the two halves
+
+
+# uint8 [H, W, 3] each, or one array of them.
+Images = Sequence[np.ndarray] | np.ndarray
 
 
 class TextQuery(NamedTuple):
@@ -46,11 +51,11 @@ class ImageQuery(NamedTuple):
 
 
 def contact_sheet(
-    path: str | os.PathLike,
+    path: PathLike,
     text_queries: Sequence[TextQuery],
     image_queries: Sequence[ImageQuery],
     title: str = "",
-) -> str | os.PathLike:
+) -> pathlib.Path:
     """Draws images found for texts (left) and texts found for images (right), right answers green.
 
     Args:
@@ -93,15 +98,15 @@ def contact_sheet(
             size=11,
             color=GREY,
         )
-    for query, top in zip(text_queries, tops, strict=False):
-        _draw_text_query(page, query, top)
-    for found, texts, top in zip(image_queries, answers, tops, strict=False):
-        _draw_image_query(page, found, texts, middle, top)
+    for text_query, top in zip(text_queries, tops, strict=False):
+        _draw_text_query(page, text_query, top)
+    for image_query, texts, top in zip(image_queries, answers, tops, strict=False):
+        _draw_image_query(page, image_query, texts, middle, top)
     return page.save(path)
 
 
 def _left_width(text_queries: Sequence[TextQuery]) -> float:
-    """Inches of the left half."""
+    """Width in inches of the half with text queries, 0 without any."""
     if not text_queries:
         return 0
     found = max(len(query.images) for query in text_queries)
@@ -109,12 +114,12 @@ def _left_width(text_queries: Sequence[TextQuery]) -> float:
 
 
 def _wrapped_answers(query: ImageQuery) -> list[str]:
-    """The texts found for an image, broken into lines."""
+    """The texts found for an image, wrapped."""
     return [wrap(text, _ANSWER_WIDTH, 9, 2) for text in query.texts]
 
 
 def _answer_height(text: str) -> float:
-    """Inches that a text takes."""
+    """Height in inches of a wrapped answer and the gap below it."""
     return height(text, 9) + 0.04
 
 
@@ -123,7 +128,7 @@ def _row_heights(
     rows: int,
 ) -> list[float]:
     """Inches of each row: the image's side, or more where many texts stand beside it."""
-    blocks = [sum(map(_answer_height, texts)) for texts in answers]
+    blocks: list[float] = [sum(map(_answer_height, texts)) for texts in answers]
     blocks += [0] * (rows - len(blocks))
     return [max(_CELL, block) + 2 * _GAP for block in blocks]
 
@@ -148,7 +153,7 @@ def _draw_image_query(
     left: float,
     top: float,
 ) -> None:
-    """Draws an image and the texts found for it."""
+    """Draws an image and, wrapped, the `texts` found for it."""
     page.image(left, top, _CELL, query.image)
     for text, right in zip(texts, query.correct, strict=True):
         mark = "✓" if right else "–"
@@ -170,10 +175,10 @@ def _draw_image_query(
 
 
 def grid(
-    path: str | os.PathLike,
-    columns: Mapping[str, Sequence[np.ndarray]],
+    path: PathLike,
+    columns: Mapping[str, Images],
     title: str = "",
-) -> str | os.PathLike:
+) -> pathlib.Path:
     """Draws images side by side: one row an example, one column a stage, such as before and after.
 
     Args:

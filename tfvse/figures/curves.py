@@ -13,19 +13,22 @@ from tfvse.errors import UserError
 from tfvse.figures.page import printable
 from tfvse.figures.style import COLOURS, DPI, GREY, STYLE, save
 from tfvse.training import log
+from tfvse.typing import PathLike
 
 _NO_CURVES = ("step", "epoch", "stage", "time")
 _FEW = 40  # points that are drawn as dots; more are smoothed
 
+Points = dict[int, float]  # step → value
 
-def curves(run_dir: str | pathlib.Path) -> pathlib.Path:
+
+def curves(run_dir: PathLike) -> pathlib.Path:
     """Draws `<run_dir>/log.jsonl`: a panel for each loss, rate and metric.
 
     Metrics of an evaluation such as `val/i2t/R@1` and `val/t2i/R@1` share a panel. Dashed lines
     divide stages.
 
     Returns:
-      pathlib.Path of `<run_dir>/curves.png`.
+      The path of `<run_dir>/curves.png`.
 
     Raises:
       UserError: there is no log, or nothing in it.
@@ -44,12 +47,10 @@ def curves(run_dir: str | pathlib.Path) -> pathlib.Path:
             axes.set_xlim(0, last * 1.02)
             if place + across >= len(panels):
                 axes.set_xlabel("step")
-        path = pathlib.Path(run_dir) / "curves.png"
-        save(figure, path)
-        return path
+        return save(figure, pathlib.Path(run_dir) / "curves.png")
 
 
-def read_log(run_dir: pathlib.Path) -> tuple[dict[str, dict[int, float]], list[tuple[str, int]]]:
+def read_log(run_dir: pathlib.Path) -> tuple[dict[str, Points], list[tuple[str, int]]]:
     """Reads the log of a run.
 
     Returns:
@@ -62,7 +63,7 @@ def read_log(run_dir: pathlib.Path) -> tuple[dict[str, dict[int, float]], list[t
     path = run_dir / log.FILE
     if not path.exists():
         raise UserError(f"{path}: there is no training log; train the run first")
-    series: dict[str, dict[int, float]] = {}
+    series: dict[str, Points] = {}
     stages: dict[str, int] = {}
     for record in log.read(run_dir):
         if record.get("stage"):
@@ -77,12 +78,12 @@ def read_log(run_dir: pathlib.Path) -> tuple[dict[str, dict[int, float]], list[t
     return series, list(stages.items())
 
 
-def _panels(series: Mapping[str, dict[int, float]]) -> dict[str, dict[str, dict[int, float]]]:
+def _panels(series: Mapping[str, Points]) -> dict[str, dict[str, Points]]:
     """Title of a panel → {label: points}.
 
     "val/i2t/R@1" is the line "i2t" of the panel "val R@1".
     """
-    panels: dict[str, dict[str, dict[int, float]]] = {}
+    panels: dict[str, dict[str, Points]] = {}
     for name, points in series.items():
         parts = name.split("/")
         panel = " ".join(parts)
@@ -98,7 +99,7 @@ def _figure(
     across: int,
     down: int,
 ) -> Figure:
-    """An empty figure for so many panels across and down."""
+    """A figure for `across` x `down` panels."""
     wide = 3.5 * across + 0.3
     tall = 2.5 * down + 0.3
     figure = Figure(figsize=(wide, tall), dpi=DPI)
@@ -116,10 +117,10 @@ def _figure(
 def _draw_panel(
     axes: Axes,
     panel: str,
-    lines: Mapping[str, dict[int, float]],
+    lines: Mapping[str, Points],
     stages: Sequence[tuple[str, int]],
 ) -> None:
-    """Draws the lines of one panel: label → {step: value}."""
+    """Draws one panel: its `lines` by label, and where the `stages` begin."""
     axes.set_title(
         printable(panel),
         loc="left",
@@ -145,7 +146,7 @@ def _draw_line(
     label: str,
     smooth: bool,
 ) -> None:
-    """Draws values [N] against steps [N]."""
+    """Draws `values` against `steps`, float [N] each; many points get a smoothed line on top."""
     few = len(steps) < _FEW
     if few or not smooth:
         marker = "o" if few else ""
@@ -179,7 +180,7 @@ def _draw_stages(
     axes: Axes,
     stages: Sequence[tuple[str, int]],
 ) -> None:
-    """Marks where each stage begins."""
+    """Writes the name of each stage at its first step, with a dashed line between two stages."""
     for name, step in stages:
         line = "--" if step > stages[0][1] else "none"
         axes.axvline(
@@ -201,14 +202,7 @@ def _draw_stages(
 
 
 def smoothed(values: np.ndarray) -> np.ndarray:
-    """Smooths a curve.
-
-    Args:
-      values: float [N].
-
-    Returns:
-      float [N], means of a centred window of a twentieth of N, shorter at the ends.
-    """
+    """The mean of a centred window of a twentieth of N, shorter at the ends: float [N] → same."""
     half = max(1, len(values) // 40)
     total = np.concatenate([[0.0], np.cumsum(values)])
     middle = np.arange(len(values))

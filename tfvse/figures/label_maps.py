@@ -1,6 +1,6 @@
-"""Semantic segmentation: images beside true and predicted classes, and the IoU of every class."""
+"""Semantic segmentation: images, their true and predicted classes, and the IoU of every class."""
 
-import os
+import pathlib
 from collections.abc import Mapping, Sequence
 
 import matplotlib
@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from tfvse.figures.page import MARGIN, Page, height, printable, wrap
 from tfvse.figures.style import COLOURS, DPI, GREY, STYLE, save, set_title
 from tfvse.metrics.segmentation import VOID
+from tfvse.typing import PathLike
 
 WHITE = (255, 255, 255)  # of void
 HEADINGS = ("image", "truth", "prediction")
@@ -65,19 +66,19 @@ def montage(
 def _painted(
     example: Example,
     colours: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(image, truth, prediction) of one example, uint8 [h, w, 3] each."""
+) -> Example:
+    """Image, truth and prediction of an example as uint8 [h, w, 3] each."""
     image, labels, predicted = example
     return image, colour(labels, colours), colour(predicted, colours)
 
 
 def comparison(
-    path: str | os.PathLike,
+    path: PathLike,
     examples: Sequence[Example],
     classes: Sequence[str],
     colours: np.ndarray,
     title: str = "",
-) -> str | os.PathLike:
+) -> pathlib.Path:
     """Draws examples as `montage` does, under headings, with a legend of the classes below.
 
     Args:
@@ -121,7 +122,7 @@ def comparison(
 
 
 def _row_height(image: np.ndarray) -> float:
-    """Inches that the row of an image takes."""
+    """Height in inches of the row of an image [h, w, 3]."""
     return _CELL * min(1, image.shape[0] / image.shape[1]) + _GAP
 
 
@@ -132,7 +133,7 @@ def _draw_legend(
     classes: Sequence[str],
     colours: np.ndarray,
 ) -> None:
-    """Draws the classes and their colours, `across` in a line."""
+    """Writes the classes beside their colours from `top` on, `across` of them in a line."""
     for place, (name, rgb) in enumerate(zip(classes, colours, strict=True)):
         left = MARGIN + place % across * _ENTRY
         line_top = top + place // across * _LINE
@@ -142,10 +143,10 @@ def _draw_legend(
 
 
 def class_bars(
-    path: str | os.PathLike,
+    path: PathLike,
     by_class: Mapping[str, float],
     title: str = "",
-) -> str | os.PathLike:
+) -> pathlib.Path:
     """Draws the IoU of every class, best first.
 
     Args:

@@ -4,9 +4,8 @@ Text is measured and wrapped, and any Unicode text is safe.
 """
 
 import functools
-import os
+import pathlib
 import unicodedata
-from typing import Any
 
 import numpy as np
 from matplotlib import font_manager
@@ -14,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from tfvse.figures.style import DPI, FONT, INK, PALE, save
+from tfvse.typing import PathLike
 
 MARGIN = 0.3  # inches
 
@@ -26,7 +26,7 @@ class Page:
         width: float,
         height: float,
     ) -> None:
-        """Begins an empty page; width and height are in inches."""
+        """`width` and `height` are in inches."""
         self.figure = Figure(
             figsize=(width, height),
             dpi=DPI,
@@ -51,7 +51,6 @@ class Page:
         weight: str = "normal",
     ) -> None:
         """Writes `text` line by line, each on its own baseline, so that neighbours stand level."""
-        style: dict[str, Any] = {"family": FONT, "size": size, "color": color, "weight": weight}
         for row, line in enumerate(printable(text).split("\n")):
             baseline = top + height("", size) * (row + 0.75)
             self.axes.text(
@@ -59,7 +58,10 @@ class Page:
                 baseline,
                 line,
                 parse_math=False,
-                **style,
+                family=FONT,
+                size=size,
+                color=color,
+                weight=weight,
             )
 
     def image(
@@ -102,8 +104,8 @@ class Page:
         )
         self.axes.add_patch(border)
 
-    def save(self, path: str | os.PathLike) -> str | os.PathLike:
-        """Writes the page as PNG; returns `path`."""
+    def save(self, path: PathLike) -> pathlib.Path:
+        """Writes the page as PNG; returns its path."""
         return save(self.figure, path)
 
 
@@ -129,7 +131,7 @@ def _break_lines(
     width: float,
     size: float,
 ) -> list[str]:
-    """Lines (list of str) of at most `width` inches; a word that is wider is broken."""
+    """Lines of at most `width` inches; a word that is wider is broken."""
     done = []
     line = ""
     while words:
@@ -189,16 +191,16 @@ def _advance(character: str) -> float:
 
 
 def printable(text: str) -> str:
-    """Gives `text` as far as the font has it.
+    """`text` as far as the font has glyphs for it.
 
-    A symbol without a glyph becomes its Unicode name, a letter a square.
+    A symbol without a glyph becomes its Unicode name, and a letter becomes a square.
     """
     return "".join(map(_printable_character, str(text)))
 
 
 @functools.cache
 def _printable_character(character: str) -> str:
-    """One character as far as the font has it."""
+    """`printable` for one character."""
     kind = unicodedata.category(character)
     font = font_manager.get_font(font_manager.findfont(FONT))
     has_glyph = font.get_char_index(ord(character)) and kind[0] != "C"

@@ -4,7 +4,7 @@ Figures are drawn on Matplotlib's Agg canvas without pyplot. Nothing global chan
 is needed.
 """
 
-import os
+import pathlib
 from typing import Any, Literal
 
 from matplotlib.axes import Axes
@@ -12,6 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from tfvse.files import atomic_write
+from tfvse.typing import PathLike
 
 DPI = 110
 FONT = "DejaVu Sans"  # comes with Matplotlib, so it is on every machine
@@ -20,7 +21,7 @@ INK = "#222222"
 GREY = "#8a8a8a"
 PALE = "#d9d9d9"
 COLOURS = ("#2f6fb3", "#d9622b", "#2b9a6b", "#9a4fb0", "#b8962e", "#c23b5a")
-STYLE: dict[Any, Any] = {
+STYLE: dict[Any, Any] = {  # the keys are literals of Matplotlib
     "font.family": FONT,
     "font.size": 9,
     "text.color": INK,
@@ -41,12 +42,12 @@ STYLE: dict[Any, Any] = {
 
 def save(
     figure: Figure,
-    path: str | os.PathLike,
-) -> str | os.PathLike:
-    """Writes a Matplotlib figure as PNG, atomically; returns `path`."""
+    path: PathLike,
+) -> pathlib.Path:
+    """Writes a Matplotlib figure as PNG, atomically; returns its path."""
     with atomic_write(path) as temporary:
         FigureCanvasAgg(figure).print_png(temporary)
-    return path
+    return pathlib.Path(path)
 
 
 def set_title(
