@@ -10,7 +10,7 @@ import os
 import pathlib
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from tfvse import errors
@@ -77,7 +77,7 @@ def _server(flags: Flags) -> "Server":
     from tfvse.serving.server import Server
 
     folder = pathlib.Path(flags.model_dir)
-    entries = {folder.resolve().name: folder}
+    entries: Mapping[str, model_config.Entry | pathlib.Path] = {folder.resolve().name: folder}
     if flags.models_config:
         entries = model_config.read(flags.models_config)
     limits = Limits(

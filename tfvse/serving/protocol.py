@@ -1,6 +1,7 @@
 """TensorFlow Serving's own messages and services, from the package tensorflow-serving-api."""
 
 from tfvse.errors import UserError
+from tfvse.optional import missing
 
 try:
     import grpc
@@ -13,10 +14,8 @@ try:
         prediction_service_pb2_grpc,
     )
     from tensorflow_serving.config import model_server_config_pb2
-except ImportError:
-    raise UserError(
-        'this needs tensorflow-serving-api; install it with: pip install "tfvse[serving]"'
-    ) from None
+except ImportError as error:
+    raise UserError(missing("serving", "serving", str(error))) from None
 
 __all__ = [
     "get_model_metadata_pb2",
