@@ -45,7 +45,7 @@ class Gallery:
     texts = ["a dog", "a red cat", "snow", "a red house", "a dog in the snow", "house", "cat"]
     image_of_text = np.array([0, 1, 2, 3, 4, 5, 5])
 
-    def picture(self, row):
+    def encoded(self, row):
         return image_file(row)
 
 

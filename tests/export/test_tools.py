@@ -41,7 +41,7 @@ def test_what_search_cannot_use_is_one_sentence(model, tmp_path):
         search.main([f"--model={tmp_path}", "dog"])
     with pytest.raises(UserError, match="none.jpg: missing"):
         search.main([model, f"--image={tmp_path / 'none.jpg'}"])
-    with pytest.raises(UserError, match="text.png: .*not a picture"):
+    with pytest.raises(UserError, match="text.png: .*not an image"):
         search.main([model, f"--image={tmp_path / 'text.png'}"])
 
 

@@ -29,7 +29,7 @@ class Split:
     def text_inputs(self):
         return self.features[self.image_of_text] + self.noise
 
-    def picture(self, row):
+    def encoded(self, row):
         import tensorflow as tf
 
         return tf.io.encode_png(np.full((8, 8 + row, 3), row, np.uint8)).numpy()
