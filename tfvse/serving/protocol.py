@@ -1,6 +1,7 @@
 """TensorFlow Serving's own messages and services, from the package tensorflow-serving-api."""
 
 from tfvse.errors import UserError
+from tfvse.optional import missing
 
 try:
     import grpc
@@ -14,9 +15,7 @@ try:
     )
     from tensorflow_serving.config import model_server_config_pb2
 except ImportError:
-    raise UserError(
-        'this needs tensorflow-serving-api; install it with: pip install "tfvse[serving]"'
-    ) from None
+    raise UserError(missing("serving", "serving", "no tensorflow-serving-api")) from None
 
 __all__ = [
     "get_model_metadata_pb2",
