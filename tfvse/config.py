@@ -7,10 +7,13 @@ import dataclasses
 import pathlib
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tfvse import flagfile
 from tfvse.errors import UserError, is_control, nearest
+
+if TYPE_CHECKING:
+    from tfvse.data.base import View
 
 FLAGFILE = "flags.cfg"
 LARGEST = 2**31 - 1  # bound of settings without one of their own: graphs hold int32
@@ -140,6 +143,10 @@ class RunConfig(Settings):
                 f"--early_stop={self.early_stop}: needs --evaluate_every of at least 1 to have "
                 "what to watch"
             )
+
+    def data_view(self) -> "View":
+        """What training may see of the data set; every family of systems says it."""
+        raise NotImplementedError
 
     @property
     def prepared_path(self) -> pathlib.Path:

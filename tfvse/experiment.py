@@ -26,7 +26,7 @@ JOINED = {"drop_again_at": "drop_at"}
 
 def system_of(argv: Sequence[str]) -> str | None:
     """The name behind the last --system in `argv` and its flagfiles, or None."""
-    return _flag_value(flagfile.expand(argv), "system")
+    return flag_value(flagfile.expand(argv), "system")
 
 
 def parse_experiment(argv: Sequence[str]) -> tuple[RunConfig, pathlib.Path]:
@@ -43,7 +43,7 @@ def parse_experiment(argv: Sequence[str]) -> tuple[RunConfig, pathlib.Path]:
       SystemExit: after printing the help that was asked for.
     """
     argv = flagfile.expand(argv)
-    run_dir = RunFolder(_flag_value(argv, "run_dir") or "").run_dir
+    run_dir = RunFolder(flag_value(argv, "run_dir") or "").run_dir
     config = _system_config(_without(argv, "run_dir"))
     config.refuse_unread()
     if not run_dir:
@@ -129,7 +129,7 @@ def trained(
     from tfvse.systems import base
     from tfvse.training import checkpoint
 
-    dataset = data.load(config, systems.load(config.system).data_kind)
+    dataset = data.load_for(config)
     system = base.create(config, dataset, precision="float32")
     state = checkpoint.load_networks(system, run_dir, which)
     return system, dataset, state["step"]
@@ -144,7 +144,7 @@ def _names(word: str) -> set[str]:
 def _system_config(argv: Sequence[str]) -> RunConfig:
     """The config of the system that `argv` names, from the flags of that system."""
     argv = flagfile.expand(argv)
-    name = _flag_value(argv, "system")
+    name = flag_value(argv, "system")
     known = ", ".join(systems.SYSTEMS)
     if not name:
         raise UserError(f"--system: missing; give a flagfile from configs/, or one of {known}")
@@ -161,7 +161,7 @@ def _belongs_elsewhere(flag: str) -> str:
     return f" of this system; it belongs to --system={' or '.join(owners)}" if owners else ""
 
 
-def _flag_value(argv: Sequence[str], name: str) -> str | None:
+def flag_value(argv: Sequence[str], name: str) -> str | None:
     """Last value of --name in expanded `argv`, or None. Used before all flags are known."""
     value = None
     for place, word in enumerate(argv):

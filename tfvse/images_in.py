@@ -63,7 +63,7 @@ def _file(image: Image) -> bytes:
         image = _png(image)
     try:
         return images.read(image)
-    except images.BadPicture as problem:
+    except images.BadImage as problem:
         name = f"{image}: " if isinstance(image, pathlib.Path) else "an image: "
         raise UserError(f"{name}{problem}") from None
 

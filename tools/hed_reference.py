@@ -79,7 +79,7 @@ def _build(flags: Flags) -> tuple["System", Any]:
 
     settings = [f"--{name}={getattr(flags, name)}" for name in PASSED_ON]
     config, _ = parse_experiment([*HED, *settings])
-    dataset = data.load(config, "edges")
+    dataset = data.load_for(config)
     return base.create(config, dataset), dataset
 
 

@@ -61,7 +61,7 @@ def main(inputs: str, outputs: str, *flags: str) -> None:
     """Sets the weights of the file `inputs`, takes a step on its batch, writes `outputs`."""
     config, _ = parse_experiment(list(flags))
     given = _read(inputs)
-    system = base.create(config, data.load(config))
+    system = base.create(config, data.load_for(config))
     for name, network in system.networks.items():
         weights = [given["weight"][f"{name}/{number}"] for number in range(len(network.weights))]
         network.set_weights(weights)

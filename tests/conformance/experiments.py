@@ -47,7 +47,7 @@ class Experiment:
     @functools.cached_property
     def data(self) -> Any:
         """The prepared data set."""
-        return data.load(self.config())
+        return data.load_for(self.config())
 
     def trainer(
         self, run_dir: pathlib.Path, *overrides: str, cls: type[Trainer] = Trainer

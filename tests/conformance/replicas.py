@@ -28,7 +28,7 @@ def train(folder: pathlib.Path, name: str, strategy: str, flags: Sequence[str]) 
         [*flags, f"--strategy={strategy}", f"--run_dir={folder / name}"]
     )
     devices = distribution.make_strategy(strategy)
-    trainer = Trainer(config, data.load(config), run_dir, experiments.create_with_sgd, devices)
+    trainer = Trainer(config, data.load_for(config), run_dir, experiments.create_with_sgd, devices)
     np.savez(folder / "initial.npz", **experiments.weights(trainer.system))
     np.savez(folder / f"{name}.npz", **experiments.weights(trainer.run()))
 

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from tests.data import making
-from tfvse.data import manifest
+from tfvse.data import DATASETS, manifest
 
 
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory):
-    """The synthetic data sets, each in a folder of its name; the matching one with "fake" features."""
+    """The synthetic data sets, each in a folder of its name; matching has "fake" features."""
     root = tmp_path_factory.mktemp("prepared")
     for kind in ("matching", "classification", "translation", "segmentation"):
         making.prepare(f"synthetic_{kind}", root / f"synthetic_{kind}")
@@ -22,18 +22,19 @@ def prepared(tmp_path_factory):
 
 @pytest.fixture
 def config(prepared):
-    """Callable (data set, **settings) → what `data.load` reads of a config."""
+    """Callable (data set, folder, kind, **view) → what `data.load_for` reads of a config."""
 
-    def make(name, folder=None, **settings):
+    def make(name, folder=None, kind=None, **view):
         path = pathlib.Path(folder or prepared / name)
-        return types.SimpleNamespace(data=name, prepared_path=path, **settings)
+        seen = making.view(kind or DATASETS[name].kind, **view)
+        return types.SimpleNamespace(data=name, prepared_path=path, data_view=lambda: seen)
 
     return make
 
 
 @pytest.fixture
-def pictures():
-    """Callable n → n different small RGB pictures as PNG bytes."""
+def images():
+    """Callable n → n different small RGB images as PNG bytes."""
 
     def make(count, size=8):
         rng = np.random.default_rng(count)

@@ -8,8 +8,21 @@ from PIL import Image
 
 from tfvse.data import manifest, records
 from tfvse.data.kinds import captioned
+from tfvse.data.kinds.classification import ClassificationView
+from tfvse.data.kinds.edges import EdgeView
+from tfvse.data.kinds.matching import MatchingView
+from tfvse.data.kinds.segmentation import SegmentationView
+from tfvse.data.kinds.translation import TranslationView
 from tfvse.preprocessing.decode import decode_image
 from tools import prepare_data
+
+VIEWS = (MatchingView, ClassificationView, EdgeView, SegmentationView, TranslationView)
+
+
+def view(kind, **settings):
+    """What training may see of a data set of a kind."""
+    (found,) = [cls for cls in VIEWS if cls.kind == kind]
+    return found(**settings)
 
 
 def encode(image, kind, **options):
@@ -24,9 +37,9 @@ def png(image):
     return encode(image, "PNG")
 
 
-def pixels(picture):
+def pixels(image):
     """uint8 [H, W, 3] of encoded bytes, as TensorFlow sees them."""
-    return decode_image(tf.constant(picture)).numpy()
+    return decode_image(tf.constant(image)).numpy()
 
 
 def jpeg(seed=0, size=32):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.data import making
 from tests.encoders import saved_models
 from tfvse import data, encoders
 from tfvse.data import extraction, manifest, records
@@ -59,10 +60,10 @@ def test_every_split_gets_its_rows(prepared):
     assert added == [f"{split}/image_features.random" for split in ("train", "val", "test")]
     encoder = encoders.image_encoder("random")
     for split in ("val", "test"):
-        pictures = part(prepared, f"{split}/images").all("picture")
+        images = part(prepared, f"{split}/images").all("picture")
         features = part(prepared, f"{split}/image_features.random").all("feature")
         np.testing.assert_allclose(
-            features, encoder(tf.constant(pictures.tolist())), rtol=1e-5, atol=1e-5
+            features, encoder(tf.constant(images.tolist())), rtol=1e-5, atol=1e-5
         )
     assert not list(prepared.rglob("*unfinished*"))
 
@@ -85,13 +86,10 @@ def test_a_killed_run_goes_on_where_it_stopped(prepared, small_chunks, monkeypat
     sizes = killed_after(monkeypatch, batches=None)
     extraction.extract_images(prepared, "random", 8)
     assert sum(sizes) == (160 - 32) + 40 + 40
-    pictures = part(prepared, "train/images").all("picture").tolist()
+    images = part(prepared, "train/images").all("picture").tolist()
     features = part(prepared, "train/image_features.random").all("feature")
     whole = np.concatenate(
-        [
-            encoders.image_encoder("random")(tf.constant(pictures[i : i + 8]))
-            for i in range(0, 160, 8)
-        ]
+        [encoders.image_encoder("random")(tf.constant(images[i : i + 8])) for i in range(0, 160, 8)]
     )
     np.testing.assert_allclose(features, whole, rtol=1e-5, atol=1e-5)
 
@@ -107,7 +105,7 @@ def test_a_damaged_chunk_is_named(prepared, small_chunks, monkeypatch):
         extraction.extract_images(prepared, "random", 8)
 
 
-def test_chunks_of_other_pictures_are_not_taken(prepared, small_chunks, monkeypatch):
+def test_chunks_of_other_images_are_not_taken(prepared, small_chunks, monkeypatch):
     with monkeypatch.context() as patch:
         killed_after(patch, batches=5)
         with pytest.raises(Killed):
@@ -119,7 +117,7 @@ def test_chunks_of_other_pictures_are_not_taken(prepared, small_chunks, monkeypa
     assert sum(sizes) == 240
 
 
-def test_pictures_of_different_sizes_are_encoded_one_by_one(prepared, monkeypatch):
+def test_images_of_different_sizes_are_encoded_one_by_one(prepared, monkeypatch):
     encoder = encoders.image_encoder("random")
     varied = types.SimpleNamespace(
         size=None, preprocess=encoder.preprocess, encode=encoder.encode, describe=None
@@ -160,24 +158,15 @@ def test_text_features_are_what_training_reads(prepared):
     name = saved_models.text_model(prepared / "hub")
     extraction.extract_images(prepared, "random", 32)
     extraction.extract_texts(prepared, name, 32)
-    config = types.SimpleNamespace(
-        data="",
-        prepared_path=prepared,
-        image_encoder="random",
-        text_encoder=name,
-        max_words=4,
-        min_word_count=1,
-    )
-    split = data.load(config).split("val")
+    view = making.view("matching", image_encoder="random", text_encoder=name, max_words=4)
+    split = data.load(prepared, view).split("val")
     lengths = [len(text.encode()) for text in split.texts]
     np.testing.assert_array_equal(split.text_inputs()[:, 0], 3 * np.array(lengths))
 
 
 def test_a_set_of_another_kind(tmp_path):
     manifest.write(tmp_path, {"kind": "classification", "splits": {}, "parts": {}})
-    with pytest.raises(
-        UserError, match="is for classification; features are of pictures with texts"
-    ):
+    with pytest.raises(UserError, match="is for classification; features are of images with texts"):
         extraction.extract_images(tmp_path, "random", 8)
 
 

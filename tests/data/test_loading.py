@@ -1,28 +1,37 @@
 import json
+import pathlib
 import shutil
 
 import pytest
 
-from tfvse import data
+from tfvse import data, errors
 from tfvse.data import manifest
+from tfvse.data.sets.options import SetOptions
 from tfvse.errors import UserError
+from tools import train
 
 
 def test_every_data_set_and_kind_can_be_imported():
-    for target in (*data.DATASETS.values(), *data.KINDS.values()):
+    for target in data.KINDS.values():
         assert callable(data.find(target))
+    for data_set in data.DATASETS.values():
+        assert callable(data_set.find("prepare")) and data_set.kind in data.KINDS
+        assert issubclass(data_set.find("options"), SetOptions)
+        assert not data_set.layout or data_set.find("layout").startswith("\n")
 
 
 def test_the_kind_must_be_the_wanted_one(config):
     with pytest.raises(
         UserError, match="is a data set for translation; this system learns matching"
     ):
-        data.load(config("synthetic_translation", load_size=8, crop_size=8), kind="matching")
+        data.load_for(
+            config("synthetic_translation", kind="matching", image_encoder="fake", text_encoder="x")
+        )
 
 
 def test_the_data_set_must_be_the_wanted_one(config, prepared):
     with pytest.raises(UserError, match="holds synthetic_translation instead"):
-        data.load(config("cifar10", prepared / "synthetic_translation", augment=False))
+        data.load_for(config("cifar10", prepared / "synthetic_translation", augment=False))
 
 
 def test_nothing_prepared_names_the_tool(tmp_path):
@@ -52,7 +61,7 @@ def old(prepared, tmp_path):
 
 
 def matching(config, folder):
-    return data.load(
+    return data.load_for(
         config(
             "synthetic_matching", folder, image_encoder="fake", text_encoder="glove_mean",
             vector_words=0, max_words=6, min_word_count=1, annotated_percent=100, sentences=0,
@@ -136,3 +145,22 @@ def test_a_damaged_vocabulary_is_noticed(config, prepared, tmp_path):
 def test_the_summary_names_counts_and_licence(prepared):
     text = manifest.summary(manifest.read(prepared / "synthetic_translation"), "here")
     assert "train: 40 a, 40 b" in text and "licence: " in text
+
+
+def test_a_set_that_the_system_does_not_learn_from_is_one_sentence(
+    prepared, tmp_path, monkeypatch, capsys
+):
+    flagfile = pathlib.Path(__file__).parents[2] / "configs/smoke/cyclematch.cfg"
+    flags = [
+        f"--flagfile={flagfile}",
+        "--data=synthetic_classification",
+        f"--prepared_dir={prepared / 'synthetic_classification'}",
+        f"--run_dir={tmp_path / 'run'}",
+    ]
+    monkeypatch.setattr("sys.argv", ["train.py", *flags])
+    monkeypatch.setattr("tfvse.interruption.install", lambda: None)
+    with pytest.raises(SystemExit) as ended:
+        errors.run(train.main)
+    assert ended.value.code == 2
+    sentence = "is a data set for classification; this system learns matching"
+    assert sentence in capsys.readouterr().err

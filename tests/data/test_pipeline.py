@@ -88,7 +88,8 @@ def test_shapes_are_static():
 
 
 def test_batches_are_the_same_in_deterministic_mode():
-    # TensorFlow's own determinism switch cannot be undone in a process: what it asks of tf.data is set by hand.
+    # TensorFlow's own determinism switch cannot be undone in a process: what it asks of tf.data is
+    # set by hand.
     options = tf.data.Options()
     options.deterministic = True
     dataset = pipeline.batches(train_set(11), 4, 3, 0).with_options(options).take(5)

@@ -3,8 +3,8 @@ import errno
 import pytest
 
 from tests.data import making
-from tfvse import errors
-from tfvse.data import manifest, records
+from tfvse import data, errors
+from tfvse.data import DATASETS, manifest, preparation, shards
 from tfvse.errors import UserError
 from tools import prepare_data
 
@@ -21,7 +21,7 @@ def test_preparing_again_does_nothing(tmp_path, capsys):
 
 def test_a_flag_newer_than_the_data_changes_nothing(tmp_path, capsys):
     found = making.prepare(NAME, tmp_path / "out")
-    del found["settings"]["train_per_class"]
+    del found["settings"]["skip_bad"]
     manifest.write(tmp_path / "out", found)
     making.prepare(NAME, tmp_path / "out")
     assert "already prepared" in capsys.readouterr().out
@@ -50,10 +50,10 @@ def test_a_full_disk_leaves_the_old_data_and_nothing_else(tmp_path, monkeypatch,
     making.prepare(NAME, tmp_path / "out")
     before = (tmp_path / "out" / "manifest.json").read_bytes()
 
-    def full(data):
+    def full(content):
         raise OSError(code, "as if")
 
-    monkeypatch.setattr(records, "_frame", full)
+    monkeypatch.setattr(shards, "frame", full)
     with pytest.raises(OSError) as caught:
         making.prepare(NAME, tmp_path / "out", seed=1, overwrite=True)
     assert errors.describe(caught.value)
@@ -97,11 +97,53 @@ def test_images_are_never_prepared_into_their_own_folder(own, place):
     assert sorted(own.rglob("*")) == before
 
 
-@pytest.mark.parametrize("flag", ["edge_maps", "folder_a"])
-def test_other_sources_are_kept_apart_too(own, tmp_path, flag):
+@pytest.mark.parametrize(("name", "flag"), [("bsds500", "edge_maps"), ("two_folders", "folder_a")])
+def test_other_sources_are_kept_apart_too(own, tmp_path, name, flag):
     (tmp_path / "maps").mkdir()
     with pytest.raises(UserError, match=f"--{flag}="):
-        making.prepare("folder", tmp_path / "maps", data_dir=own, **{flag: tmp_path / "maps"})
+        making.prepare(name, tmp_path / "maps", data_dir=own, **{flag: tmp_path / "maps"})
+
+
+def test_an_option_of_another_data_set_is_refused_by_name(tmp_path):
+    sentence = "--train_per_class: no such .* of this data set; it belongs to --data=class_folders"
+    with pytest.raises(UserError, match=sentence):
+        making.prepare(NAME, tmp_path / "out", train_per_class=3)
+    with pytest.raises(UserError, match=sentence):
+        data.prepare(NAME, tmp_path / "out", train_per_class=3)
+    with pytest.raises(UserError, match="--data_dir: no such option of this data set"):
+        data.prepare(NAME, tmp_path / "out", data_dir=tmp_path)
+    with pytest.raises(UserError, match="--sed: no such option; did you mean seed"):
+        data.prepare(NAME, tmp_path / "out", sed=3)
+
+
+def test_a_data_set_is_prepared_from_python(tmp_path, capsys):
+    found = data.prepare(NAME, tmp_path / "out", seed=1)
+    assert found["settings"] == {"data": NAME, "seed": 1, "skip_bad": False}
+    assert found == making.prepare(NAME, tmp_path / "out", seed=1)
+    assert "already prepared" in capsys.readouterr().out
+    assert data.prepare(NAME, tmp_path / "out", seed=2, overwrite=True) != found
+
+
+def test_the_settings_of_every_flag_are_those_of_before(tmp_path, capsys):
+    found = making.prepare(NAME, tmp_path / "out")
+    found["settings"] |= {"data_dir": "", "variant": "", "held_out": 0.2, "folder_a": "A"}
+    manifest.write(tmp_path / "out", found)
+    making.prepare(NAME, tmp_path / "out")
+    assert "already prepared" in capsys.readouterr().out
+
+
+def test_an_empty_variant_of_before_is_the_first_one():
+    options = DATASETS["coco"].find("options")
+    settings = {"data": "coco", "variant": "karpathy", "skip_bad": False, "data_dir": "x"}
+    assert preparation._are_same(settings | {"variant": ""}, settings, options)
+    assert not preparation._are_same(settings | {"variant": "first_5000"}, settings, options)
+
+
+def test_help_lists_the_options_of_a_data_set(capsys):
+    with pytest.raises(SystemExit):
+        prepare_data.main(["--data=two_folders", "--helpful"])
+    shown = capsys.readouterr().out
+    assert "--folder_a=A" in shown and "--overwrite" in shown and "--variant" not in shown
 
 
 @pytest.mark.parametrize(

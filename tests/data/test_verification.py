@@ -2,18 +2,18 @@ import pytest
 
 from tests.data import making
 from tfvse.data import verification
-from tfvse.data.kinds.translation import Picture
+from tfvse.data.kinds.translation import DomainImage
 from tfvse.errors import UserError
 
 
 def check(splits, skip_bad=False):
     findings = verification.Findings(skip_bad)
-    return verification.check_pictures(splits, findings), findings
+    return verification.check_images(splits, findings), findings
 
 
-def test_good_pictures_have_no_findings():
+def test_good_images_have_no_findings():
     bad, findings = check(
-        {"train": [Picture("a", making.jpeg(1))], "val": [Picture("b", making.jpeg(2))]}
+        {"train": [DomainImage("a", making.jpeg(1))], "val": [DomainImage("b", making.jpeg(2))]}
     )
     assert not bad and not findings.bad and not findings.remarks
     findings.settle()
@@ -21,14 +21,14 @@ def test_good_pictures_have_no_findings():
 
 def test_one_sentence_names_the_first_and_counts_all(tmp_path, capsys):
     (tmp_path / "cut.jpg").write_bytes(making.jpeg()[:100])
-    pictures = [
-        Picture("cut", tmp_path / "cut.jpg"),
-        *(Picture(f"m{i}", tmp_path / f"m{i}.jpg") for i in range(7)),
+    images = [
+        DomainImage("cut", tmp_path / "cut.jpg"),
+        *(DomainImage(f"m{i}", tmp_path / f"m{i}.jpg") for i in range(7)),
     ]
-    bad, findings = check({"train": pictures})
+    bad, findings = check({"train": images})
     assert len(bad) == 8
     with pytest.raises(
-        UserError, match=r"cut.jpg.*\(unreadable picture: 1, missing picture: 7\).*--skip_bad"
+        UserError, match=r"cut.jpg.*\(unreadable image: 1, missing image: 7\).*--skip_bad"
     ):
         findings.settle()
     shown = capsys.readouterr().err
@@ -36,15 +36,15 @@ def test_one_sentence_names_the_first_and_counts_all(tmp_path, capsys):
 
 
 def test_bad_ones_can_be_left_out(capsys):
-    bad, findings = check({"train": [Picture("a", b"")]}, skip_bad=True)
+    bad, findings = check({"train": [DomainImage("a", b"")]}, skip_bad=True)
     findings.settle()
-    assert bad == {("train", "a")} and findings.left_out == ["a: picture unreadable: empty file"]
+    assert bad == {("train", "a")} and findings.left_out == ["a: image unreadable: empty file"]
     assert "left out 1" in capsys.readouterr().err
 
 
 def test_an_id_in_two_splits_is_bad():
     bad, findings = check(
-        {"train": [Picture("a", making.jpeg(1))], "val": [Picture("a", making.jpeg(2))]}
+        {"train": [DomainImage("a", making.jpeg(1))], "val": [DomainImage("a", making.jpeg(2))]}
     )
     assert bad == {("val", "a")} and "a: is in train and in val" in findings.left_out
 
@@ -52,11 +52,11 @@ def test_an_id_in_two_splits_is_bad():
 def test_the_same_bytes_are_remarked():
     same = making.jpeg(1)
     _, findings = check(
-        {"train": [Picture("a", same), Picture("b", same)], "val": [Picture("c", same)]}
+        {"train": [DomainImage("a", same), DomainImage("b", same)], "val": [DomainImage("c", same)]}
     )
-    assert [remark[:30] for remark in findings.remarks] == [
-        "1 pictures of train come twice",
-        "1 pictures of val are in train",
+    assert [remark[:28] for remark in findings.remarks] == [
+        "1 images of train come twice",
+        "1 images of val are in train",
     ]
 
 
@@ -77,6 +77,6 @@ def test_repeated_ids():
 
 @pytest.mark.parametrize("name", ["\udcff.jpg", "a\0b"])
 def test_a_name_that_is_no_text_is_bad_and_can_be_printed(name):
-    bad, findings = check({"train": [Picture(name, making.jpeg())]}, skip_bad=True)
+    bad, findings = check({"train": [DomainImage(name, making.jpeg())]}, skip_bad=True)
     assert bad == {("train", name)} and "rename it in UTF-8" in findings.left_out[0]
     findings.left_out[0].encode()

@@ -12,7 +12,7 @@ ROWS = np.arange(1200, dtype=np.float32).reshape(1200, 1, 1, 1)  # more than two
 class Split:
     """What evaluation reads of a `ClassificationSplit`; each image's one pixel is its row."""
 
-    view = types.SimpleNamespace(description="one, whole image")
+    framing = types.SimpleNamespace(description="one, whole image")
 
     def __init__(self, labels):
         self.labels = labels

@@ -13,7 +13,7 @@ CLASSES = ["cat", "dog", "elk"]
 class Split:
     """What transfer reads of a `ClassificationSplit`; its images are the features."""
 
-    view = types.SimpleNamespace(description="one, whole image")
+    framing = types.SimpleNamespace(description="one, whole image")
 
     def __init__(self, features, labels, names=()):
         self.features, self.labels, self.names = (

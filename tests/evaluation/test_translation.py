@@ -21,7 +21,7 @@ class Split:
     def count_b(self):
         return len(self.b)
 
-    def pictures(self, domain, rows):
+    def images(self, domain, rows):
         return {"a": self.a, "b": self.b}[domain][rows]
 
 

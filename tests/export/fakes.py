@@ -83,7 +83,7 @@ class FakeSystem(System):
 
     def signatures(self, data):
         gallery = self.gallery(data)
-        pictures = np.array([gallery.picture(row) for row in range(len(gallery.image_ids))], object)
+        pictures = np.array([gallery.encoded(row) for row in range(len(gallery.image_ids))], object)
         image_index = tf.Variable(self.embed_image(tf.constant(pictures)), trainable=False)
         text_index = tf.Variable(self.embed_text(tf.constant(gallery.texts)), trainable=False)
         ids, texts = (

@@ -71,7 +71,7 @@ def test_mutated_images_are_used_or_refused():
     for name, data in good.items():
         for number, damaged in enumerate(attack.mutations(data, each, rng)):
             inputs[f"{name}, {number}"] = damaged
-    outcomes = attack.attack(verify, inputs, refusals=(images.BadPicture,))
+    outcomes = attack.attack(verify, inputs, refusals=(images.BadImage,))
     print(attack.summary(outcomes))
     assert len(outcomes) >= COUNT
     attack.require_held(outcomes)

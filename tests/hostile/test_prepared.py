@@ -5,7 +5,6 @@ import pathlib
 import random
 import shutil
 import tempfile
-import types
 
 import pytest
 
@@ -34,10 +33,9 @@ def first_batch(folder):
     from tfvse import data
     from tfvse.data import pipeline
 
-    config = types.SimpleNamespace(data=NAME, prepared_path=pathlib.Path(folder), **SETTINGS)
-    loaded = data.load(config)
+    loaded = data.load(folder, making.view("matching", **SETTINGS), NAME)
     batch = next(iter(pipeline.batches(loaded.train_set(), 160, 0, 0)))
-    found = hashlib.sha256(loaded.split("train").picture(0))
+    found = hashlib.sha256(loaded.split("train").encoded(0))
     found.update("\n".join(loaded.vocabulary.words).encode() + loaded.tokenizer.encode())
     for name in sorted(batch):
         found.update(batch[name].numpy().tobytes())

@@ -4,15 +4,17 @@ import tensorflow as tf
 
 from tests.data import making
 from tfvse.data import pipeline
-from tfvse.preprocessing.views import View
+from tfvse.preprocessing.views import Framing
 
 
-def cut(view, images, *noise):
-    return view.random(tf.constant(images), tf.constant([noise] * len(images), tf.float32)).numpy()
+def cut(framing, images, *noise):
+    return framing.random(
+        tf.constant(images), tf.constant([noise] * len(images), tf.float32)
+    ).numpy()
 
 
 def padded(size):
-    return View((size, size), (size, size), padding=4)
+    return Framing((size, size), (size, size), padding=4)
 
 
 def test_a_random_part_of_a_padded_image_by_hand():
@@ -32,10 +34,10 @@ def test_a_random_part_of_a_larger_image_by_hand():
     # Three by two of four by five: 2 starts of rows, 4 of columns.
     # 0.6 · 2 = 1.2 → 1; 0.6 · 4 = 2.4 → 2.
     np.testing.assert_array_equal(
-        cut(View((4, 5), (3, 2)), image, 0.6, 0.6, 0.0), image[:, 1:4, 2:4]
+        cut(Framing((4, 5), (3, 2)), image, 0.6, 0.6, 0.0), image[:, 1:4, 2:4]
     )
     np.testing.assert_array_equal(
-        cut(View((4, 5), (3, 2)), image, 0.6, 0.6, 0.9), image[:, 1:4, 3:1:-1]
+        cut(Framing((4, 5), (3, 2)), image, 0.6, 0.6, 0.9), image[:, 1:4, 3:1:-1]
     )
 
 
@@ -59,20 +61,22 @@ def test_every_shift_is_possible():
 
 def test_the_central_part():
     image = np.arange(6 * 6 * 3, dtype=np.float32).reshape(6, 6, 3)
-    np.testing.assert_array_equal(View((6, 6), (4, 2)).central(image), image[1:5, 2:4])
-    np.testing.assert_array_equal(View((6, 6), (4, 2)).central(image[None])[0], image[1:5, 2:4])
+    np.testing.assert_array_equal(Framing((6, 6), (4, 2)).central(image), image[1:5, 2:4])
+    np.testing.assert_array_equal(Framing((6, 6), (4, 2)).central(image[None])[0], image[1:5, 2:4])
 
 
 def test_files_and_pixels_look_the_same():
     pixels = np.random.default_rng(0).integers(0, 256, (9, 14, 3), dtype=np.uint8)
-    view = View((6, 6), (6, 6))
-    np.testing.assert_array_equal(view.decode(tf.constant(making.png(pixels))), view.scale(pixels))
-    assert view.scale(pixels).shape == (6, 6, 3)
+    framing = Framing((6, 6), (6, 6))
+    np.testing.assert_array_equal(
+        framing.decode(tf.constant(making.png(pixels))), framing.scale(pixels)
+    )
+    assert framing.scale(pixels).shape == (6, 6, 3)
 
 
 @pytest.mark.parametrize(
-    ("view", "words"),
-    [(padded(8), "one, whole image"), (View((8, 8), (6, 6)), "one, central 6 x 6 of 8 x 8")],
+    ("framing", "words"),
+    [(padded(8), "one, whole image"), (Framing((8, 8), (6, 6)), "one, central 6 x 6 of 8 x 8")],
 )
-def test_description(view, words):
-    assert view.description == words
+def test_description(framing, words):
+    assert framing.description == words

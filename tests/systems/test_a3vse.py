@@ -42,6 +42,7 @@ def system(**settings):
     }
     data = types.SimpleNamespace(
         element_spec=spec,
+        view=chosen.data_view(),
         sizes=(40, 80),
         vocabulary=types.SimpleNamespace(size=20, words=list("ab")),
     )

@@ -34,10 +34,10 @@ def data(tmp_path_factory):
     """Twelve images of noise, of three classes: for training, and once more for testing."""
     folder = tmp_path_factory.mktemp("images")
     images = _images(12), np.arange(12) % 3
-    found = classification.write(
+    found = classification.write_pixels(
         folder, {"train": images, "test": images}, CLASSES, verification.Findings()
     )
-    return classification.ClassificationData(Config(steps=1, prepared_dir=str(folder)), found)
+    return classification.ClassificationData(folder, found, Config(steps=1).data_view())
 
 
 def _batch():

@@ -33,8 +33,10 @@ def data(tmp_path_factory):
     """Twelve images of noise, of three classes: for training, and once more for testing."""
     folder = tmp_path_factory.mktemp("images")
     splits = dict.fromkeys(("train", "test"), (IMAGES, np.arange(12) % 3))
-    found = classification.write(folder, splits, ["cat", "dog", "elk"], verification.Findings())
-    return classification.ClassificationData(_config(prepared_dir=str(folder)), found)
+    found = classification.write_pixels(
+        folder, splits, ["cat", "dog", "elk"], verification.Findings()
+    )
+    return classification.ClassificationData(folder, found, _config().data_view())
 
 
 def _config(**settings):

@@ -50,9 +50,9 @@ def system(**settings):
         name: tf.TensorSpec([None, *value.shape[1:]], value.dtype)
         for name, value in batch().items()
     }
-    found = base.create(
-        config(**settings), types.SimpleNamespace(element_spec=spec, vocabulary=None)
-    )
+    chosen = config(**settings)
+    data = types.SimpleNamespace(element_spec=spec, vocabulary=None, view=chosen.data_view())
+    found = base.create(chosen, data)
     found.create_optimizers()
     found.stage = found.stages()[0]
     return found
@@ -158,9 +158,9 @@ def test_raw_texts_and_pixels_are_learnt_end_to_end(tmp_path):
     experiment = experiments.prepare("cnn_lstm", tmp_path)
     flags = experiment.flags(tmp_path / "run", "--steps=80", "--dropout=0")
     config, run_dir = tfvse_experiment.parse_experiment(flags)
-    trainer = Trainer(config, data_sets.load(config), run_dir, base.create)
+    trainer = Trainer(config, data_sets.load_for(config), run_dir, base.create)
     before = experiments.networks(trainer.system)
     found = trainer.run()
     assert all(before[name] != after for name, after in experiments.networks(found).items())
-    metrics = found.evaluate(data_sets.load(config), "train").metrics
+    metrics = found.evaluate(data_sets.load_for(config), "train").metrics
     assert metrics["t2i/R@10"] > 40

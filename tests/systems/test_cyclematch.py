@@ -47,9 +47,9 @@ def system(**settings):
         name: tf.TensorSpec([None, *value.shape[1:]], value.dtype)
         for name, value in batch().items()
     }
-    found = base.create(
-        config(**settings), types.SimpleNamespace(element_spec=spec, vocabulary=None)
-    )
+    chosen = config(**settings)
+    data = types.SimpleNamespace(element_spec=spec, vocabulary=None, view=chosen.data_view())
+    found = base.create(chosen, data)
     found.create_optimizers()
     found.stage = found.stages()[0]
     return found

@@ -47,8 +47,14 @@ def system(stage=0, **settings):
         for name, value in batch().items()
     }
     train = types.SimpleNamespace(image_ids=np.arange(IMAGES))
-    data = types.SimpleNamespace(element_spec=spec, vocabulary=None, split=lambda name: train)
-    found = base.create(config(**settings), data)
+    chosen = config(**settings)
+    data = types.SimpleNamespace(
+        element_spec=spec,
+        vocabulary=None,
+        split=lambda name: train,
+        view=chosen.data_view(),
+    )
+    found = base.create(chosen, data)
     found.create_optimizers()
     found.stage = found.stages()[stage]
     return found
@@ -198,7 +204,7 @@ def from_pixels(tmp_path_factory):
     ]
     experiment = experiments.Experiment("dual_path", folder / "data")
     config, run_dir = tfvse_experiment.parse_experiment(experiment.flags(folder / "run", *flags))
-    trainer = experiments.Watched(config, data_sets.load(config), run_dir, base.create)
+    trainer = experiments.Watched(config, data_sets.load_for(config), run_dir, base.create)
     trainer.run()
     return trainer
 
@@ -261,4 +267,4 @@ def test_an_encoder_of_images_of_any_size_cannot_be_trained(from_pixels, monkeyp
         ]
     )[0]
     with pytest.raises(UserError, match="--train_image_encoder: varied cannot be trained"):
-        data_sets.load(settings)
+        data_sets.load_for(settings)

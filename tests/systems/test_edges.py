@@ -38,7 +38,7 @@ def folder(tmp_path_factory):
 def make(folder, system="rds", **settings):
     """(system, data); side outputs and fusion at random, so that edge maps are not flat."""
     config = CONFIGS[system](**{**SMALL, "system": system, "prepared_dir": str(folder), **settings})
-    data = datasets.load(config)
+    data = datasets.load_for(config)
     found = base.create(config, data)
     for weight in (*found.networks["sides"].weights, *found.networks["fusion"].weights):
         weight.assign(np.random.default_rng(0).normal(size=weight.shape, scale=0.3))
@@ -62,7 +62,7 @@ def test_fusion_has_five_weights_and_a_bias_in_all_or_for_each_pixel(folder, sys
 
 def test_side_outputs_start_at_zero_and_the_fusion_at_their_mean(folder):
     config = FCFNEdgesConfig(**{**SMALL, "system": "fcfn_edges", "prepared_dir": str(folder)})
-    networks = base.create(config, datasets.load(config)).networks
+    networks = base.create(config, datasets.load_for(config)).networks
     assert not any(weight.numpy().any() for weight in networks["sides"].weights)
     assert np.unique(networks["fusion"].fusion.kernel).tolist() == [np.float32(0.2)]
 

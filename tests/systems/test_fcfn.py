@@ -66,8 +66,8 @@ def data(tmp_path_factory):
     colours = [(0, 0, 255), (0, 128, 128), (250, 250, 200)]
     found = segmentation.write(folder, splits, CLASSES, colours, verification.Findings())
     manifest.write(folder, {"data_set": "camvid", **found})
-    config = types.SimpleNamespace(prepared_path=folder, patch_size=SIDE, resize_to=0, mirror=True)
-    return segmentation.SegmentationData(config, found)
+    view = segmentation.SegmentationView(resize_to=0, patch_size=SIDE)
+    return segmentation.SegmentationData(folder, found, view)
 
 
 @pytest.fixture(scope="module")

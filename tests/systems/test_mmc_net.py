@@ -46,10 +46,15 @@ def system(single_label=True, **settings):
         name: tf.TensorSpec([None, *value.shape[1:]], value.dtype) for name, value in data.items()
     }
     classes = ("a", "b", "c") if settings.get("variant") != "mm" else ()
+    chosen = config(**settings)
     dataset = types.SimpleNamespace(
-        element_spec=spec, vocabulary=None, classes=classes, single_label=single_label
+        element_spec=spec,
+        vocabulary=None,
+        classes=classes,
+        single_label=single_label,
+        view=chosen.data_view(),
     )
-    found = base.create(config(**settings), dataset)
+    found = base.create(chosen, dataset)
     found.create_optimizers()
     found.stage = found.stages()[0]
     return found

@@ -17,7 +17,7 @@ class Split:
         self.paired = paired
         self.size = size
 
-    def pictures(self, domain, indices):
+    def images(self, domain, indices):
         rng = np.random.default_rng(0)
         dark = rng.uniform(-1, 0, size=(self.count_a, self.size, self.size, 3)).astype("float32")
         return (dark if domain == "a" else -dark)[np.asarray(indices)]

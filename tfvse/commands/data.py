@@ -9,8 +9,6 @@ from tfvse.data import DATASETS
 from tfvse.errors import UserError, nearest
 from tfvse.parsing import parse_flags
 
-NO_LICENCE = "as its manifest says"
-
 
 @dataclasses.dataclass(frozen=True)
 class Flags(Settings):
@@ -39,30 +37,16 @@ def main(argv: Sequence[str]) -> None:
 def listing() -> str:
     """Every data set with its licence."""
     lines = ["data sets and their licences"]
-    for name in DATASETS:
-        lines.append(f"  {name:<24} {_licence(name)}")
+    for name, data_set in DATASETS.items():
+        lines.append(f"  {name:<24} {data_set.licence}")
     return "\n".join(lines)
 
 
 def describe(name: str) -> str:
     """A data set: what it is, its licence, the layout of its folder."""
-    module = DATASETS[name].split(":")[0]
+    data_set = DATASETS[name]
+    module = f"tfvse.data.sets.{data_set.module}"
     head = f"{name}: {descriptions.first_sentence(module)}"
-    return f"{head}\nlicence: {_licence(name)}\n{_constant(name, 'LAYOUT')}".rstrip()
-
-
-def _licence(name: str) -> str:
-    return _constant(name, "LICENCE") or NO_LICENCE
-
-
-def _constant(name: str, kind: str) -> str:
-    """`<NAME>_<KIND>` of the data set's module, or its `<KIND>`, or ""."""
-    module = DATASETS[name].split(":")[0]
-    found = descriptions.constants(module)
-    own = [key for key in found if key.endswith(f"_{kind}") and _prefix(key, kind) in name]
-    key = max(own, key=len, default=kind)
-    return found.get(key, "")
-
-
-def _prefix(key: str, kind: str) -> str:
-    return key.removesuffix(f"_{kind}").lower()
+    # The source is read, since importing the module takes seconds.
+    layout = descriptions.constants(module).get(data_set.layout, "")
+    return f"{head}\nlicence: {data_set.licence}\n{layout}".rstrip()

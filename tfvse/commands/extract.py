@@ -1,4 +1,4 @@
-"""Runs a frozen encoder over a prepared data set: `tfvse extract --prepared_dir=... --image_encoder=...`"""
+"""Runs a frozen encoder over a prepared data set: `tfvse extract --prepared_dir=... --image_encoder=...`."""
 
 import dataclasses
 import pathlib
@@ -16,17 +16,19 @@ class Flags(Settings):
     prepared_dir: str = setting("", "folder written by tfvse prepare")
     image_encoder: str = setting(
         "",
-        "efficientnet_lite0, _lite1 or _lite2 | efficientnet_lite0_crops, _lite2_crops | efficientnet_lite0_regions | "
-        "resnet50 | resnet152 | vgg19 | random | random_regions | hub:<handle or folder> | file:<path>",
+        "efficientnet_lite0, _lite1 or _lite2 | efficientnet_lite0_crops, _lite2_crops | "
+        "efficientnet_lite0_regions | resnet50 | resnet152 | vgg19 | random | random_regions | "
+        "hub:<handle or folder> | file:<path>",
     )
     text_encoder: str = setting(
         "", "minilm | hglmm | hub:<handle or folder>; the others need no features beforehand"
     )
     word_vectors: str = setting("glove_50d", "vectors that hglmm is fitted to: glove_50d or a file")
     hglmm_dim: int = setting(6000, "principal components of hglmm, at most", low=1)
-    batch_size: int = setting(32, "pictures or texts encoded at once", low=1)
+    batch_size: int = setting(32, "images or texts encoded at once", low=1)
 
-    def check(self):
+    def check(self) -> None:
+        """Raises `UserError` where there is nothing to encode, or no encoder."""
         if not self.prepared_dir:
             raise errors.UserError(
                 "--prepared_dir: missing; give a folder written by tfvse prepare"
@@ -40,7 +42,8 @@ def main(argv: Sequence[str]) -> None:
     flags = parse_flags(Flags, list(argv))
     from tfvse.data import extraction, fisher_vectors
 
-    folder, added = pathlib.Path(flags.prepared_dir), []
+    folder = pathlib.Path(flags.prepared_dir)
+    added: list[str] = []
     if flags.image_encoder:
         added += extraction.extract_images(folder, flags.image_encoder, flags.batch_size)
     if flags.text_encoder == "hglmm":

@@ -139,7 +139,7 @@ def _read(path: str) -> bytes:
 
     try:
         return images.read(pathlib.Path(path))
-    except images.BadPicture as problem:
+    except images.BadImage as problem:
         raise UserError(f"--image={path}: {problem}; give an image file such as a JPEG") from None
 
 

@@ -44,7 +44,7 @@ def _train(argv: list[str]) -> None:
 
     interruption.check()
     strategy = distribution.make_strategy(config.strategy)
-    dataset = data.load(config)
+    dataset = data.load_for(config)
     interruption.check()
     trainer = Trainer(config, dataset, run_dir, base.create, strategy)
     trainer.run()

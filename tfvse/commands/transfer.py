@@ -46,15 +46,15 @@ def main(argv: Sequence[str]) -> None:
     """Measures the features and writes the report."""
     flags, config = parse_run_tool(Flags, list(argv))
 
-    from tfvse import data, systems
+    from tfvse import data
     from tfvse.evaluation.report import Report
 
-    if systems.load(config.system).data_kind != "classification":
+    if config.data_view().kind != "classification":
         raise UserError(f"--run_dir={flags.run_dir}: holds {config.system}, which is no classifier")
     begun = time.time()
     run_dir = pathlib.Path(flags.run_dir)
     other_config = dataclasses.replace(config, data=flags.data, prepared_dir=flags.prepared_dir)
-    other = data.load(other_config, "classification")
+    other = data.load_for(other_config)
     system, own, step = trained(config, run_dir, flags.checkpoint)
 
     result = _measure(system, own, other, flags)
@@ -81,10 +81,10 @@ def _measure(system: Any, own: Any, other: Any, flags: Flags) -> "Result":
     """
     from tfvse.evaluation import transfer
 
-    split = other.split(flags.split, own.view)
+    split = other.split(flags.split, own.framing)
     if flags.data == "holidays":
         return transfer.of_holidays(system.embed, split)
     if flags.data == "ukb":
         return transfer.of_ukb(system.embed, split)
-    train = other.split("train", own.view)
+    train = other.split("train", own.framing)
     return transfer.by_svm(system.embed, train, split, other.classes, seed=system.config.seed)

@@ -1,48 +1,21 @@
-"""Data sets: each is prepared once into records with a manifest, then loaded by its kind.
-
-`DATASETS` names, for every data set, the function that prepares it: `prepare(flags, folder) -> manifest entries`.
-"""
+"""Data sets: each is prepared once into records with a manifest, then loaded by its kind."""
 
 import importlib
+import pathlib
+from typing import TYPE_CHECKING, Any
 
 from tfvse.data import manifest
+from tfvse.data.datasets import DATASETS
+from tfvse.data.preparation import prepare
 from tfvse.errors import UserError
 
-DATASETS = {
-    "emoji": "tfvse.data.sets.emoji:prepare",
-    "flickr8k": "tfvse.data.sets.flickr:prepare_flickr8k",
-    "flickr30k": "tfvse.data.sets.flickr:prepare_flickr30k",
-    "coco": "tfvse.data.sets.coco:prepare",
-    "coco_captions": "tfvse.data.sets.coco:prepare_tfds",
-    "pascal_sentence": "tfvse.data.sets.pascal_sentence:prepare",
-    "flowers102": "tfvse.data.sets.flowers102:prepare",
-    "cub200": "tfvse.data.sets.cub200:prepare",
-    "folder": "tfvse.data.sets.folder:prepare",
-    "tweets": "tfvse.data.sets.tweets:prepare",
-    "cifar10": "tfvse.data.sets.cifar:prepare_cifar10",
-    "cifar100": "tfvse.data.sets.cifar:prepare_cifar100",
-    "imagenet": "tfvse.data.sets.class_folders:prepare_imagenet",
-    "class_folders": "tfvse.data.sets.class_folders:prepare",
-    "indoor67": "tfvse.data.sets.class_folders:prepare_indoor67",
-    "flowers102_pictures": "tfvse.data.sets.flowers102:prepare_pictures",
-    "cub200_pictures": "tfvse.data.sets.cub200:prepare_pictures",
-    "holidays": "tfvse.data.sets.instances:prepare_holidays",
-    "ukb": "tfvse.data.sets.instances:prepare_ukb",
-    "bsds500": "tfvse.data.sets.bsds500:prepare_bsds500",
-    "nyud": "tfvse.data.sets.bsds500:prepare_nyud",
-    "coarse_edges": "tfvse.data.sets.coarse_edges:prepare",
-    "pascal_context": "tfvse.data.sets.coarse_edges:prepare_pascal_context",
-    "two_folders": "tfvse.data.sets.two_folders:prepare",
-    "facades": "tfvse.data.sets.two_folders:prepare_side_by_side",
-    "cycle_gan": "tfvse.data.sets.two_folders:prepare_tfds",
-    "camvid": "tfvse.data.sets.camvid:prepare",
-    "voc2012": "tfvse.data.sets.voc:prepare",
-    "synthetic_matching": "tfvse.data.sets.synthetic:prepare_matching",
-    "synthetic_classification": "tfvse.data.sets.synthetic:prepare_classification",
-    "synthetic_edges": "tfvse.data.sets.synthetic:prepare_edges",
-    "synthetic_translation": "tfvse.data.sets.synthetic:prepare_translation",
-    "synthetic_segmentation": "tfvse.data.sets.synthetic:prepare_segmentation",
-}
+if TYPE_CHECKING:
+    from tfvse.config import RunConfig
+    from tfvse.data.base import View
+
+__all__ = ["DATASETS", "KINDS", "find", "load", "load_for", "prepare"]
+
+# Kind of data → "module:class", a `tfvse.data.base.PreparedData`.
 KINDS = {
     "matching": "tfvse.data.kinds.matching:MatchingData",
     "classification": "tfvse.data.kinds.classification:ClassificationData",
@@ -52,36 +25,45 @@ KINDS = {
 }
 
 
-def find(target):
+def find(target: str) -> Any:
     """The object that "module:name" names, imported when asked for."""
     module, name = target.split(":")
     return getattr(importlib.import_module(module), name)
 
 
-def load(config, kind=None):
-    """Loads the prepared data set of a config.
+def load(
+    prepared_dir: str | pathlib.Path,
+    view: "View",
+    data_set: str = "",
+) -> Any:
+    """Loads a prepared data set.
 
     Args:
-      config: a config with `data` and `prepared_path`, and what its kind of data reads.
-      kind: the kind that the caller needs, or None for any.
+      prepared_dir: its folder.
+      view: what training may see of it; its kind must be that of the data set.
+      data_set: name of the data set that the folder must hold; empty: any.
 
     Returns:
-      The class of its kind in `KINDS`.
+      The `tfvse.data.base.PreparedData` of its kind.
 
     Raises:
       UserError: nothing is prepared there, or it is another data set or of another kind.
     """
-    found = manifest.read(config.prepared_path)
-    if config.data and found["data_set"] != config.data:
+    found = manifest.read(prepared_dir)
+    name = found["data_set"]
+    kind = found["kind"]
+    if data_set and name != data_set:
+        raise UserError(f"--data={data_set}: {prepared_dir} holds {name} instead")
+    if kind not in KINDS:
+        raise UserError(f"{prepared_dir}: holds a set for {kind}, none of {', '.join(KINDS)}")
+    if kind != view.kind:
         raise UserError(
-            f"--data={config.data}: {config.prepared_path} holds {found['data_set']} instead"
+            f"--data={name}: is a data set for {kind}; this system learns {view.kind}; take a "
+            f"data set for {view.kind}"
         )
-    if found["kind"] not in KINDS:
-        raise UserError(
-            f"{config.prepared_path}: holds a set for {found['kind']}, none of {', '.join(KINDS)}"
-        )
-    if kind and found["kind"] != kind:
-        raise UserError(
-            f"--data={config.data}: is a data set for {found['kind']}; this system learns {kind}"
-        )
-    return find(KINDS[found["kind"]])(config, found)
+    return find(KINDS[kind])(pathlib.Path(prepared_dir), found, view)
+
+
+def load_for(config: "RunConfig") -> Any:
+    """Loads the data set of a run, as the system of `config` sees it; see `load`."""
+    return load(config.prepared_path, config.data_view(), config.data)

@@ -1,44 +1,58 @@
-"""What is wrong with a data set, gathered before anything is written, so that a person mends it all in one go."""
+"""What is wrong with a data set, gathered before anything is written."""
 
 import collections
 import hashlib
 import pathlib
 import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from tqdm import tqdm
 
 from tfvse.data.formats import images
 from tfvse.errors import UserError
 
-EXAMPLES = 5
+EXAMPLES = 5  # sentences of one kind that are shown
 
 
 class Findings:
     """Bad entries, which stop the preparation or are left out, and remarks, which are only told.
 
-    Args:
-      skip_bad: leave bad entries out instead of stopping.
+    Attributes:
+      skip_bad: whether bad entries are left out instead of stopping.
+      bad: what is wrong → sentences.
+      remarks: sentences.
     """
 
-    def __init__(self, skip_bad=False):
+    def __init__(self, skip_bad: bool = False) -> None:
+        """Holds nothing yet; `skip_bad`: leave bad entries out instead of stopping."""
         self.skip_bad = skip_bad
-        self.bad = collections.defaultdict(list)  # what is wrong → sentences
-        self.remarks = []
+        self.bad: dict[str, list[str]] = collections.defaultdict(list)
+        self.remarks: list[str] = []
 
-    def add(self, kind, sentence):
-        """A bad entry: `kind` is counted ("unreadable picture"), `sentence` names the place."""
+    def add(
+        self,
+        kind: str,
+        sentence: str,
+    ) -> None:
+        """Adds a bad entry.
+
+        Args:
+          kind: what is wrong; it is counted ("unreadable image").
+          sentence: names the place.
+        """
         self.bad[kind].append(_printable(sentence))
 
-    def remark(self, sentence):
-        """Something worth knowing that stops nothing."""
+    def remark(self, sentence: str) -> None:
+        """Adds something worth knowing that stops nothing."""
         self.remarks.append(_printable(sentence))
 
     @property
-    def left_out(self):
+    def left_out(self) -> list[str]:
         """All sentences about bad entries."""
         return [sentence for sentences in self.bad.values() for sentence in sentences]
 
-    def settle(self):
+    def settle(self) -> None:
         """Tells what was found.
 
         Raises:
@@ -47,85 +61,120 @@ class Findings:
         for sentence in self.remarks:
             print(f"note: {sentence}")
         for kind, sentences in self.bad.items():
-            shown = "".join(f"\n  {sentence}" for sentence in sentences[:EXAMPLES])
-            more = (
-                f"\n  ... and {len(sentences) - EXAMPLES:,} more"
-                if len(sentences) > EXAMPLES
-                else ""
-            )
-            print(f"{kind}: {len(sentences):,}{shown}{more}", file=sys.stderr)
-        if self.bad and not self.skip_bad:
-            counts = ", ".join(
-                f"{kind}: {len(sentences):,}" for kind, sentences in self.bad.items()
-            )
+            lines = [f"{kind}: {len(sentences):,}", *sentences[:EXAMPLES]]
+            if len(sentences) > EXAMPLES:
+                lines.append(f"... and {len(sentences) - EXAMPLES:,} more")
+            print("\n  ".join(lines), file=sys.stderr)
+        if not self.bad:
+            return
+        if not self.skip_bad:
+            counts = [f"{kind}: {len(sentences):,}" for kind, sentences in self.bad.items()]
             raise UserError(
-                f"{self.left_out[0]} ({counts}); mend the data, or leave bad entries out with --skip_bad"
+                f"{self.left_out[0]} ({', '.join(counts)}); mend the data, or leave bad entries "
+                "out with --skip_bad"
             )
-        if self.bad:
-            print(f"left out {len(self.left_out):,} bad entries", file=sys.stderr)
+        print(f"left out {len(self.left_out):,} bad entries", file=sys.stderr)
 
 
-def is_text(value):
-    """Whether `value` is a str that can be stored: no null, nothing that is no UTF-8."""
+def is_text(value: Any) -> bool:
+    """Whether `value` is a str that can be stored: without null, and encodable as UTF-8."""
     try:
         return isinstance(value, str) and b"\0" not in value.encode()
     except UnicodeEncodeError:
         return False
 
 
-def _printable(sentence):
+def _printable(sentence: str) -> str:
+    """A sentence without characters that a terminal cannot encode."""
     return sentence.encode(errors="backslashreplace").decode()
 
 
-def check_pictures(splits, findings, what=""):
-    """Decodes every picture and looks for the same one in two splits.
+class _Seen:
+    """The names and images of the splits that have been checked.
+
+    Attributes:
+      findings: where problems go.
+      bad: (split, id) of what cannot be used.
+      doubles: (split of the first, split of the second) → number of equal images.
+    """
+
+    def __init__(self, findings: Findings) -> None:
+        """Has seen nothing yet."""
+        self.findings = findings
+        self.bad: set[tuple[str, str]] = set()
+        self.doubles: collections.Counter[tuple[str, str]] = collections.Counter()
+        self._split_of_id: dict[str, str] = {}
+        self._split_of_bytes: dict[bytes, str] = {}
+
+    def check(
+        self,
+        split: str,
+        entry: Any,
+    ) -> None:
+        """Checks one entry of a split."""
+        before = self._split_of_id.setdefault(entry.id, split)
+        if before != split:
+            self._refuse(split, entry, "in two splits", f"is in {before} and in {split}")
+        if not is_text(entry.id):
+            self._refuse(split, entry, "name that is no text", "rename it in UTF-8")
+        try:
+            digest = hashlib.sha256(images.verify(entry.image)).digest()
+        except images.BadImage as problem:
+            kind = str(problem).split(":")[0]
+            where = entry.id if isinstance(entry.image, bytes) else entry.image
+            self.findings.add(f"{kind} image", f"{where}: image {problem}")
+            self.bad.add((split, entry.id))
+            return
+        if digest in self._split_of_bytes:
+            self.doubles[self._split_of_bytes[digest], split] += 1
+        else:
+            self._split_of_bytes[digest] = split
+
+    def _refuse(
+        self,
+        split: str,
+        entry: Any,
+        kind: str,
+        fault: str,
+    ) -> None:
+        """Notes that an entry cannot be used."""
+        self.findings.add(kind, f"{entry.id}: {fault}")
+        self.bad.add((split, entry.id))
+
+
+def check_images(
+    splits: Mapping[str, Iterable[Any]],
+    findings: Findings,
+    what: str = "",
+) -> set[tuple[str, str]]:
+    """Decodes every image and looks for the same one in two splits.
 
     Args:
-      splits: split → iterable of entries with `.id` (str) and `.picture` (path or bytes); gone through once.
+      splits: split → entries with `.id` (str) and `.image` (path or bytes); gone through once.
       findings: where problems go.
       what: added to the label of the progress bar.
 
     Returns:
-      Set of (split, id) whose picture cannot be used.
+      (split, id) of the images that cannot be used.
     """
-    bad, split_of_id, split_of_bytes, doubles = set(), {}, {}, collections.Counter()
+    seen = _Seen(findings)
     for split, entries in splits.items():
-        for entry in tqdm(entries, desc=f"verify {split}{what}", unit="picture", disable=None):
-            if split_of_id.setdefault(entry.id, split) != split:
-                findings.add(
-                    "in two splits", f"{entry.id}: is in {split_of_id[entry.id]} and in {split}"
-                )
-                bad.add((split, entry.id))
-            if not is_text(entry.id):
-                findings.add("name that is no text", f"{entry.id}: rename it in UTF-8")
-                bad.add((split, entry.id))
-            try:
-                digest = hashlib.sha256(images.verify(entry.picture)).digest()
-            except images.BadPicture as problem:
-                kind = str(problem).split(":")[0]
-                findings.add(f"{kind} picture", f"{_where(entry)}: picture {problem}")
-                bad.add((split, entry.id))
-                continue
-            if digest in split_of_bytes:
-                doubles[split_of_bytes[digest], split] += 1
-            else:
-                split_of_bytes[digest] = split
-    for (first, second), count in doubles.items():
-        leak = (
-            f"are in {first} as well: results on {second} are a little too good"
-            if first != second
-            else "come twice"
-        )
-        findings.remark(f"{count:,} pictures of {second} {leak} (the same bytes)")
-    return bad
+        for entry in tqdm(entries, desc=f"verify {split}{what}", unit="image", disable=None):
+            seen.check(split, entry)
+    for (first, second), count in seen.doubles.items():
+        leak = "come twice"
+        if first != second:
+            leak = f"are in {first} as well: results on {second} are a little too good"
+        findings.remark(f"{count:,} images of {second} {leak} (the same bytes)")
+    return seen.bad
 
 
-def _where(entry):
-    return entry.id if isinstance(entry.picture, bytes) else entry.picture
-
-
-def require(data_dir, needed, layout):
-    """Checks that a downloaded data set lies where it should.
+def require(
+    data_dir: str | pathlib.Path,
+    needed: Sequence[str],
+    layout: str,
+) -> pathlib.Path:
+    """Checks that a downloaded data set has its layout.
 
     Args:
       data_dir: folder that the user named, or "" when none was.
@@ -133,7 +182,7 @@ def require(data_dir, needed, layout):
       layout: text that shows the layout and how to get the data; printed when something is missing.
 
     Returns:
-      pathlib.Path of the folder.
+      The folder.
 
     Raises:
       UserError: no folder was given, or something is missing.
@@ -150,22 +199,12 @@ def require(data_dir, needed, layout):
     )
 
 
-def variant(flags, variants):
-    """The one of `variants` (tuple of str) that --variant names; the first where it is empty.
-
-    Raises:
-      UserError: it names another.
-    """
-    found = flags.variant or variants[0]
-    if found not in variants:
-        raise UserError(
-            f"--variant={found}: must be one of {', '.join(variants)} for --data={flags.data}"
-        )
-    return found
-
-
-def check_unique(ids, where, findings):
-    """Adds a finding for every id (str) that is listed more than once in `where`."""
+def check_unique(
+    ids: Iterable[str],
+    where: str | pathlib.Path,
+    findings: Findings,
+) -> None:
+    """Adds a finding for every one of `ids` that is listed more than once in `where`."""
     for name, count in collections.Counter(ids).items():
         if count > 1:
             findings.add("duplicate id", f"{where}: {name} is listed {count} times")

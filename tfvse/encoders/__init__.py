@@ -74,7 +74,7 @@ def image_network(config: Any, data: Any) -> "keras.Model":
     """
     from tfvse.encoders import canonical, components
 
-    if getattr(config, "train_image_encoder", False):
+    if data.view.train_image_encoder:
         return image_encoder(config.image_encoder).network
     if len(data.element_spec["image"].shape) > 2:
         raise UserError(

@@ -16,7 +16,7 @@ from tfvse.metrics.precision import average_precision
 from tfvse.typing import Array, Tensor
 
 if TYPE_CHECKING:
-    from tfvse.preprocessing.views import View
+    from tfvse.preprocessing.views import Framing
 
 PAIRS_AT_ONCE = 500
 IMAGES_AT_ONCE = 100  # a network keeps large maps of each
@@ -28,10 +28,10 @@ class LabelledImages(Protocol):
     """What is read of a split, such as `tfvse.data.kinds.classification.ClassificationSplit`.
 
     Attributes:
-      view: the part of each image that is seen.
+      framing: the part of each image that is seen.
     """
 
-    view: "View"
+    framing: "Framing"
 
     def __len__(self) -> int:
         """The number of images."""
@@ -93,7 +93,7 @@ def evaluate(
     protocol = {
         "examples": len(split),
         "classes": len(classes),
-        "views": split.view.description,
+        "views": split.framing.description,
         "ties": "expectation under random order",
         "units": "percent",
         **intervals.note("examples", bootstrap_samples, seed),

@@ -279,5 +279,5 @@ def _protocol(
     width = features.shape[1]
     return {
         "features": f"{width}, scaled to length 1",
-        "views": split.view.description,
+        "views": split.framing.description,
     }

@@ -35,7 +35,7 @@ class DomainImages(Protocol):
     def count_b(self) -> int:
         """The number of images of domain b."""
 
-    def pictures(
+    def images(
         self,
         domain: str,
         rows: Array,
@@ -115,10 +115,10 @@ def _measure(
     for start in range(0, direction.images, BATCH):
         stop = min(start + BATCH, direction.images)
         rows = np.arange(start, stop)
-        real = split.pictures(direction.source, rows)
+        real = split.images(direction.source, rows)
         measured, translated = _reconstruction(direction, real)
         if split.paired:
-            wanted = split.pictures(direction.target, rows)
+            wanted = split.images(direction.target, rows)
             measured.update(_likeness(direction, translated, wanted))
 
         for name, column in measured.items():
@@ -208,7 +208,7 @@ def _protocol(
     seed: int,
 ) -> dict[str, Any]:
     """The choices that make two papers' numbers differ."""
-    height, width = split.pictures("a", np.arange(1)).shape[1:3]
+    height, width = split.images("a", np.arange(1)).shape[1:3]
     protocol = {
         "images": {"a": int(split.count_a), "b": int(split.count_b)},
         "size": [int(height), int(width)],

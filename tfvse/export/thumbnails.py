@@ -35,7 +35,7 @@ def write(folder: PathLike, gallery: Any) -> None:
     ids = tqdm(gallery.image_ids[:MOST], desc="thumbnails", unit="image", leave=False)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for row, image_id in enumerate(ids):
-            archive.writestr(f"{_text(image_id)}.jpg", shrink(gallery.picture(row)))
+            archive.writestr(f"{_text(image_id)}.jpg", shrink(gallery.encoded(row)))
 
 
 def shrink(image: bytes) -> bytes:

@@ -8,7 +8,7 @@ from tfvse.preprocessing.decode import decode_image
 
 
 @dataclasses.dataclass(frozen=True)
-class View:
+class Framing:
     """A part of every image, which is scaled first.
 
     Attributes:
@@ -23,7 +23,7 @@ class View:
 
     @property
     def description(self) -> str:
-        """The view in words, for reports."""
+        """The framing in words, for reports."""
         if self.scaled == self.seen:
             return "one, whole image"
         return f"one, central {_size(self.seen)} of {_size(self.scaled)}"

@@ -76,7 +76,7 @@ def _tiff(data: bytes) -> Size:
     try:
         with images.opened(data, most_pixels=2**62) as image:
             return image.height, image.width
-    except images.BadPicture:
+    except images.BadImage:
         return 0, 0
 
 

@@ -40,5 +40,5 @@ def _converted(image: Any) -> Any:
         return image
     try:
         return images.read(image)
-    except images.BadPicture:
+    except images.BadImage:
         return image

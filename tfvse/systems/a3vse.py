@@ -85,7 +85,7 @@ from tfvse.training.recipe import Stage
 from tfvse.training.settings import OptimizerSettings
 
 if TYPE_CHECKING:
-    from tfvse.data.kinds.matching import MatchingData, MatchingSplit
+    from tfvse.data.kinds.matching import MatchingData, MatchingSplit, MatchingView
     from tfvse.export.signature import Signature
     from tfvse.index.similarity import Embeddings
 
@@ -153,6 +153,13 @@ class Config(OptimizerSettings, MatchingConfig):
     )
     weight_decay: float = setting(1e-6, "L2 penalty of the kernels, not of biases", low=0.0)
     clip_norm: float = setting(2.0, "bound of the gradient's norm; 0: none", low=0.0)
+
+    def data_view(self) -> MatchingView:
+        """What training may see of the data set."""
+        return dataclasses.replace(
+            super().data_view(),
+            semantics=self.semantics,
+        )
 
     @property
     def kinds(self) -> tuple[str, ...]:

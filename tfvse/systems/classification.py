@@ -25,7 +25,7 @@ from tfvse.training.recipe import Optimizer, Stage
 from tfvse.training.settings import OptimizerSettings
 
 if TYPE_CHECKING:
-    from tfvse.data.kinds.classification import ClassificationData
+    from tfvse.data.kinds.classification import ClassificationData, ClassificationView
     from tfvse.evaluation.report import Report
     from tfvse.export.litert import LiteRTModel
 
@@ -78,6 +78,16 @@ class ClassificationConfig(OptimizerSettings, RunConfig):
         0.5, "fraction of the features that --regularizer disturbs", low=0.0, high=0.99
     )
     weight_decay: float = setting(1e-4, "L2 penalty of the kernels, not of biases", low=0.0)
+
+    def data_view(self) -> ClassificationView:
+        """What training may see of the data set."""
+        from tfvse.data.kinds.classification import ClassificationView
+
+        return ClassificationView(
+            augment=self.augment,
+            resize_to=self.resize_to,
+            crop=self.crop,
+        )
 
     def check(self) -> None:
         """Raises `UserError` where sizes or the fusion's kernel contradict each other."""
@@ -228,17 +238,17 @@ class ClassificationSystem(System):
         from tfvse.export.graph import map_images
 
         classifier = self.networks["classifier"]
-        view = data.view
+        framing = data.framing
         names = tf.constant(data.classes)
 
         def central(encoded: Tensor) -> Tensor:
             """An image file, string scalar → its central part, float32 [H, W, 3]."""
-            return view.central(view.decode(encoded))
+            return framing.central(framing.decode(encoded))
 
         def seen(image: Tensor) -> Tensor:
             """Image files, string [B] → what the network sees, float32 [B, H, W, 3]."""
             pixels = map_images(central, image)
-            return tf.ensure_shape(pixels, [None, *view.seen, 3])
+            return tf.ensure_shape(pixels, [None, *framing.seen, 3])
 
         def classify(image: Tensor) -> dict[str, Tensor]:
             """Image files, string [B] → every class by falling probability."""
@@ -267,7 +277,7 @@ class ClassificationSystem(System):
         from tfvse.metrics import classification as metrics
 
         train = data.split("train")
-        held_out = data.split(data.last_split)
+        held_out = data.split(data.held_out_split)
         measured = min(LITERT_IMAGES, len(held_out))
         images, labels = held_out.read(np.arange(measured))
 
@@ -294,7 +304,7 @@ def _example_files(data: ClassificationData) -> np.ndarray:
     """PNG bytes of two images, one of them at twice its size: object array [2]."""
     import tensorflow as tf
 
-    images, _ = data.split(data.last_split).read(np.arange(2))
+    images, _ = data.split(data.held_out_split).read(np.arange(2))
     small, other = images
     height, width, _ = other.shape
     large = tf.image.resize(other, (2 * height, 2 * width))

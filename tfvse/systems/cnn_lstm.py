@@ -55,7 +55,7 @@ from tfvse.training.recipe import Stage
 from tfvse.training.settings import OptimizerSettings
 
 if TYPE_CHECKING:
-    from tfvse.data.kinds.matching import MatchingData
+    from tfvse.data.kinds.matching import MatchingData, MatchingView
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,6 +93,13 @@ class Config(OptimizerSettings, MatchingConfig):
         "plateau", "how the rate falls", choices=("constant", "step", "linear", "plateau")
     )
     clip_norm: float = setting(2.0, "bound of the gradient's norm; 0: none", low=0.0)
+
+    def data_view(self) -> MatchingView:
+        """What training may see of the data set."""
+        return dataclasses.replace(
+            super().data_view(),
+            train_image_encoder=self.train_image_encoder,
+        )
 
     def check(self) -> None:
         """Raises `UserError` where the batch is too small for the negatives."""

@@ -71,7 +71,7 @@ from tfvse.training.recipe import Optimizer, Stage
 from tfvse.training.settings import OptimizerSettings
 
 if TYPE_CHECKING:
-    from tfvse.data.kinds.matching import MatchingData
+    from tfvse.data.kinds.matching import MatchingData, MatchingView
     from tfvse.evaluation.report import Report
 
 
@@ -124,6 +124,13 @@ class Config(OptimizerSettings, MatchingConfig):
         "step", "how the rate falls, in either stage", choices=("constant", "step", "linear")
     )
     weight_decay: float = setting(1e-4, "L2 penalty of the kernels, not of biases", low=0.0)
+
+    def data_view(self) -> MatchingView:
+        """What training may see of the data set."""
+        return dataclasses.replace(
+            super().data_view(),
+            train_image_encoder=self.train_image_encoder,
+        )
 
 
 def path(input_dim: int, depth: int, config: Config, name: str) -> keras.Model:

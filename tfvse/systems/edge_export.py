@@ -36,7 +36,7 @@ def signature(system: EdgeDetector, data: EdgeData) -> Signature:
     def predict(image: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"edges_bytes": map_images(one, image, tf.string)}
 
-    split = data.split(data.last_split)
+    split = data.split(data.held_out_split)
     _, image, _ = split.read(0)
     small = tf.io.encode_png(image[:37, :53]).numpy()
     inputs = {"image": ("string", (None,))}
@@ -57,7 +57,7 @@ def litert_detector(system: EdgeDetector, data: EdgeData) -> LiteRTModel:
         _, cut_image, _ = middle(name, image, drawings, side)
         seen.append(cut_image)
 
-    last = data.split(data.last_split)
+    last = data.split(data.held_out_split)
     measured = []
     for row in spread(len(last), LITERT_IMAGES):
         name, image, drawings = last.read(row)

@@ -23,7 +23,7 @@ from tfvse.systems.dense import DenseConfig, DensePredictor, spread
 from tfvse.systems.edge_networks import SideFusion, SideOutputs
 
 if TYPE_CHECKING:
-    from tfvse.data.kinds.edges import EdgeData, EdgeSplit
+    from tfvse.data.kinds.edges import EdgeData, EdgeSplit, EdgeView
     from tfvse.evaluation.report import Report
     from tfvse.export.litert import LiteRTModel
     from tfvse.export.signature import Signature
@@ -73,6 +73,19 @@ class EdgeConfig(DenseConfig):
         False, "measure crispness too, and the scores without suppression and thinning"
     )
     workers: int = setting(1, "processes of the benchmark", low=1)
+
+    def data_view(self) -> EdgeView:
+        """What training may see of the data set."""
+        from tfvse.data.kinds.edges import EdgeView
+
+        return EdgeView(
+            resize_to=self.resize_to,
+            patch_size=self.patch_size,
+            mirror=self.mirror,
+            consensus=self.consensus,
+            dilation=self.dilation,
+            relaxed=self.relaxed,
+        )
 
     def check(self) -> None:
         """Raises `UserError` where --scales is not a list of numbers from 0.1 to 4."""

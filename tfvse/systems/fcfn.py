@@ -64,7 +64,7 @@ from tfvse.systems.dense import DenseConfig, DensePredictor, spread
 from tfvse.systems.fcfn_networks import FUSIONS, ScoreFusion, ScoreNetwork
 
 if TYPE_CHECKING:
-    from tfvse.data.kinds.segmentation import SegmentationData, SegmentationSplit
+    from tfvse.data.kinds.segmentation import SegmentationData, SegmentationSplit, SegmentationView
     from tfvse.evaluation.report import Report
     from tfvse.export.litert import LiteRTModel
     from tfvse.layers.vgg import VGG16Features
@@ -95,6 +95,16 @@ class Config(DenseConfig):
     dropout: float = setting(
         0.5, "fraction of the outputs of fc6 and fc7 that is dropped", low=0.0, high=0.99
     )
+
+    def data_view(self) -> SegmentationView:
+        """What training may see of the data set."""
+        from tfvse.data.kinds.segmentation import SegmentationView
+
+        return SegmentationView(
+            resize_to=self.resize_to,
+            patch_size=self.patch_size,
+            mirror=self.mirror,
+        )
 
 
 class FCFN(DensePredictor):

@@ -62,7 +62,7 @@ class MatchingSystem(System):
     @property
     def pixels(self) -> bool:
         """Whether the system trains the image encoder, and so reads pixels instead of features."""
-        return getattr(self.config, "train_image_encoder", False)
+        return self.config.data_view().train_image_encoder
 
     def embed_image(self, image: Tensor, training: bool) -> Tensor:
         """A batch's "image" through its encoder and branch: [B, …] → [B, D], not normalised."""
@@ -257,7 +257,7 @@ class MatchingSystem(System):
         found = report.examples
 
         def image(row: int) -> np.ndarray:
-            return decode_image(part.picture(row)).numpy()
+            return decode_image(part.encoded(row)).numpy()
 
         text_queries = []
         for row, rows in zip(found["text_queries"], found["images_found"], strict=True):

@@ -95,7 +95,7 @@ def signatures(system: MatchingSystem, data: MatchingData) -> dict[str, Signatur
 
     split = system.gallery(data)
     search, search_by_image = _searches(system, data, encode_image, encode_text)
-    images = [split.picture(row) for row in range(2)]
+    images = [split.encoded(row) for row in range(2)]
     texts = [text.encode() for text in split.texts[:3]]
     image = {"image": np.array(images, object)}
     text = {"text": np.array(texts, object)}
@@ -175,7 +175,7 @@ def _pixels(
     """The first `most` images of a split as the encoder reads them: float32 [n, S, S, 3]."""
     pixels = []
     for row in range(min(most, len(split.image_ids))):
-        image = encoder.preprocess(split.picture(row))
+        image = encoder.preprocess(split.encoded(row))
         pixels.append(image.numpy())
     return np.stack(pixels)
 

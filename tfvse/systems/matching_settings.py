@@ -1,11 +1,17 @@
 """Settings of the systems that match images and texts."""
 
+from __future__ import annotations
+
 import dataclasses
+from typing import TYPE_CHECKING
 
 from tfvse import encoders
 from tfvse.config import RunConfig, setting
 from tfvse.errors import UserError
 from tfvse.training.settings import OptimizerSettings
+
+if TYPE_CHECKING:
+    from tfvse.data.kinds.matching import MatchingView
 
 # What encoders of words read, and some of them alone.
 WORD_SETTINGS = ("word_vectors", "vector_words", "latent_dim", "train_words", "min_word_count")
@@ -106,6 +112,21 @@ class MatchingConfig(RunConfig):
             unread["fusion"] = "several --scores"
         return unread
 
+    def data_view(self) -> MatchingView:
+        """What training may see of the data set."""
+        from tfvse.data.kinds.matching import MatchingView
+
+        return MatchingView(
+            image_encoder=self.image_encoder,
+            text_encoder=self.text_encoder,
+            max_words=self.max_words,
+            min_word_count=self.min_word_count,
+            word_vectors=self.word_vectors,
+            vector_words=self.vector_words,
+            annotated_percent=self.annotated_percent,
+            sentences=self.sentences,
+        )
+
     @property
     def parts(self) -> tuple[str, ...]:
         """Names of the parts whose scores are fused."""
@@ -115,7 +136,7 @@ class MatchingConfig(RunConfig):
         """Raises `UserError` where components contradict each other or what is trained."""
         super().check()
         for name in ("image_components", "canonical_components"):
-            if getattr(self, name) and getattr(self, "train_image_encoder", False):
+            if getattr(self, name) and self.data_view().train_image_encoder:
                 raise UserError(
                     f"--{name}={getattr(self, name)}: must be 0 with --train_image_encoder"
                 )

@@ -74,7 +74,7 @@ from tfvse.systems.mmc_net_networks import branch, classifier
 from tfvse.training.recipe import Stage
 
 if TYPE_CHECKING:
-    from tfvse.data.kinds.matching import MatchingData
+    from tfvse.data.kinds.matching import MatchingData, MatchingView
     from tfvse.evaluation.report import Report
 
 
@@ -121,6 +121,14 @@ class Config(RankingConfig):
     )
     classification_rate: float = setting(0.01, "initial learning rate of the second stage", low=0.0)
     joint_rate: float = setting(0.001, "initial learning rate of the third stage", low=0.0)
+
+    def data_view(self) -> MatchingView:
+        """What training may see of the data set."""
+        return dataclasses.replace(
+            super().data_view(),
+            labels=self.labels,
+            label_words=self.label_words,
+        )
 
     def check(self) -> None:
         """Raises `UserError` where widths contradict the fusion, or labels the variant."""
@@ -285,7 +293,7 @@ class MMCNet(MatchingSystem):
 
         gallery = self.gallery(data)
         owners = gallery.image_of_text[:2]
-        images = [gallery.picture(row) for row in owners]
+        images = [gallery.encoded(row) for row in owners]
         texts = [text.encode() for text in gallery.texts[:2]]
         example = {
             "image": np.array(images, object),

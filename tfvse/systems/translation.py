@@ -16,7 +16,7 @@ from tfvse.layers.padding import pad_to_multiple
 from tfvse.systems.base import System, Tensor
 
 if TYPE_CHECKING:
-    from tfvse.data.kinds.translation import TranslationData, TranslationSplit
+    from tfvse.data.kinds.translation import TranslationData, TranslationSplit, TranslationView
     from tfvse.evaluation.report import Report
     from tfvse.export.litert import LiteRTModel
 
@@ -40,6 +40,15 @@ class TranslationConfig(RunConfig):
     crop_size: int = setting(
         256, "side in pixels of the random crop that training sees, and of evaluation", low=8
     )
+
+    def data_view(self) -> TranslationView:
+        """What training may see of the data set."""
+        from tfvse.data.kinds.translation import TranslationView
+
+        return TranslationView(
+            load_size=self.load_size,
+            crop_size=self.crop_size,
+        )
 
 
 class Translation(System):
@@ -198,4 +207,4 @@ def _spread(
     """At most `most` images of a domain, evenly spread: float32 [n, S, S, 3] in [-1, 1]."""
     count = {"a": split.count_a, "b": split.count_b}[domain]
     spaced = np.linspace(0, count - 1, most)
-    return split.pictures(domain, np.unique(spaced.astype(int)))
+    return split.images(domain, np.unique(spaced.astype(int)))

@@ -26,7 +26,7 @@ def measure(flagfiles: Sequence[str], rounds: int) -> timing.Section:
 def _experiment(flagfile: str, rounds: int) -> timing.Row:
     """Both ways of one experiment's system, with its initial weights."""
     config, _ = parse_experiment([f"--flagfile={flagfile}", "--run_dir=unused"])
-    dataset = data.load(config)
+    dataset = data.load_for(config)
     system = base.create(config, dataset, "float32")
     name, signature = _of_images(system.signatures(dataset))
 

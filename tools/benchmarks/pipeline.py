@@ -26,7 +26,7 @@ def measure(flagfiles: Sequence[str], rounds: int) -> timing.Section:
 def _experiment(flagfile: str, rounds: int) -> timing.Row:
     """Pipeline and step of one experiment."""
     config, _ = parse_experiment([f"--flagfile={flagfile}", "--run_dir=unused"])
-    dataset = data.load(config)
+    dataset = data.load_for(config)
     system = base.create(config, dataset)
     system.create_optimizers()
     system.stage = system.stages()[0]

@@ -13,29 +13,29 @@ from tfvse.errors import UserError
 FIXTURE = pathlib.Path(os.environ.get("TFVSE_DATA", "")) / "bsds500" / "bench_fixture"
 
 
-def write_annotations(path, pictures, **options):
+def write_annotations(path, images, **options):
     """A ground truth file as the benchmark has it."""
-    cells = np.empty((1, len(pictures)), object)
-    for column, picture in enumerate(pictures):
-        cells[0, column] = {"Segmentation": np.ones_like(picture, np.uint16), "Boundaries": picture}
+    cells = np.empty((1, len(images)), object)
+    for column, image in enumerate(images):
+        cells[0, column] = {"Segmentation": np.ones_like(image, np.uint16), "Boundaries": image}
     scipy.io.savemat(path, {"groundTruth": cells}, **options)
     return path
 
 
 def drawn(*places, shape=(4, 6)):
-    picture = np.zeros(shape, np.uint8)
-    picture[tuple(zip(*places, strict=True)) if places else ([], [])] = 1
-    return picture
+    image = np.zeros(shape, np.uint8)
+    image[tuple(zip(*places, strict=True)) if places else ([], [])] = 1
+    return image
 
 
 @pytest.mark.parametrize("compressed", [False, True])
 def test_every_annotator_comes_back(tmp_path, compressed):
-    pictures = [drawn((0, 1), (3, 5)), drawn(), drawn((2, 2))]
+    images = [drawn((0, 1), (3, 5)), drawn(), drawn((2, 2))]
     found = read_annotations(
-        write_annotations(tmp_path / "a.mat", pictures, do_compression=compressed)
+        write_annotations(tmp_path / "a.mat", images, do_compression=compressed)
     )
-    assert [picture.dtype for picture in found] == [np.bool_] * 3
-    np.testing.assert_array_equal(found, pictures)
+    assert [image.dtype for image in found] == [np.bool_] * 3
+    np.testing.assert_array_equal(found, images)
 
 
 def test_one_annotator_as_in_nyud(tmp_path):
@@ -46,12 +46,12 @@ def test_one_annotator_as_in_nyud(tmp_path):
 @pytest.mark.skipif(not FIXTURE.is_dir(), reason="no BSDS500 in TFVSE_DATA")
 def test_real_file():
     found = read_annotations(FIXTURE / "groundTruth" / "3063.mat")
-    assert [int(picture.sum()) for picture in found] == [992, 991, 1014, 1239, 3805, 1197]
-    assert {picture.shape for picture in found} == {(321, 481)}
+    assert [int(image.sum()) for image in found] == [992, 991, 1014, 1239, 3805, 1197]
+    assert {image.shape for image in found} == {(321, 481)}
 
 
 @pytest.mark.parametrize(
-    ("pictures", "sentence"),
+    ("images", "sentence"),
     [
         ([], "annotation is empty"),
         ([drawn(), drawn()], "annotation is empty"),
@@ -60,9 +60,9 @@ def test_real_file():
         ([np.ones((2, 2), complex)], "complex"),
     ],
 )
-def test_unusable_annotations(tmp_path, pictures, sentence):
+def test_unusable_annotations(tmp_path, images, sentence):
     with pytest.raises(UserError, match=sentence):
-        read_annotations(write_annotations(tmp_path / "a.mat", pictures))
+        read_annotations(write_annotations(tmp_path / "a.mat", images))
 
 
 @pytest.mark.parametrize(

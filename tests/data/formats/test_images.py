@@ -38,7 +38,7 @@ def bomb(width, height):
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])
 @pytest.mark.parametrize("mode", ["RGB", "L"])
-def test_plain_pictures_are_kept_byte_for_byte(kind, mode):
+def test_plain_images_are_kept_byte_for_byte(kind, mode):
     data = making.encode(Image.fromarray(RAMP).convert(mode), kind)
     assert images.read(data) == images.verify(data) == data
     assert pixels(data).shape == (16, 16, 3)
@@ -90,7 +90,7 @@ def test_a_turned_camera_is_set_upright():
     ("data", "sentence"),
     [
         (b"", "empty file"),
-        (b"no picture at all", "not a picture"),
+        (b"no image at all", "not an image"),
         (bomb(60_000, 60_000), "too large"),
         (bomb(9_000, 9_000), "9000 x 9000"),
         (making.jpeg()[:-200], "cut off"),
@@ -98,14 +98,14 @@ def test_a_turned_camera_is_set_upright():
         (making.png(RAMP)[:20], "unreadable"),
     ],
 )
-def test_bad_pictures_are_told_in_a_few_words(data, sentence):
-    with pytest.raises(images.BadPicture, match=sentence):
+def test_bad_images_are_told_in_a_few_words(data, sentence):
+    with pytest.raises(images.BadImage, match=sentence):
         images.verify(data)
 
 
 def test_files(tmp_path, monkeypatch):
     path = tmp_path / "a.JPG"
-    with pytest.raises(images.BadPicture, match="missing"):
+    with pytest.raises(images.BadImage, match="missing"):
         images.read(path)
     path.write_bytes(making.jpeg())
     (tmp_path / ".hidden.jpg").touch()
@@ -113,7 +113,7 @@ def test_files(tmp_path, monkeypatch):
     assert images.files(tmp_path) == [path]
     assert images.read(path) == path.read_bytes()
     monkeypatch.setattr(images, "MAX_BYTES", 10)
-    with pytest.raises(images.BadPicture, match="too large"):
+    with pytest.raises(images.BadImage, match="too large"):
         images.read(path)
 
 
@@ -121,13 +121,13 @@ def test_files(tmp_path, monkeypatch):
 def test_other_formats_are_refused_whatever_their_name(tmp_path, kind, monkeypatch):
     (tmp_path / "a.jpg").write_bytes(making.encode(RAMP, kind))
     monkeypatch.setattr(subprocess, "Popen", None)  # Pillow starts Ghostscript for EPS
-    with pytest.raises(images.BadPicture, match="not a picture of these: JPEG, PNG"):
+    with pytest.raises(images.BadImage, match="not an image of these: JPEG, PNG"):
         images.verify(tmp_path / "a.jpg")
 
 
 @pytest.mark.parametrize("dtype", [np.int32, np.float32])
 def test_numbers_without_a_known_white_are_refused(dtype):
-    with pytest.raises(images.BadPicture, match="32 bits a pixel"):
+    with pytest.raises(images.BadImage, match="32 bits a pixel"):
         images.read(making.encode(np.ones((4, 4), dtype), "TIFF"))
 
 
@@ -139,19 +139,19 @@ def test_sixteen_bits_in_either_byte_order_give_the_same():
         np.testing.assert_array_equal(pixels(images.read(data))[..., 0], values // 256)
 
 
-def test_whatever_a_decoder_raises_is_a_bad_picture(monkeypatch):
+def test_whatever_a_decoder_raises_is_a_bad_image(monkeypatch):
     def broken(*arguments):
         raise AssertionError("of a decoder")
 
     monkeypatch.setattr(Image.Image, "convert", broken)
-    with pytest.raises(images.BadPicture, match="AssertionError of a decoder"):
+    with pytest.raises(images.BadImage, match="AssertionError of a decoder"):
         images.read(making.encode(RAMP, "BMP"))
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
 def test_an_image_is_a_regular_file(tmp_path, make):
     make(tmp_path / "a.jpg")
-    with pytest.raises(images.BadPicture, match="not a regular file"):
+    with pytest.raises(images.BadImage, match="not a regular file"):
         images.verify(tmp_path / "a.jpg")
 
 

@@ -10,14 +10,14 @@ from tfvse.errors import UserError
 
 def load(config, augment=False, resize_to=0, crop=0, **settings):
     name = settings.pop("name", "synthetic_classification")
-    return data.load(config(name, augment=augment, resize_to=resize_to, crop=crop, **settings))
+    return data.load_for(config(name, augment=augment, resize_to=resize_to, crop=crop, **settings))
 
 
 def first_batch(found, size=8):
     return next(iter(pipeline.batches(found.train_set(), size, 0, 0)))
 
 
-def test_batches_hold_the_pictures_of_the_split(config):
+def test_batches_hold_the_images_of_the_split(config):
     found = load(config)
     batch, train = first_batch(found), found.split("train")
     images, labels = train.read(np.arange(len(train)))
@@ -36,13 +36,15 @@ def test_batches_of_a_split_are_the_split(config):
         np.testing.assert_array_equal(whole, np.concatenate(parts))
 
 
-def test_pictures_are_scaled_and_cut(config):
+def test_images_are_scaled_and_cut(config):
     found, plain = load(config, resize_to=40, crop=36), load(config)
     assert found.element_spec["image"].shape == (None, 36, 36, 3)
-    picture = plain.split("val").read([3])[0][0]
-    expected = tf.image.resize(picture, (40, 40), antialias=True)[2:38, 2:38]
+    image = plain.split("val").read([3])[0][0]
+    expected = tf.image.resize(image, (40, 40), antialias=True)[2:38, 2:38]
     np.testing.assert_allclose(found.split("val").read([3])[0][0], expected, atol=1e-4)
-    np.testing.assert_allclose(plain.split("val", found.view).read([3])[0][0], expected, atol=1e-4)
+    np.testing.assert_allclose(
+        plain.split("val", found.framing).read([3])[0][0], expected, atol=1e-4
+    )
     assert first_batch(found)["image"].shape == (8, 36, 36, 3)
 
 
@@ -55,7 +57,7 @@ def test_augmented_batches_are_reproducible_and_differ_from_plain_ones(config):
 
 
 def write(folder, splits, classes=("a", "b")):
-    return classification.write(folder, splits, classes, verification.Findings())
+    return classification.write_pixels(folder, splits, classes, verification.Findings())
 
 
 def arrays(count, seed=0, label=0):
@@ -65,7 +67,7 @@ def arrays(count, seed=0, label=0):
 
 def test_leaks_are_remarked(tmp_path):
     entries = write(tmp_path, {"train": arrays(3), "test": arrays(2)})
-    assert entries["remarks"] == ["2 pictures of test are in train as well (the same pixels)"]
+    assert entries["remarks"] == ["2 images of test are in train as well (the same pixels)"]
 
 
 @pytest.mark.parametrize(
@@ -73,7 +75,7 @@ def test_leaks_are_remarked(tmp_path):
     [
         (arrays(2, label=2), "label outside"),
         ((arrays(2)[0], np.zeros(3)), "3 labels"),
-        (arrays(0), "0 pictures"),
+        (arrays(0), "0 images"),
     ],
 )
 def test_wrong_labels_are_refused(tmp_path, split, sentence):

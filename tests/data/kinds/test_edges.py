@@ -1,7 +1,5 @@
 """Boundary sets: what is written, what training sees of it, and what is refused."""
 
-import types
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -10,16 +8,19 @@ from PIL import Image
 from tests.data import making
 from tests.data.formats.test_boundaries import drawn, write_annotations
 from tfvse.data import manifest
-from tfvse.data.kinds import edges
+from tfvse.data.kinds import edge_records, edges
 from tfvse.errors import UserError
 
 SHAPE = (20, 30)
 
 
 def bsds500(root, split="train", count=2, shape=SHAPE):
-    """`count` pictures of noise, each with three annotators: two draw row 5, one of them and the third column 8."""
-    pictures, annotations = root / "data" / "images" / split, root / "data" / "groundTruth" / split
-    for folder in (pictures, annotations):
+    """`count` images of noise with three annotators.
+
+    Two draw row 5; one of them and the third draw column 8.
+    """
+    images, annotations = root / "data" / "images" / split, root / "data" / "groundTruth" / split
+    for folder in (images, annotations):
         folder.mkdir(parents=True, exist_ok=True)
     row, column = (
         drawn(*places, shape=shape)
@@ -27,7 +28,7 @@ def bsds500(root, split="train", count=2, shape=SHAPE):
     )
     for i in range(count):
         noise = np.random.default_rng([i, len(split)]).integers(0, 256, (*shape, 3), np.uint8)
-        (pictures / f"{i}.jpg").write_bytes(making.encode(noise, "JPEG"))
+        (images / f"{i}.jpg").write_bytes(making.encode(noise, "JPEG"))
         write_annotations(annotations / f"{i}.mat", [row, row | column, column])
     return root
 
@@ -35,16 +36,13 @@ def bsds500(root, split="train", count=2, shape=SHAPE):
 def load(folder, **settings):
     defaults = {
         "resize_to": 0,
-        "crop": 16,
         "patch_size": 16,
         "mirror": False,
         "consensus": 2,
         "dilation": 0,
     }
-    config = types.SimpleNamespace(
-        prepared_path=folder, **{**defaults, "relaxed": "none", **settings}
-    )
-    return edges.EdgeData(config, manifest.read(folder))
+    view = edges.EdgeView(**{**defaults, **settings})
+    return edges.EdgeData(folder, manifest.read(folder), view)
 
 
 def first_patch(data, noise=0.0):
@@ -60,9 +58,9 @@ def prepared(tmp_path):
     return tmp_path / "out"
 
 
-def test_a_picture_comes_back_with_every_annotator(prepared):
-    name, picture, drawings = load(prepared).split("train").read(1)
-    assert name == "1" and picture.shape == (*SHAPE, 3) and len(drawings) == 3
+def test_an_image_comes_back_with_every_annotator(prepared):
+    name, image, drawings = load(prepared).split("train").read(1)
+    assert name == "1" and image.shape == (*SHAPE, 3) and len(drawings) == 3
     assert [int(drawing.sum()) for drawing in drawings] == [30, 49, 20]
 
 
@@ -87,12 +85,12 @@ def test_dilation_makes_lines_wider():
 
 
 def test_a_squeezed_line_stays_whole(prepared):
-    truth = first_patch(load(prepared, resize_to=16, crop=0))["edges"]
+    truth = first_patch(load(prepared, resize_to=16))["edges"]
     assert truth[4].all() and truth[:, 4].all() and truth.mean() < 0.35
 
 
-def test_beyond_a_small_picture_labels_are_ignored(prepared):
-    patch = first_patch(load(prepared, crop=32, patch_size=32))
+def test_beyond_a_small_image_labels_are_ignored(prepared):
+    patch = first_patch(load(prepared, patch_size=32))
     assert (patch["edges"][20:] == 2).all() and (patch["edges"][:20, :30] < 2).all()
 
 
@@ -113,7 +111,8 @@ def test_an_edge_map_is_cut_at_multiples_of_its_mean(tmp_path):
     for i in range(2):
         Image.fromarray(values).save(maps / f"{i}.png")
     making.prepare("bsds500", tmp_path / "out", data_dir=root.parent, edge_maps=maps)
-    # The mean is (10 · 30 + 6 · 75) / 30 = 25; thresholds 12.5, 25, 37.5, 50, 62.5: 30 passes two, 75 all five.
+    # The mean is (10 · 30 + 6 · 75) / 30 = 25; thresholds 12.5, 25, 37.5, 50, 62.5: 30 passes two,
+    # 75 all five.
     responses = first_patch(load(tmp_path / "out", relaxed="edge_map"))["responses"]
     assert responses[0, 0].tolist() == [1, 1, 0, 0, 0] and responses[0, 12].tolist() == [1] * 5
 
@@ -129,19 +128,17 @@ def test_an_annotation_of_another_size_is_refused(tmp_path):
         root / "data" / "groundTruth" / "train" / "1.mat", [drawn((1, 1), shape=(30, 20))]
     )
     with pytest.raises(
-        UserError, match="1: the picture is 30 x 20 pixels and its annotation 20 x 30"
+        UserError, match="1: the image is 30 x 20 pixels and its annotation 20 x 30"
     ):
         making.prepare("bsds500", tmp_path / "out", data_dir=root.parent)
     found = making.prepare("bsds500", tmp_path / "out", data_dir=root.parent, skip_bad=True)
     assert found["splits"] == {"train": {"examples": 1}}
 
 
-def test_a_picture_of_one_pixel_has_no_edges(tmp_path):
+def test_an_image_of_one_pixel_has_no_edges(tmp_path):
     root = bsds500(tmp_path / "in" / "BSDS500")
     Image.new("RGB", (1, 1)).save(root / "data" / "images" / "train" / "0.jpg")
-    with pytest.raises(
-        UserError, match="0: the picture is 1 x 1 pixels; edges need at least 2 x 2"
-    ):
+    with pytest.raises(UserError, match="0: the image is 1 x 1 pixels; edges need at least 2 x 2"):
         making.prepare("bsds500", tmp_path / "out", data_dir=root.parent)
 
 
@@ -156,18 +153,18 @@ def test_an_empty_annotation_and_a_missing_one_are_named(tmp_path):
         making.prepare("bsds500", tmp_path / "out", data_dir=root.parent)
 
 
-def test_grey_and_cmyk_pictures_and_one_of_two_pixels_a_side(tmp_path):
+def test_grey_and_cmyk_images_and_one_of_two_pixels_a_side(tmp_path):
     root = bsds500(tmp_path / "in" / "BSDS500", count=0)
-    pictures, annotations = (
+    images, annotations = (
         root / "data" / "images" / "train",
         root / "data" / "groundTruth" / "train",
     )
     for i, (mode, size) in enumerate([("L", (30, 20)), ("CMYK", (30, 20)), ("RGB", (2, 2))]):
-        (pictures / f"{i}.jpg").write_bytes(making.encode(Image.new(mode, size, 7), "JPEG"))
+        (images / f"{i}.jpg").write_bytes(making.encode(Image.new(mode, size, 7), "JPEG"))
         write_annotations(annotations / f"{i}.mat", [drawn((0, 0), shape=size[::-1])])
     making.prepare("bsds500", tmp_path / "out", data_dir=root.parent)
     data = load(tmp_path / "out")
-    assert [picture.shape for _, picture, _ in data.split("train")] == [
+    assert [image.shape for _, image, _ in data.split("train")] == [
         (20, 30, 3),
         (20, 30, 3),
         (2, 2, 3),
@@ -201,7 +198,7 @@ def test_coarse_edges_are_the_outlines_of_a_segmentation(tmp_path):
     assert found["kind"] == "edges" and found["splits"]["train"] == {"examples": 60}
     # A pixel is an outline where the one to its right or below is another: 0 0 1 / 0 0 1 / 2 2 2.
     labels = np.array([[0, 0, 1], [0, 0, 1], [2, 2, 2]])
-    assert edges.boundaries_of(labels).tolist() == [[0, 1, 0], [1, 1, 1], [0, 0, 0]]
+    assert edge_records.boundaries_of(labels).tolist() == [[0, 1, 0], [1, 1, 1], [0, 0, 0]]
 
 
 def test_coarse_edges_need_a_segmentation(tmp_path):

@@ -8,7 +8,7 @@ import tensorflow as tf
 from tests.data import making
 from tfvse import data
 from tfvse.data import manifest, pipeline, verification
-from tfvse.data.kinds import captioned, matching
+from tfvse.data.kinds import captioned, matching, matching_split
 from tfvse.data.kinds.captioned import Captioned
 from tfvse.errors import UserError
 
@@ -27,7 +27,7 @@ SETTINGS = {
 
 @pytest.fixture
 def loaded(config):
-    return data.load(config(NAME, **SETTINGS), kind="matching")
+    return data.load_for(config(NAME, **SETTINGS))
 
 
 def first_batch(found, size=16):
@@ -42,7 +42,7 @@ def test_batches_follow_the_element_spec(loaded):
     assert loaded.image_dim == 3
 
 
-def test_a_text_goes_with_the_features_of_its_picture(loaded):
+def test_a_text_goes_with_the_features_of_its_image(loaded):
     batch, train = first_batch(loaded), loaded.split("train")
     np.testing.assert_array_equal(
         batch["image"][:, 0], batch["image_id"]
@@ -69,7 +69,7 @@ def test_a_split_in_full(loaded):
         assert (
             text.split()[-1] in text and val.image_ids[row].split("-")[1] in text
         )  # the shape is always told
-    assert tf.io.decode_image(val.picture(3)).shape == (64, 64, 3)
+    assert tf.io.decode_image(val.encoded(3)).shape == (64, 64, 3)
     assert len(set(val.text_ids)) == len(val.texts)
 
 
@@ -81,14 +81,14 @@ def test_the_vocabulary_is_of_the_training_texts(loaded):
 def test_words_of_the_vectors_come_behind_those_of_training(config, loaded, tmp_path):
     path = tmp_path / "vectors.txt"
     path.write_text("red 1 2\nmaroon 3 4\nbeige 5 6\n")
-    longer = data.load(
+    longer = data.load_for(
         config(NAME, **{**SETTINGS, "word_vectors": str(path), "vector_words": 2})
     ).vocabulary
     assert longer.words == [*loaded.vocabulary.words, "maroon"] and longer.counts[-1] == 0
 
 
 def test_labels_of_the_data_set(config):
-    found = data.load(config(NAME, **SETTINGS, labels="set"))
+    found = data.load_for(config(NAME, **SETTINGS, labels="set"))
     batch, names = first_batch(found), found.split("train").image_ids
     assert found.single_label and found.element_spec["label"] == tf.TensorSpec([None], tf.int64)
     for label, image_id in zip(batch["label"].numpy(), batch["image_id"].numpy(), strict=True):
@@ -96,7 +96,7 @@ def test_labels_of_the_data_set(config):
 
 
 def test_labels_made_of_words(config):
-    found = data.load(config(NAME, **SETTINGS, labels="words", label_words=5))
+    found = data.load_for(config(NAME, **SETTINGS, labels="words", label_words=5))
     batch, train = first_batch(found), found.split("train")
     assert not found.single_label and found.element_spec["label"] == tf.TensorSpec(
         [None, 5], tf.float32
@@ -106,15 +106,17 @@ def test_labels_made_of_words(config):
         assert label.tolist() == [float(word in said) for word in found.classes]
 
 
-def test_without_classes_there_are_no_labels_of_the_set(loaded, config):
+def test_without_classes_there_are_no_labels_of_the_set(loaded):
     without = {name: value for name, value in loaded.manifest.items() if name != "classes"}
     with pytest.raises(UserError, match="--labels=set: .* has no classes; use --labels=words"):
-        matching.MatchingData(config(NAME, **SETTINGS, labels="set"), without)
+        matching.MatchingData(
+            loaded.prepared_dir, without, dataclasses.replace(loaded.view, labels="set")
+        )
 
 
-def test_a_picture_has_any_number_of_labels(tmp_path, pictures, read):
-    train = [Captioned(str(i), picture, ("a",), labels) for i, (picture, labels) in enumerate(zip(
-        pictures(3), [(0, 2), (), (1,)], strict=True))]  # fmt: skip
+def test_an_image_has_any_number_of_labels(tmp_path, images, read):
+    train = [Captioned(str(i), image, ("a",), labels) for i, (image, labels) in enumerate(zip(
+        images(3), [(0, 2), (), (1,)], strict=True))]  # fmt: skip
     entries = captioned.write(
         tmp_path, {"train": train}, verification.Findings(), ("x", "y", "z"), single_label=False
     )
@@ -127,7 +129,7 @@ def test_data_prepared_without_a_tokenizer_has_plain_words(loaded):
     old = {name: value for name, value in loaded.manifest.items() if name != "tokenizer"}
     assert (
         loaded.manifest["tokenizer"]
-        == matching.MatchingData(loaded.config, old).tokenizer
+        == matching.MatchingData(loaded.prepared_dir, old, loaded.view).tokenizer
         == "words"
     )
 
@@ -136,7 +138,7 @@ def test_sentence_features_take_the_place_of_words(config, tmp_path, prepared):
     folder = shutil.copytree(prepared / NAME, tmp_path / NAME)
     making.add_features(folder, "text", "hub:some/encoder", 5)
     settings = config(NAME, folder, **{**SETTINGS, "text_encoder": "hub:some/encoder"})
-    found = data.load(settings)
+    found = data.load_for(settings)
     batch = first_batch(found)
     assert found.vocabulary is None and batch["text"].shape == (16, 5)
     owners = found.split("train").image_of_text
@@ -148,9 +150,9 @@ def test_sentence_features_take_the_place_of_words(config, tmp_path, prepared):
 def test_large_sentence_vectors_stay_on_the_disk(config, tmp_path, prepared, monkeypatch):
     folder = shutil.copytree(prepared / NAME, tmp_path / NAME)
     making.add_features(folder, "text", "hub:some/encoder", 5)
-    found = data.load(config(NAME, folder, **{**SETTINGS, "text_encoder": "hub:some/encoder"}))
+    found = data.load_for(config(NAME, folder, **{**SETTINGS, "text_encoder": "hub:some/encoder"}))
     held = first_batch(found)["text"]
-    monkeypatch.setattr(matching, "HELD_BYTES", 0)
+    monkeypatch.setattr(matching_split, "HELD_BYTES", 0)
     np.testing.assert_array_equal(first_batch(found)["text"], held)
 
 
@@ -163,7 +165,7 @@ def test_large_sentence_vectors_stay_on_the_disk(config, tmp_path, prepared, mon
 )
 def test_missing_features_name_the_command(config, changes, sentence):
     with pytest.raises(UserError, match=f"tools/extract_features.py .*{sentence}"):
-        data.load(config(NAME, **{**SETTINGS, **changes}))
+        data.load_for(config(NAME, **{**SETTINGS, **changes}))
 
 
 def test_features_of_another_length_are_refused(config, prepared, tmp_path):
@@ -172,7 +174,7 @@ def test_features_of_another_length_are_refused(config, prepared, tmp_path):
     found["parts"]["train/image_features.fake"] = found["parts"]["val/image_features.fake"]
     manifest.write(folder, found)
     with pytest.raises(UserError, match="has 40 rows instead of 160"):
-        data.load(config(NAME, folder, **SETTINGS))
+        data.load_for(config(NAME, folder, **SETTINGS))
 
 
 def test_an_unknown_split_names_the_others(loaded):
@@ -182,7 +184,7 @@ def test_an_unknown_split_names_the_others(loaded):
 
 def test_the_checksum_is_of_what_training_reads(loaded):
     changed = {**loaded.manifest, "remarks": ["anything"]}
-    same = matching.MatchingData(loaded.config, changed)
+    same = matching.MatchingData(loaded.prepared_dir, changed, loaded.view)
     assert same.checksum == loaded.checksum
     parts = {**changed["parts"], "train/texts": changed["parts"]["val/texts"]}
     assert manifest.checksum({"parts": parts}, loaded.split("train").part_names) != loaded.checksum
@@ -195,8 +197,8 @@ def write(folder, splits, skip_bad=False):
     return entries
 
 
-def test_any_number_of_texts_per_picture(tmp_path, pictures, read):
-    one, two = pictures(2)
+def test_any_number_of_texts_per_image(tmp_path, images, read):
+    one, two = images(2)
     splits = {"train": [Captioned("p", one, ("a b", "c ", " ")), Captioned("q", two, ("d",))]}
     entries = write(tmp_path, splits)
     assert entries["splits"] == {"train": {"images": 2, "texts": 3}}
@@ -205,8 +207,8 @@ def test_any_number_of_texts_per_picture(tmp_path, pictures, read):
     assert read(tmp_path, "train/texts", "id") == ["p#0", "p#1", "q#0"]
 
 
-def test_a_bad_picture_takes_its_texts_along(tmp_path, pictures, read):
-    good = Captioned("q", pictures(1)[0], ("fine",))
+def test_a_bad_image_takes_its_texts_along(tmp_path, images, read):
+    good = Captioned("q", images(1)[0], ("fine",))
     splits = {
         "train": [
             Captioned("p", b"broken", ("lost",)),
@@ -214,7 +216,7 @@ def test_a_bad_picture_takes_its_texts_along(tmp_path, pictures, read):
             dataclasses.replace(good, id="r", texts=()),
         ]
     }
-    with pytest.raises(UserError, match="p: picture unreadable"):
+    with pytest.raises(UserError, match="p: image unreadable"):
         write(tmp_path, splits)
     entries = write(tmp_path, splits, skip_bad=True)
     assert len(entries["left_out"]) == 2
@@ -223,14 +225,14 @@ def test_a_bad_picture_takes_its_texts_along(tmp_path, pictures, read):
     ) == ["fine"]
 
 
-def test_repeated_captions_are_remarked(tmp_path, pictures):
-    entries = write(tmp_path, {"train": [Captioned("p", pictures(1)[0], ("a", "a"))]})
+def test_repeated_captions_are_remarked(tmp_path, images):
+    entries = write(tmp_path, {"train": [Captioned("p", images(1)[0], ("a", "a"))]})
     assert "1 captions of train say the same" in entries["remarks"][0]
 
 
-def test_an_empty_split_is_refused(tmp_path, pictures):
-    with pytest.raises(UserError, match="split val holds no usable picture"):
-        write(tmp_path, {"train": [Captioned("p", pictures(1)[0], ("a",))], "val": []})
+def test_an_empty_split_is_refused(tmp_path, images):
+    with pytest.raises(UserError, match="split val holds no usable image"):
+        write(tmp_path, {"train": [Captioned("p", images(1)[0], ("a",))], "val": []})
 
 
 def test_feature_parts_are_file_names():

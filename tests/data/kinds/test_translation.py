@@ -6,14 +6,14 @@ from tests.data import making
 from tfvse import data
 from tfvse.data import manifest, pipeline, verification
 from tfvse.data.kinds import translation
-from tfvse.data.kinds.translation import Picture
+from tfvse.data.kinds.translation import DomainImage
 from tfvse.errors import UserError
 
 NAME = "synthetic_translation"
 
 
 def load(config, load_size=20, crop_size=16, folder=None):
-    return data.load(config(NAME, folder, load_size=load_size, crop_size=crop_size))
+    return data.load_for(config(NAME, folder, load_size=load_size, crop_size=crop_size))
 
 
 def take(found, count, size=2, **options):
@@ -25,9 +25,9 @@ def take(found, count, size=2, **options):
 def test_batches_are_crops_in_minus_one_to_one(config):
     (batch,) = take(load(config), 1)
     assert set(batch) == {"a", "b"}
-    for pictures in batch.values():
-        assert pictures.shape == (2, 16, 16, 3) and pictures.dtype == np.float32
-        assert -1 <= pictures.min() < pictures.max() <= 1
+    for images in batch.values():
+        assert images.shape == (2, 16, 16, 3) and images.dtype == np.float32
+        assert -1 <= images.min() < images.max() <= 1
 
 
 def test_batches_are_reproducible_and_unpaired(config):
@@ -48,13 +48,13 @@ def test_replicas_share_a_batch(config):
     np.testing.assert_array_equal(whole[0]["b"], np.concatenate([half["b"] for half in halves]))
 
 
-def test_without_room_the_crop_is_the_picture_or_its_mirror(config):
+def test_without_room_the_crop_is_the_image_or_its_mirror(config):
     found = load(config, 16, 16)
     train = found.split("train")
-    known = train.pictures("a", np.arange(train.count_a))
-    for picture in take(found, 1)[0]["a"]:
+    known = train.images("a", np.arange(train.count_a))
+    for image in take(found, 1)[0]["a"]:
         same = [
-            np.allclose(picture, k, atol=1e-5) or np.allclose(picture[:, ::-1], k, atol=1e-5)
+            np.allclose(image, k, atol=1e-5) or np.allclose(image[:, ::-1], k, atol=1e-5)
             for k in known
         ]
         assert any(same)
@@ -63,17 +63,17 @@ def test_without_room_the_crop_is_the_picture_or_its_mirror(config):
 def test_a_split(config):
     val = load(config).split("val")
     assert (val.count_a, val.count_b, val.paired) == (10, 10, True)
-    assert val.pictures("b", [3, 0]).shape == (2, 16, 16, 3)
+    assert val.images("b", [3, 0]).shape == (2, 16, 16, 3)
     assert val.ids("a").tolist() == val.ids("b").tolist()
-    assert tf.io.decode_image(val.encoded("a", 0)).shape == (64, 64, 3)
+    assert tf.io.decode_image(val.encoded(0, "a")).shape == (64, 64, 3)
 
 
 def test_scaling_keeps_the_values(tmp_path, config):
     # White, of another shape than the crop: everything must be 1.
-    white = Picture("w", making.png(np.full((30, 20, 3), 255, np.uint8)))
+    white = DomainImage("w", making.png(np.full((30, 20, 3), 255, np.uint8)))
     write(tmp_path, {"train": ([white], [white])}, paired=False)
     np.testing.assert_allclose(
-        load(config, 24, 16, tmp_path).split("train").pictures("a", [0]), 1, atol=1e-6
+        load(config, 24, 16, tmp_path).split("train").images("a", [0]), 1, atol=1e-6
     )
 
 
@@ -89,16 +89,21 @@ def write(folder, splits, paired, skip_bad=False):
 
 
 @pytest.mark.parametrize("paired", [True, False])
-def test_of_a_pair_a_bad_picture_takes_its_partner_out(tmp_path, pictures, read, paired):
-    a, b, c, d = pictures(4)
-    splits = {"train": ([Picture("1", a), Picture("2", b"")], [Picture("1", c), Picture("2", d)])}
-    with pytest.raises(UserError, match="2: picture unreadable"):
+def test_of_a_pair_a_bad_image_takes_its_partner_out(tmp_path, images, read, paired):
+    a, b, c, d = images(4)
+    splits = {
+        "train": (
+            [DomainImage("1", a), DomainImage("2", b"")],
+            [DomainImage("1", c), DomainImage("2", d)],
+        )
+    }
+    with pytest.raises(UserError, match="2: image unreadable"):
         write(tmp_path, splits, paired)
     entries = write(tmp_path, splits, paired, skip_bad=True)
     assert entries["splits"]["train"] == {"a": 1, "b": 1 if paired else 2}
     assert read(tmp_path, "train/b", "picture")[0] == c
 
 
-def test_an_empty_domain_is_refused(tmp_path, pictures):
-    with pytest.raises(UserError, match="no usable picture of domain b"):
-        write(tmp_path, {"train": ([Picture("1", pictures(1)[0])], [])}, paired=False)
+def test_an_empty_domain_is_refused(tmp_path, images):
+    with pytest.raises(UserError, match="no usable image of domain b"):
+        write(tmp_path, {"train": ([DomainImage("1", images(1)[0])], [])}, paired=False)

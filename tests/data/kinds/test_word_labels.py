@@ -14,7 +14,7 @@ def test_frequent_words_leave_stop_words_out():
     assert word_labels.frequent_words(TEXTS, 99) == ("ball", "dog", "cat", "dogs", "runs")
 
 
-def test_targets_are_the_words_of_any_text_of_a_picture():
+def test_targets_are_the_words_of_any_text_of_an_image():
     found = word_labels.targets(TEXTS, np.array([0, 0, 1, 2]), ("ball", "dog"))
     assert found.tolist() == [[1, 1], [0, 0], [1, 0]] and found.dtype == np.float32
 

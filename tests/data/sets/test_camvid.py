@@ -8,7 +8,7 @@ from tfvse.errors import UserError
 
 @pytest.fixture
 def folder(tmp_path):
-    """A picture for training and one for val, whose label maps count 0 ... 11."""
+    """An image for training and one for val, whose label maps count 0 ... 11."""
     for i, split in enumerate(("train", "val")):
         for kind in (split, f"{split}annot"):
             (tmp_path / "in" / kind).mkdir(parents=True)
@@ -31,7 +31,7 @@ def test_eleven_classes_and_void(folder, read):
     assert making.pixels(labels)[..., 0].ravel().tolist() == [*range(11), 255, 0, 1, 2, 3]
 
 
-def test_a_picture_without_its_label_map_is_named(folder):
+def test_an_image_without_its_label_map_is_named(folder):
     (folder / "in/valannot/a.png").unlink()
     with pytest.raises(UserError, match="valannot/a.png: label map missing"):
         making.prepare("camvid", folder / "out", data_dir=folder / "in")

@@ -71,7 +71,7 @@ def test_fine_labels_of_cifar100(cifar100, read):
     same(read, cifar100 / "out", "train", np.arange(10))
 
 
-def test_validation_pictures_are_held_out_by_the_seed(cifar100, read):
+def test_validation_images_are_held_out_by_the_seed(cifar100, read):
     found = making.prepare("cifar100", cifar100 / "out", data_dir=cifar100 / "in", validation=3)
     assert {split: count["examples"] for split, count in found["splits"].items()} == {
         "train": 7,

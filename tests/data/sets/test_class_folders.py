@@ -1,4 +1,4 @@
-"""Folders of classes, ImageNet and Indoor-67 in their layouts, a few pictures each."""
+"""Folders of classes, ImageNet and Indoor-67 in their layouts, a few images each."""
 
 import types
 
@@ -83,15 +83,15 @@ def test_odd_files_are_told_and_left_out(split_folders):
     (folder / "grey.JPEG").write_bytes(making.encode(grey, "JPEG"))
     (folder / "png.JPEG").write_bytes(making.encode(grey.convert("RGB"), "PNG"))
     (folder / "cut.JPEG").write_bytes(making.jpeg()[:200])
-    (folder / "notes.txt").write_text("no picture")
-    with pytest.raises(UserError, match=r"cut.JPEG: picture unreadable"):
+    (folder / "notes.txt").write_text("no image")
+    with pytest.raises(UserError, match=r"cut.JPEG: image unreadable"):
         prepare(split_folders)
     assert not (split_folders / "out").exists()
     found = prepare(split_folders, skip_bad=True)
     assert counts(found)["train"] == 9 and len(found["left_out"]) == 1
 
 
-def test_a_class_without_training_pictures_is_named(split_folders):
+def test_a_class_without_training_images_is_named(split_folders):
     fill(split_folders / "in/val/elk", 1, 90)
     with pytest.raises(UserError, match="val/elk: .* has no such class"):
         prepare(split_folders)
@@ -103,10 +103,10 @@ def test_folders_without_classes_are_told(tmp_path):
         prepare(tmp_path)
 
 
-def test_training_reads_pictures_of_any_size(split_folders, config):
+def test_training_reads_images_of_any_size(split_folders, config):
     prepare(split_folders)
     settings = {"augment": True, "resize_to": 12, "crop": 8}
-    found = data.load(config("class_folders", split_folders / "out", **settings))
+    found = data.load_for(config("class_folders", split_folders / "out", **settings))
     batch = next(iter(pipeline.batches(found.train_set(), 6, 0, 0)))
     assert batch["image"].shape == (6, 8, 8, 3) and sorted(batch["label"].numpy()) == [
         0,
@@ -116,25 +116,25 @@ def test_training_reads_pictures_of_any_size(split_folders, config):
         1,
         1,
     ]
-    pictures, labels = found.split("val").read([0, 3])
-    picture = making.pixels((split_folders / "in/val/dog/0.jpg").read_bytes())
-    np.testing.assert_array_equal(pictures[1], found.view.central(found.view.scale(picture)))
+    images, labels = found.split("val").read([0, 3])
+    image = making.pixels((split_folders / "in/val/dog/0.jpg").read_bytes())
+    np.testing.assert_array_equal(images[1], found.framing.central(found.framing.scale(image)))
     assert labels.tolist() == [0, 1]
 
 
-def test_pictures_of_any_size_need_one_to_be_seen_at(split_folders, config):
+def test_images_of_any_size_need_one_to_be_seen_at(split_folders, config):
     prepare(split_folders)
-    found = data.load(
+    found = data.load_for(
         config("class_folders", split_folders / "out", augment=False, resize_to=0, crop=0)
     )
-    with pytest.raises(UserError, match="holds pictures of any size; set --resize_to and --crop"):
+    with pytest.raises(UserError, match="holds images of any size; set --resize_to and --crop"):
         found.train_set()
 
 
 def test_empty_folders_are_told(tmp_path):
     for name in "ab":
         (tmp_path / "in" / name).mkdir(parents=True)
-    with pytest.raises(UserError, match="its 2 folders hold no pictures"):
+    with pytest.raises(UserError, match="its 2 folders hold no images"):
         prepare(tmp_path)
 
 
@@ -198,8 +198,8 @@ def test_a_wrong_line_of_a_list_is_named(indoor67):
         prepare(indoor67, "indoor67")
 
 
-def test_a_listed_picture_that_is_missing_is_named(indoor67):
+def test_a_listed_image_that_is_missing_is_named(indoor67):
     (indoor67 / "in/TestImages.txt").write_text("bar/9.jpg\n")
-    with pytest.raises(UserError, match="9.jpg: picture missing"):
+    with pytest.raises(UserError, match="9.jpg: image missing"):
         prepare(indoor67, "indoor67")
     assert not (indoor67 / "out" / manifest.FILE).exists()

@@ -12,7 +12,7 @@ SPLITS = ["train", "train", "restval", "val", "test", "test"]
 
 @pytest.fixture
 def root(tmp_path):
-    """Six pictures: two of train2014, four of val2014; both kinds of annotation."""
+    """Six images: two of train2014, four of val2014; both kinds of annotation."""
     root = tmp_path / "coco"
     entries, images, captions = (
         [],
@@ -64,17 +64,26 @@ def test_the_official_annotations_alone(root, tmp_path, monkeypatch, read):
 
 
 def add_instances(root):
-    """Three categories, numbered with gaps as COCO's; picture i shows category i + 1 twice, picture 5 also `cup`."""
+    """Three categories, numbered with gaps as COCO's.
+
+    Image i shows category i + 1 twice, image 5 also `cup`.
+    """
     categories = [
         {"id": number, "name": name} for number, name in ((90, "cup"), (1, "person"), (4, "dog"))
     ]
     shown = [(0, 1), (0, 1), (1, 4), (3, 90), (5, 90), (5, 4)]
-    for part, pictures in (("train2014", (0, 1)), ("val2014", (2, 3, 4, 5))):
+    for part, images in (("train2014", (0, 1)), ("val2014", (2, 3, 4, 5))):
         annotations = [
-            {"segmentation": [[1.5, 2]], "image_id": i, "bbox": [0, 0, 1, 1], "category_id": category, "id": n}
-            for n, (i, category) in enumerate(shown) if i in pictures
+            {
+                "segmentation": [[1.5, 2]],
+                "image_id": i,
+                "bbox": [0, 0, 1, 1],
+                "category_id": category,
+                "id": n,
+            }
+            for n, (i, category) in enumerate(shown) if i in images
         ]  # fmt: skip
-        images = [{"id": i, "file_name": f"COCO_{part}_{i:012d}.jpg"} for i in pictures]
+        images = [{"id": i, "file_name": f"COCO_{part}_{i:012d}.jpg"} for i in images]
         content = {"images": images, "annotations": annotations, "categories": categories}
         (root / "annotations" / f"instances_{part}.json").write_text(json.dumps(content))
 
@@ -116,7 +125,7 @@ def test_half_the_instances_are_refused(root, tmp_path, content, sentence):
         making.prepare("coco", tmp_path / "out", data_dir=root)
 
 
-def test_a_caption_of_no_picture_is_named(root, tmp_path):
+def test_a_caption_of_no_image_is_named(root, tmp_path):
     path = root / "annotations" / "captions_train2014.json"
     content = json.loads(path.read_text())
     content["annotations"].append({"id": 99, "image_id": 77, "caption": "lost"})

@@ -23,7 +23,8 @@ def test_texts_by_hand():
         "tail",
         "fur",
     ]
-    # Nine keywords make texts of five and four. The emoji package knows "dog" as another name; the name comes again.
+    # Nine keywords make texts of five and four. The emoji package knows "dog" as another name; the
+    # name comes again.
     assert emoji.texts("🐶", words) == (
         "dog face",
         "dog animal friend nature woof puppy",
@@ -87,9 +88,9 @@ def test_all_words_are_plain_and_helpful():
 
 
 def test_a_drawing_is_a_plain_png():
-    picture = emoji.draw("🐶")
-    assert images.verify(picture) == picture
-    assert picture != emoji.draw("🐱")
+    image = emoji.draw("🐶")
+    assert images.verify(image) == image
+    assert image != emoji.draw("🐱")
 
 
 @pytest.fixture
@@ -125,7 +126,7 @@ def test_the_split_is_the_same_each_time(few, tmp_path):
     assert parts[0] == parts[1]
 
 
-def test_emoji_drawn_alike_are_one_picture():
+def test_emoji_drawn_alike_are_one_image():
     words = {"🅰️": ["a", "x", "y"], "🅱️": ["b", "x", "z"]}
     splits = emoji._split(
         dict.fromkeys(words, b"same"), {e: [f"{w[0]} button", *w[1:]] for e, w in words.items()}, 0

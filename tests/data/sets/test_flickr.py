@@ -16,7 +16,7 @@ CAPTIONS = [
 
 @pytest.fixture
 def flickr8k(tmp_path):
-    """Three pictures with different numbers of captions; there is no test list."""
+    """Three images with different numbers of captions; there is no test list."""
     root = tmp_path / "flickr8k"
     (root / "Flicker8k_Dataset").mkdir(parents=True)
     (root / "Flickr8k_text").mkdir()
@@ -45,10 +45,10 @@ def change(path, old, new):
     path.write_text(path.read_text().replace(old, new))
 
 
-def test_a_truncated_picture_is_named(flickr8k, tmp_path):
+def test_a_truncated_image_is_named(flickr8k, tmp_path):
     path = flickr8k / "Flicker8k_Dataset" / "c.jpg"
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(UserError, match=r"c\.jpg: picture unreadable: damaged or cut off"):
+    with pytest.raises(UserError, match=r"c\.jpg: image unreadable: damaged or cut off"):
         making.prepare("flickr8k", tmp_path / "out", data_dir=flickr8k)
     assert not (tmp_path / "out").exists()
     found = making.prepare("flickr8k", tmp_path / "out", data_dir=flickr8k, skip_bad=True)
@@ -65,7 +65,7 @@ def test_a_truncated_picture_is_named(flickr8k, tmp_path):
             r"token.txt, line 3: must be name.jpg#0<TAB>caption",
         ),
         ("Flickr8k.token.txt", "b.jpg#0", "x.jpg#0", "b.jpg: has no caption"),
-        ("Flickr_8k.devImages.txt", "b.jpg", "d.jpg", "d.jpg: picture missing"),
+        ("Flickr_8k.devImages.txt", "b.jpg", "d.jpg", "d.jpg: image missing"),
         ("Flickr_8k.devImages.txt", "b.jpg", "b.jpg\nb.jpg", "b.jpg is listed 2 times"),
         ("Flickr_8k.devImages.txt", "b.jpg", "a.jpg", "a.jpg: is in train and in val"),
     ],

@@ -4,21 +4,21 @@ import os
 import pytest
 
 from tests.data import making
-from tfvse.data.sets import folder
+from tfvse.data.sets import listings
 from tfvse.data.verification import Findings
 from tfvse.errors import UserError
 
 
 @pytest.fixture
 def own(tmp_path):
-    """Twelve pictures, one of them in a subfolder, with one to three captions each."""
+    """Twelve images, one of them in a subfolder, with one to three captions each."""
     root = tmp_path / "own"
     (root / "more").mkdir(parents=True)
     lines = ["file,caption"]
     for i in range(12):
         name = f"more/{i}.jpg" if i == 3 else f"{i}.jpg"
         (root / name).write_bytes(making.jpeg(i))
-        lines += [f'{name},"picture {i}, caption {j}"' for j in range(1 + i % 3)]
+        lines += [f'{name},"image {i}, caption {j}"' for j in range(1 + i % 3)]
     (root / "captions.csv").write_text("\n".join(lines) + "\n")
     return root
 
@@ -46,7 +46,7 @@ def test_csv(own, tmp_path, read):
 def test_json_lines_give_the_same(own, tmp_path, read):
     prepare(own, tmp_path)
     first = ids(read, tmp_path, "train"), read(tmp_path / "out", "val/texts", "text")
-    listed = folder._read_csv(own / "captions.csv", ("file", "caption"), Findings())
+    listed = listings.read(own / "captions.csv", ("file", "caption"), Findings())
     rows = [{"file": file, "caption": caption} for _, file, caption in listed]
     (own / "captions.csv").unlink()
     (own / "captions.jsonl").write_text("\n".join(map(json.dumps, rows)) + "\n\n")
@@ -61,7 +61,7 @@ def test_the_split_follows_the_seed(own, tmp_path, read):
     assert ids(read, tmp_path, "train") != first
 
 
-def test_without_held_out_pictures_all_are_for_training(own, tmp_path):
+def test_without_held_out_images_all_are_for_training(own, tmp_path):
     assert set(prepare(own, tmp_path, held_out=0.0)["splits"]) == {"train"}
 
 
@@ -86,26 +86,26 @@ def replace(own, old, new):
     ("old", "new", "sentence"),
     [
         ("file,caption", "file,text", r"captions.csv: has no column caption, only file, text"),
-        ("5.jpg,", "x.jpg,", r"line 11: there is no picture x.jpg"),
-        ('"picture 3, caption 0"', '" "', r"line 8: the caption of more/3.jpg is empty"),
+        ("5.jpg,", "x.jpg,", r"line 11: there is no image x.jpg"),
+        ('"image 3, caption 0"', '" "', r"line 8: the caption of more/3.jpg is empty"),
         ("1.jpg,", "./0.jpg,", r"0.jpg"),
         ("5.jpg,", "../own/5.jpg,", "is not inside"),
         ("caption 1", "caption 0", r"line 4: says the same of 1.jpg as line 3"),
-        ("0.jpg,", "", "there is no picture picture 0"),
+        ("0.jpg,", "", "there is no image image 0"),
         (
-            '"picture 0, caption 0"',
+            '"image 0, caption 0"',
             "a dog, a cat, and a bird",
             'line 2: .*see .* a cat.*"in quotes"',
         ),
         ("file,caption", "file,caption,caption", "has two columns caption; take one of them out"),
         ("file,caption", "file,caption,file", "has two columns file"),
-        ('"picture 0, caption 0"', '"picture 0', "not a CSV file"),
+        ('"image 0, caption 0"', '"image 0', "not a CSV file"),
         (
-            '"picture 0, caption 0"',
-            '"picture 0\n1.jpg,a cat"',
+            '"image 0, caption 0"',
+            '"image 0\n1.jpg,a cat"',
             "goes on over 1.jpg; close its quote",
         ),
-        ('"picture 0, caption 0"', "picture\0", "line 2 holds a null byte"),
+        ('"image 0, caption 0"', "image\0", "line 2 holds a null byte"),
         ("file,caption", "file,caption,,\n0.jpg,a dog, a cat,", "line 2: has more cells .* a cat"),
     ],
 )
@@ -115,7 +115,7 @@ def test_faults_name_the_line(own, tmp_path, old, new, sentence):
         prepare(own, tmp_path)
 
 
-def test_a_picture_without_caption_is_named(own, tmp_path):
+def test_an_image_without_caption_is_named(own, tmp_path):
     (own / "extra.png").write_bytes(making.jpeg())
     with pytest.raises(UserError, match=r"extra.png: has no line in captions.csv"):
         prepare(own, tmp_path)
@@ -159,7 +159,7 @@ def test_a_list_without_captions_is_told(own, tmp_path, content):
         prepare(own, tmp_path)
 
 
-def test_too_few_pictures_for_the_held_out_part(own, tmp_path):
+def test_too_few_images_for_the_held_out_part(own, tmp_path):
     for path in own.rglob("*.jpg"):
         path.unlink()
     (own / "a.jpg").write_bytes(making.jpeg())
@@ -170,13 +170,13 @@ def test_too_few_pictures_for_the_held_out_part(own, tmp_path):
 
 def test_blank_lines_spare_columns_and_line_breaks_in_captions_are_fine(own, tmp_path):
     replace(own, "file,caption", "file,caption,author,")
-    replace(own, '"picture 0, caption 0"', '"a dog\nin snow",me,\n\n   \n,,,')
+    replace(own, '"image 0, caption 0"', '"a dog\nin snow",me,\n\n   \n,,,')
     found = prepare(own, tmp_path)
     assert sum(count["texts"] for count in found["splits"].values()) == 24
 
 
 def test_lines_of_too_many_cells_can_be_left_out(own, tmp_path):
-    replace(own, '"picture 3, caption 0"', "a dog, a cat")
+    replace(own, '"image 3, caption 0"', "a dog, a cat")
     found = prepare(own, tmp_path, skip_bad=True)
     assert found["left_out"][0].endswith('put a text with commas "in quotes"')
 
@@ -189,8 +189,8 @@ def test_lines_of_too_many_cells_can_be_left_out(own, tmp_path):
         ('{"file": "1.jpg", "caption": "a", "n": ' + "1" * 5000 + "}", "line 2: not JSON"),
         ('{"file": "1.jpg", "caption": "\\ud800"}', "holds a character that no text has"),
         ('{"file": "1.jpg", "caption": "a\\u0000"}', "holds a character that no text has"),
-        ('{"file": "\\ud800.jpg", "caption": "a"}', "there is no picture"),
-        ('{"file": "' + "n" * 300 + '", "caption": "a"}', "there is no picture"),
+        ('{"file": "\\ud800.jpg", "caption": "a"}', "there is no image"),
+        ('{"file": "' + "n" * 300 + '", "caption": "a"}', "there is no image"),
         ("a\0", "line 2 holds a null byte"),
     ],
 )  # fmt: skip
@@ -231,5 +231,5 @@ def test_a_list_that_is_no_file_is_told(own, tmp_path, make):
 def test_an_image_that_is_no_file_is_told(own, tmp_path, make):
     (own / "0.jpg").unlink()
     make(own / "0.jpg")
-    with pytest.raises(UserError, match="there is no picture 0.jpg"):
+    with pytest.raises(UserError, match="there is no image 0.jpg"):
         prepare(own, tmp_path)

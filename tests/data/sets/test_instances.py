@@ -34,10 +34,10 @@ def test_groups_of_ukb_are_four_in_a_row(tmp_path, read):
 
 
 @pytest.mark.parametrize("name", ["holidays", "ukb"])
-def test_a_picture_of_another_name_is_told(name, tmp_path):
+def test_an_image_of_another_name_is_told(name, tmp_path):
     fill(tmp_path / "in", ["mine.jpg"])
-    with pytest.raises(UserError, match="mine.jpg: is not named like the pictures of this set"):
+    with pytest.raises(UserError, match="mine.jpg: is not named like the images of this set"):
         prepare(name, tmp_path)
     (tmp_path / "in/mine.jpg").unlink()
-    with pytest.raises(UserError, match="holds no picture"):
+    with pytest.raises(UserError, match="holds no image"):
         prepare(name, tmp_path)

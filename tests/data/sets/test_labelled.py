@@ -1,4 +1,4 @@
-"""Pascal Sentence, Flowers-102 and CUB-200-2011 in their official layouts, a few pictures each."""
+"""Pascal Sentence, Flowers-102 and CUB-200-2011 in their official layouts, a few images each."""
 
 import shutil
 
@@ -20,7 +20,7 @@ def put(path, content):
 
 @pytest.fixture
 def pascal_sentence(tmp_path):
-    """Two classes of ten pictures with five sentences; one file of sentences has the downloading tool's odd name."""
+    """Two classes of ten images with five sentences; one file has the downloading tool's name."""
     root = tmp_path / "pascal"
     for i in range(20):
         name = ("cat", "aeroplane")[i % 2]
@@ -35,7 +35,7 @@ def pascal_sentence(tmp_path):
 
 @pytest.fixture
 def flowers102(tmp_path):
-    """Eight pictures of two classes: two for training, two for val, four for test."""
+    """Eight images of two classes: two for training, two for val, four for test."""
     root = tmp_path / "flowers"
     labels = np.array([[1, 2, 1, 2, 1, 2, 1, 2]], np.uint8)
     sets = {"trnid": [[8, 1]], "valid": [[2, 3]], "tstid": [[4, 5, 6, 7]]}
@@ -157,10 +157,16 @@ def test_training_reads_the_classes(cub200, tmp_path, config):
     making.prepare("cub200", tmp_path / "out", data_dir=cub200)
     making.add_features(tmp_path / "out", "image", "fake", 3)
     settings = {
-        "image_encoder": "fake", "text_encoder": "word_pool", "max_words": 5, "min_word_count": 1, "vector_words": 0,
-        "annotated_percent": 100.0, "sentences": 0, "labels": "set",
-    }  # fmt: skip
-    found = data.load(config("cub200", tmp_path / "out", **settings), kind="matching")
+        "image_encoder": "fake",
+        "text_encoder": "word_pool",
+        "max_words": 5,
+        "min_word_count": 1,
+        "vector_words": 0,
+        "annotated_percent": 100.0,
+        "sentences": 0,
+        "labels": "set",
+    }
+    found = data.load_for(config("cub200", tmp_path / "out", **settings))
     assert found.classes == ("001.Albatross", "002.Auk", "003.Wren")
     assert found.split("test").targets().tolist() == [1, 2, 0]
 
@@ -179,7 +185,7 @@ def test_training_reads_the_classes(cub200, tmp_path, config):
             "text_c10/class_00002/image_00004.txt",
             "image_00004.txt: must hold the captions",
         ),
-        ("flowers102", "jpg/image_00005.jpg", "image_00005.jpg: picture missing"),
+        ("flowers102", "jpg/image_00005.jpg", "image_00005.jpg: image missing"),
         ("flowers102", "setid.mat", "setid.mat is missing there"),
         ("cub200", "text_c10/002.Auk/Bird_0001.txt", "Bird_0001.txt: must hold the captions"),
         ("cub200", "CUB_200_2011/classes.txt", "classes.txt is missing there"),
@@ -199,7 +205,7 @@ def test_what_is_missing_is_named(name, file, sentence, request, tmp_path):
         ("setid.mat", "", r"setid.mat: unreadable: not a .mat file"),
         ("imagelabels.mat", {"labels": [[1, 0]]}, r"imagelabels.mat: does not hold the numbers"),
         ("imagelabels.mat", {"labels": [[1, 3]]}, r"imagelabels.mat: does not number 2 images"),
-        ("setid.mat", {"trnid": [[9]]}, r"setid.mat: names picture 9 of 8"),
+        ("setid.mat", {"trnid": [[9]]}, r"setid.mat: names image 9 of 8"),
         ("setid.mat", {"trnid": [[1]]}, r"setid.mat: does not hold the numbers valid"),
     ],
 )
@@ -222,8 +228,8 @@ def test_faulty_matrices_of_flowers102(flowers102, tmp_path, file, content, sent
             "images.txt, line 3: must be a number of its own and a word",
         ),
         ("images.txt", "3 001", "2 001", "images.txt, line 3: must be a number of its own"),
-        ("image_class_labels.txt", "5 3", "5 7", "picture 5 of images.txt has no class"),
-        ("train_test_split.txt", "5 1", "5 2", "picture 5 of images.txt has no class or no 0 or 1"),
+        ("image_class_labels.txt", "5 3", "5 7", "image 5 of images.txt has no class"),
+        ("train_test_split.txt", "5 1", "5 2", "image 5 of images.txt has no class or no 0 or 1"),
     ],
 )
 def test_faulty_lists_of_cub200(cub200, tmp_path, file, old, new, sentence):
@@ -236,11 +242,11 @@ def test_faulty_lists_of_cub200(cub200, tmp_path, file, old, new, sentence):
 def test_pascal_sentence_without_classes(tmp_path):
     for name in ("dataset", "sentence"):
         (tmp_path / "in" / name).mkdir(parents=True)
-    with pytest.raises(UserError, match="must hold a folder of pictures for each class"):
+    with pytest.raises(UserError, match="must hold a folder of images for each class"):
         making.prepare("pascal_sentence", tmp_path / "out", data_dir=tmp_path / "in")
 
 
-def test_pictures_of_flowers_and_birds_need_no_captions(flowers102, cub200, tmp_path, read):
+def test_images_of_flowers_and_birds_need_no_captions(flowers102, cub200, tmp_path, read):
     for root in (flowers102, cub200):
         shutil.rmtree(root / "text_c10")
     found = making.prepare("flowers102_pictures", tmp_path / "a", data_dir=flowers102)

@@ -24,7 +24,7 @@ def test_colours_and_shapes_show():
     drawn = {
         shape: synthetic.draw(shape, (255, 0, 0), (0.5, 0.5), 64, rng) for shape in synthetic.SHAPES
     }
-    for picture in drawn.values():
-        red = (picture[..., 0] > 200) & (picture[..., 1] < 60)
+    for image in drawn.values():
+        red = (image[..., 0] > 200) & (image[..., 1] < 60)
         assert 0.02 < red.mean() < 0.5
     assert drawn["circle"][32, 32, 1] < 60 < drawn["ring"][32, 32, 1]

@@ -10,7 +10,7 @@ from tfvse.errors import UserError
 
 @pytest.fixture
 def own(tmp_path):
-    """Twelve tweets with a picture each; four further ones show a copy of the first picture in a file of its own."""
+    """Twelve tweets with an image each; four further ones show a copy of the first image."""
     root = tmp_path / "own"
     root.mkdir()
     rows = [
@@ -59,16 +59,23 @@ def test_training_reads_them_by_the_same_rule(own, tmp_path, config):
     prepare(own, tmp_path)
     making.add_features(tmp_path / "out", "image", "fake", 3)
     settings = {
-        "image_encoder": "fake", "text_encoder": "word_pool", "max_words": 12, "min_word_count": 1, "vector_words": 0,
-        "annotated_percent": 100.0, "sentences": 0, "labels": "words", "label_words": 3,
-    }  # fmt: skip
-    found = data.load(config("tweets", tmp_path / "out", **settings))
+        "image_encoder": "fake",
+        "text_encoder": "word_pool",
+        "max_words": 12,
+        "min_word_count": 1,
+        "vector_words": 0,
+        "annotated_percent": 100.0,
+        "sentences": 0,
+        "labels": "words",
+        "label_words": 3,
+    }
+    found = data.load_for(config("tweets", tmp_path / "out", **settings))
     assert 1 not in found.split("train").text_inputs()  # no unknown word
     assert set(found.classes[:2]) == {"big", "cat"} and "usermention" not in found.classes
     assert (found.split("train").targets()[:, found.classes.index("cat")] == 1).all()
 
 
-def test_the_same_picture_stays_in_one_split(own, tmp_path, read):
+def test_the_same_image_stays_in_one_split(own, tmp_path, read):
     prepare(own, tmp_path, held_out=0.3)
     copies = {"0.jpg", *(f"{i}.jpg" for i in range(12, 16))}
     shares = [
@@ -93,9 +100,9 @@ def test_csv_gives_the_same(own, tmp_path, read):
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"picture": ""}, r"tweets.jsonl, line 6: there is no picture \(empty\)"),
+        ({"picture": ""}, r"tweets.jsonl, line 6: there is no image \(empty\)"),
         ({"text": " "}, "line 6: the tweet of 5.jpg is empty"),
-        ({"picture": "gone.jpg"}, "line 6: there is no picture gone.jpg"),
+        ({"picture": "gone.jpg"}, "line 6: there is no image gone.jpg"),
     ],
 )
 def test_a_tweet_that_lacks_something_is_told_or_left_out(own, tmp_path, change, sentence):

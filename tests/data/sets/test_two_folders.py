@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.data import making
-from tfvse.data.sets import two_folders
+from tfvse.data.sets import cycle_gan
 from tfvse.errors import UserError
 
 
@@ -60,7 +60,7 @@ def test_pairs_are_kept_together(tmp_path, read):
         assert [name[:-4] for name in a] == [name[:-4] for name in b]
 
 
-def test_a_picture_without_partner_is_named(tmp_path):
+def test_an_image_without_partner_is_named(tmp_path):
     fill(tmp_path / "in" / "trainA", ["0.jpg", "1.jpg"])
     fill(tmp_path / "in" / "trainB", ["0.jpg", "2.jpg"])
     with pytest.raises(UserError, match="--paired: 1 and 1 others of train have no partner"):
@@ -83,7 +83,7 @@ def test_a_missing_domain_shows_the_layout(tmp_path, capsys):
 
 @pytest.fixture
 def facades(tmp_path):
-    """Two pictures whose left half is dark and whose right half is light."""
+    """Two images whose left half is dark and whose right half is light."""
     for split in ("train", "val"):
         (tmp_path / "facades" / split).mkdir(parents=True)
         for i in range(2):
@@ -97,16 +97,16 @@ def facades(tmp_path):
 def test_halves(facades, tmp_path, read, side, level):
     found = making.prepare("facades", tmp_path / "out", data_dir=facades, a_side=side)
     assert counts(found) == {"train": (2, 2), "val": (2, 2)} and found["paired"]
-    picture = making.pixels(read(tmp_path / "out", "train/a", "picture")[0])
-    assert picture.shape == (16, 16, 3) and (picture == level).all()
+    image = making.pixels(read(tmp_path / "out", "train/a", "picture")[0])
+    assert image.shape == (16, 16, 3) and (image == level).all()
     assert side in found["source"]
 
 
-def test_pictures_of_another_shape_are_named(facades, tmp_path):
+def test_images_of_another_shape_are_named(facades, tmp_path):
     (facades / "train" / "2.png").write_bytes(making.png(np.zeros((16, 30, 3), np.uint8)))
     (facades / "train" / "3.png").write_bytes(b"")
     with pytest.raises(
-        UserError, match=r"2.png: is 30 x 16, must be twice as wide as high \(bad picture: 2\)"
+        UserError, match=r"2.png: is 30 x 16, must be twice as wide as high \(bad image: 2\)"
     ):
         making.prepare("facades", tmp_path / "out", data_dir=facades)
     assert counts(making.prepare("facades", tmp_path / "out", data_dir=facades, skip_bad=True))[
@@ -123,7 +123,7 @@ def test_tensorflow_datasets(tmp_path, monkeypatch):
         found = [{"image": making.jpeg(10 * seed + i)} for i in range(seed + 1)]
         return types.SimpleNamespace(as_numpy_iterator=lambda: iter(found))
 
-    monkeypatch.setattr(two_folders, "load_tfds", load_tfds)
+    monkeypatch.setattr(cycle_gan, "load_tfds", load_tfds)
     found = making.prepare("cycle_gan", tmp_path / "out", variant="horse2zebra")
     assert counts(found) == {"train": (1, 2), "test": (3, 4)}
     with pytest.raises(UserError, match="--variant: missing"):

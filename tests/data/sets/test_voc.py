@@ -11,7 +11,7 @@ LISTS = {"train": ["a", "b"], "val": ["c", "d"], "trainaug": ["a", "b", "c"]}
 
 @pytest.fixture
 def root(tmp_path):
-    """Four pictures a to d of one label each, 0 to 3, as palettes; SBD's masks, which are grey, say 20."""
+    """Four images a to d of one label each, 0 to 3, as palettes; SBD's grey masks say 20."""
     for name in (
         "JPEGImages",
         "SegmentationClass",
@@ -36,11 +36,11 @@ def prepare(root, **flags):
     return making.prepare("voc2012", root.parent / "out", data_dir=root, **flags)
 
 
-def test_merged_val_has_no_picture_of_the_training(root, read):
+def test_merged_val_has_no_image_of_the_training(root, read):
     found = prepare(root)
     assert found["splits"] == {"train": {"examples": 3}, "val": {"examples": 1}}
     assert read(root.parent / "out", "val/examples", "id") == ["d"]
-    assert found["remarks"][0] == "val: 1 of 2 pictures, the others are for training"
+    assert found["remarks"][0] == "val: 1 of 2 images, the others are for training"
 
 
 def test_official(root):
@@ -65,9 +65,9 @@ def test_colours_are_vocs():
     ]  # fmt: skip
 
 
-def test_a_missing_list_and_a_name_without_a_picture_are_told(root):
+def test_a_missing_list_and_a_name_without_an_image_are_told(root):
     (root / "ImageSets/Segmentation/trainaug.txt").write_text("a\nz\n")
-    with pytest.raises(UserError, match="z.jpg: picture missing"):
+    with pytest.raises(UserError, match="z.jpg: image missing"):
         prepare(root)
     (root / "ImageSets/Segmentation/trainaug.txt").unlink()
     with pytest.raises(UserError, match="ImageSets/Segmentation/trainaug.txt is missing"):

@@ -1,8 +1,8 @@
-"""Images at the edge: read with bounds, told plainly when bad, in a form that TensorFlow decodes right.
+"""Images that come from outside: read with bounds, and converted to what TensorFlow decodes.
 
-What is kept is the original file of a JPEG or PNG: `decode_image` turns it upright and puts white
-beneath its transparency, in training as in an exported model. Everything else that is read (WebP,
-BMP, TIFF, the first frame of a GIF) becomes a PNG of the same pixels: upright, on white, RGB.
+The original file of a JPEG or PNG is kept: `decode_image` turns it upright and puts white beneath
+its transparency, in training as in an exported model. Everything else that is read (WebP, BMP,
+TIFF, the first frame of a GIF) becomes a PNG of the same pixels: upright, on white, RGB.
 Preparation, client, server and search all call `read`.
 """
 
@@ -10,6 +10,7 @@ import contextlib
 import io
 import pathlib
 import warnings
+from collections.abc import Iterator
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -22,150 +23,160 @@ MAX_BYTES = 64 * 2**20
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")  # of Pillow's many; others start programs
 
-
-class BadPicture(ValueError):
-    """A picture that cannot be used; the message says why in a few words."""
+Source = pathlib.Path | bytes  # path of a file, or its bytes
 
 
-def read(picture):
-    """The bytes of a picture, in a form that `decode_image` reads.
+class BadImage(ValueError):
+    """An image that cannot be used; the message says why in a few words."""
+
+
+def read(source: Source) -> bytes:
+    """The bytes of an image, in a form that `decode_image` reads.
 
     Args:
-      picture: pathlib.Path of a file, or the bytes of one.
+      source: path of a file, or its bytes.
 
     Returns:
-      bytes of a JPEG or PNG.
+      A JPEG or PNG file.
 
     Raises:
-      BadPicture: missing, empty, too large, not a picture, or damaged in the header.
+      BadImage: missing, empty, too large, not an image, or damaged in the header.
     """
-    data = _bytes(picture)
+    data = _bytes(source)
     with opened(data) as image:
         return data if is_decoded(data) else _png(_as_seen(image))
 
 
-def pixels(picture):
+def pixels(source: Source) -> np.ndarray:
     """The pixels of an image as a person sees them, decoded by Pillow.
 
     Args:
-      picture: pathlib.Path of a file, or the bytes of one.
+      source: path of a file, or its bytes.
 
     Returns:
       uint8 [H, W, 3]: upright, on white.
 
     Raises:
-      BadPicture: as `read`, or cut off.
+      BadImage: as `read`, or cut off.
     """
-    with opened(picture) as image:
+    with opened(source) as image:
         return np.array(_as_seen(image))
 
 
-def verify(picture):
-    """Like `read`, but decodes the result as training will, so that a cut-off file is noticed; returns the bytes."""
+def verify(source: Source) -> bytes:
+    """Like `read`, but decodes the result as training will, which finds a cut-off file."""
     import tensorflow as tf
 
     from tfvse.preprocessing.decode import decode_image
 
-    data = read(picture)
+    data = read(source)
     try:
         decode_image(tf.constant(data))
     except tf.errors.OpError:
-        raise BadPicture("unreadable: damaged or cut off") from None
+        raise BadImage("unreadable: damaged or cut off") from None
     return data
 
 
-def read_labels(picture):
-    """The numbers of a label map: of a palette picture its indices, not its colours.
+def read_labels(source: Source) -> np.ndarray:
+    """The numbers of a label map: of a palette image its indices, not its colours.
 
     Args:
-      picture: pathlib.Path of a grey or palette PNG of 8 bits, or its bytes.
+      source: path of a grey or palette PNG of 8 bits, or its bytes.
 
     Returns:
       uint8 [H, W].
 
     Raises:
-      BadPicture: as `read`, or another kind of picture.
+      BadImage: as `read`, or another kind of image.
     """
-    with opened(picture) as image:
+    with opened(source) as image:
         if image.format != "PNG" or image.mode not in ("L", "P"):
-            raise BadPicture(
+            raise BadImage(
                 f"not a label map: a {image.format} in {image.mode}, must be a grey or palette PNG"
             )
         return np.array(image)
 
 
-def encode_png(pixels):
+def encode_png(values: np.ndarray) -> bytes:
     """PNG bytes of uint8 [H, W, 3] or [H, W]."""
-    return _png(Image.fromarray(pixels))
+    return _png(Image.fromarray(values))
 
 
-def files(folder):
-    """Pictures directly in `folder`, by name; hidden files are passed over."""
-    found = (
-        p
-        for p in pathlib.Path(folder).iterdir()
-        if p.suffix.lower() in EXTENSIONS and p.name[0] != "."
-    )
+def files(folder: str | pathlib.Path) -> list[pathlib.Path]:
+    """Images directly in `folder`, by name; hidden files are passed over."""
+    found = []
+    for path in pathlib.Path(folder).iterdir():
+        if path.suffix.lower() in EXTENSIONS and path.name[0] != ".":
+            found.append(path)
     return sorted(found)
 
 
 @contextlib.contextmanager
-def opened(picture, most_pixels=MAX_PIXELS):
-    """A Pillow image of one of `FORMATS`, not decoded yet; what its decoder raises is `BadPicture`.
+def opened(
+    source: Source,
+    most_pixels: int = MAX_PIXELS,
+) -> Iterator[Image.Image]:
+    """Opens an image without decoding it; what its decoder raises later is `BadImage`.
 
     Args:
-      picture: pathlib.Path of a file, or the bytes of one.
+      source: path of a file of one of `FORMATS`, or its bytes.
       most_pixels: that its header may declare.
 
     Yields:
-      PIL.Image.Image.
+      The Pillow image.
 
     Raises:
-      BadPicture: another format, too many pixels, damaged or cut off.
+      BadImage: another format, too many pixels, damaged or cut off.
     """
-    data = _bytes(picture)
+    data = _bytes(source)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's own bound is a warning; ours is strict
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
                 _require_size(image, most_pixels)
                 yield image
-    except (BadPicture, UserError):
+    except (BadImage, UserError):
         raise
     except Image.DecompressionBombError:
-        raise BadPicture(f"too large: more than {most_pixels:,} pixels") from None
+        raise BadImage(f"too large: more than {most_pixels:,} pixels") from None
     except UnidentifiedImageError:
         kinds = ", ".join(FORMATS)
-        fault = f"not a picture of these: {kinds}" if data else "empty file"
-        raise BadPicture(f"unreadable: {fault}") from None
+        fault = f"not an image of these: {kinds}" if data else "empty file"
+        raise BadImage(f"unreadable: {fault}") from None
     except Exception as error:  # of a damaged file, a decoder raises whatever its bytes lead it to
-        raise BadPicture(f"unreadable: damaged or cut off ({_short(error)})") from None
+        raise BadImage(f"unreadable: damaged or cut off ({_short(error)})") from None
 
 
-def _short(error):
+def _short(error: Exception) -> str:
+    """An error in one short line."""
     return " ".join(f"{type(error).__name__} {error}".split())[:100]
 
 
-def _require_size(image, most_pixels):
+def _require_size(
+    image: Image.Image,
+    most_pixels: int,
+) -> None:
+    """Raises BadImage where an image has too many pixels."""
     if image.width * image.height > most_pixels:
-        raise BadPicture(
+        raise BadImage(
             f"too large: {image.width} x {image.height} pixels, at most {most_pixels:,} are decoded"
         )
 
 
-def _bytes(picture):
-    if isinstance(picture, bytes):
-        return picture
+def _bytes(source: Source) -> bytes:
+    """The bytes of a file that is given by its path, or by them."""
+    if isinstance(source, bytes):
+        return source
     try:
-        return read_bytes(picture, MAX_BYTES)
+        return read_bytes(source, MAX_BYTES)
     except BadFile as error:
-        raise BadPicture(error.reason) from None
+        raise BadImage(error.reason) from None
 
 
-def _as_seen(image):
-    """A Pillow image upright by its EXIF orientation, white beneath its transparency, in RGB."""
+def _as_seen(image: Image.Image) -> Image.Image:
+    """An image upright by its EXIF orientation, white beneath its transparency, in RGB."""
     if image.mode in ("F", "I"):  # no one knows which of its numbers is white
-        raise BadPicture(
+        raise BadImage(
             f"unreadable: 32 bits a pixel (mode {image.mode}), save it with 8 bits a channel"
         )
     upright = ImageOps.exif_transpose(image)
@@ -178,7 +189,8 @@ def _as_seen(image):
     return upright.convert("RGB")
 
 
-def _png(image):
+def _png(image: Image.Image) -> bytes:
+    """An image as a PNG file."""
     buffer = io.BytesIO()
     image.save(buffer, "PNG")
     return buffer.getvalue()

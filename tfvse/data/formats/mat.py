@@ -1,7 +1,9 @@
-"""MATLAB's .mat files at the edge: bounded before they are unpacked, told plainly when bad; numbers and cells only."""
+"""MATLAB's .mat files: bounded before they are unpacked, numbers and cells only."""
 
 import io
+import pathlib
 import zlib
+from typing import Any, Literal
 
 import scipy.io
 
@@ -10,19 +12,24 @@ from tfvse.data.formats.mat_structure import BadMat, Checker
 
 MAX_BYTES = 64 * 2**20
 MAX_UNPACKED_BYTES = 512 * 2**20
-_HEADER, _COMPRESSED = 128, 15  # bytes of the header; type of a compressed element
-_ORDERS = {b"IM": "little", b"MI": "big"}
-_VERSION, _HDF5 = 0x0100, 0x0200  # of the format
+_HEADER = 128  # bytes
+_COMPRESSED = 15  # type of a compressed element
+_VERSION = 0x0100  # of the format
+_HDF5 = 0x0200  # version of the format of MATLAB 7.3
+
+Order = Literal["little", "big"]
+_ORDERS: dict[bytes, Order] = {b"IM": "little", b"MI": "big"}
 
 
-def read(path):
-    """{variable: array} of a .mat file of MATLAB 5 to 7.
+def read(path: pathlib.Path) -> dict[str, Any]:
+    """The variables of a .mat file of MATLAB 5 to 7.
 
     Args:
-      path: pathlib.Path.
+      path: of the file.
 
     Returns:
-      dict of NumPy arrays as `scipy.io.loadmat` makes them: at least two-dimensional, cells and structs as objects.
+      Name → NumPy array as `scipy.io.loadmat` makes it: at least two-dimensional, cells and structs
+      as objects.
 
     Raises:
       BadMat: missing, too large, of MATLAB 7.3 (HDF5), damaged, no .mat file at all, or it holds
@@ -41,8 +48,8 @@ def read(path):
     return {name: value for name, value in found.items() if not name.startswith("__")}
 
 
-def _checked(data):
-    """The same file with its compressed elements laid open; no more than the bound is ever unpacked.
+def _checked(data: bytes) -> io.BytesIO:
+    """The same file with its compressed elements unpacked; never more than the bound.
 
     Every element is checked before the next one is unpacked.
     """
@@ -67,8 +74,8 @@ def _checked(data):
     return unpacked
 
 
-def _byte_order(data):
-    """ "little" or "big", from a header that must be of MATLAB 5 to 7."""
+def _byte_order(data: bytes) -> Order:
+    """The byte order that a header states, which must be of MATLAB 5 to 7."""
     if data[:6] != b"MATLAB":
         raise BadMat("unreadable: not a .mat file of MATLAB 5 to 7")
 
@@ -81,7 +88,11 @@ def _byte_order(data):
     return order
 
 
-def _unpacked(element, order, left):
+def _unpacked(
+    element: bytes,
+    order: Order,
+    left: int,
+) -> bytes:
     """An element as it is without compression, of at most `left` bytes."""
     if int.from_bytes(element[:4], order) == _COMPRESSED:
         try:

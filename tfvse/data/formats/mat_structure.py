@@ -11,6 +11,8 @@ name and what it holds.
 
 import math
 import struct
+from collections.abc import Collection
+from typing import Any
 
 MAX_ARRAYS = 100_000  # of a file, each cell and each field of a struct among them
 MAX_CHARACTERS = 2**20  # of all texts of a file
@@ -20,6 +22,7 @@ _UTF8 = 16
 _NAMES = (1, 2, _UTF8)  # int8, uint8, UTF-8
 _INTEGERS = (5, 6)  # int32; some programs write uint32
 _TEXT = {1: 1, 2: 1, 4: 2, _UTF8: 1, 17: 2, 18: 4}  # type → bytes of one unit of text
+# Type → bytes of one number.
 _NUMBERS = {
     1: 1,
     2: 1,
@@ -31,8 +34,10 @@ _NUMBERS = {
     9: 8,
     12: 8,
     13: 8,
-}  # type → bytes of one number
-_CELL, _STRUCT, _CHARACTERS = 1, 2, 4
+}
+_CELL = 1
+_STRUCT = 2
+_CHARACTERS = 4
 _NUMERIC_CLASSES = range(6, 16)  # double, single, and int8 to uint64
 _COMPLEX = 8  # bit of the flags
 _MAX_DIMENSIONS = 32
@@ -44,13 +49,10 @@ class BadMat(ValueError):
 
 
 class Checker:
-    """Checks the matrices of one file and counts the arrays in them.
+    """Checks the matrices of one file and counts the arrays in them."""
 
-    Args:
-      order: "<" or ">", the byte order of the file.
-    """
-
-    def __init__(self, order: str):
+    def __init__(self, order: str) -> None:
+        """Has counted nothing yet; `order` is "<" or ">", the byte order of the file."""
         self._order = order
         self._left = MAX_ARRAYS
         self._characters_left = MAX_CHARACTERS
@@ -65,7 +67,12 @@ class Checker:
         self._matrix(parts, MAX_DEPTH)
         parts.end()
 
-    def _matrix(self, outer, depth):
+    def _matrix(
+        self,
+        outer: "_Elements",
+        depth: int,
+    ) -> None:
+        """Checks the next element, which must be a matrix with at most `depth` levels of cells."""
         payload = outer.next((_MATRIX,))
         self._count(1)
         if depth == 0:
@@ -94,18 +101,20 @@ class Checker:
 
         parts.end()
 
-    def _count(self, arrays):
+    def _count(self, arrays: int) -> None:
+        """Counts arrays; BadMat where there are too many."""
         self._left -= arrays
         if self._left < 0:
             raise BadMat(f"holds more than {MAX_ARRAYS:,} arrays")
 
-    def _count_characters(self, characters):
+    def _count_characters(self, characters: int) -> None:
+        """Counts characters; BadMat where there are too many."""
         self._characters_left -= characters
         if self._characters_left < 0:
             raise BadMat(f"holds texts of more than {MAX_CHARACTERS:,} characters")
 
-    def _shape(self, parts):
-        """Number of entries. An empty array, too, has no side that is too long to make room for."""
+    def _shape(self, parts: "_Elements") -> int:
+        """Number of entries, of a shape that memory has room for even where a side is 0."""
         shape = parts.integers()
         if not 2 <= len(shape) <= _MAX_DIMENSIONS or min(shape) < 0:
             raise BadMat("unreadable: damaged, an array has no shape")
@@ -113,7 +122,7 @@ class Checker:
             raise BadMat("unreadable: damaged, an array is larger than the file")
         return math.prod(shape)
 
-    def _fields(self, parts):
+    def _fields(self, parts: "_Elements") -> int:
         """Number of fields of a struct."""
         width = parts.integers()
         names = parts.next(_NAMES)
@@ -127,16 +136,22 @@ class Checker:
 class _Elements:
     """Goes through the elements of a payload, one after the other."""
 
-    def __init__(self, data, order):
+    def __init__(
+        self,
+        data: memoryview,
+        order: str,
+    ) -> None:
+        """Begins at the start of `data`; `order` is "<" or ">"."""
         self._data = data
         self._order = order
         self._at = 0
 
-    def next(self, kinds):
+    def next(self, kinds: Collection[int]) -> memoryview:
         """The payload of the next element, whose type must be one of `kinds`."""
         return self._next(kinds)[1]
 
-    def _next(self, kinds):
+    def _next(self, kinds: Collection[int]) -> tuple[int, memoryview]:
+        """(type, payload) of the next element, whose type must be one of `kinds`."""
         kind, size = self._unpack("II", self._data[self._at : self._at + 8])
         start = self._at + 8
         if kind >> 16:  # up to four bytes stand in the tag itself
@@ -155,14 +170,14 @@ class _Elements:
             raise BadMat("unreadable: damaged, an element has another type")
         return kind, self._data[start:end]
 
-    def integers(self):
-        """The next element, which must be of whole numbers of 32 bits, as a tuple."""
+    def integers(self) -> tuple[int, ...]:
+        """The next element, which must be of whole numbers of 32 bits."""
         payload = self.next(_INTEGERS)
         if len(payload) % 4:
             raise BadMat("unreadable: damaged, a number is cut off")
         return self._unpack(f"{len(payload) // 4}i", payload)
 
-    def array_class(self):
+    def array_class(self) -> int:
         """The class in the flags of a matrix, which come first."""
         flags = self.next((6,))
         if len(flags) != 8:
@@ -172,25 +187,33 @@ class _Elements:
             raise BadMat("holds complex numbers")
         return word & 0xFF
 
-    def numbers(self, size):
+    def numbers(self, size: int) -> None:
         """Goes past the next element, which must hold `size` numbers."""
         kind, payload = self._next(_NUMBERS)
         if len(payload) != size * _NUMBERS[kind]:
             raise BadMat("unreadable: damaged, an array and its shape differ in size")
 
-    def text(self, size):
-        """Goes past the next element, which must be of `size` characters; MATLAB leaves some out."""
+    def text(self, size: int) -> None:
+        """Goes past the next element, which must be of `size` characters.
+
+        MATLAB leaves some out.
+        """
         kind, payload = self._next(_TEXT)
         longest = 4 if kind == _UTF8 else _TEXT[kind]
         if payload and not size * _TEXT[kind] <= len(payload) <= size * longest:
             raise BadMat("unreadable: damaged, a text and its shape differ in size")
 
-    def end(self):
+    def end(self) -> None:
         """Raises BadMat where something is left."""
         if self._at != len(self._data):
             raise BadMat("unreadable: damaged, an array is followed by bytes of none")
 
-    def _unpack(self, form, data):
+    def _unpack(
+        self,
+        form: str,
+        data: memoryview,
+    ) -> tuple[Any, ...]:
+        """`struct.unpack` in the byte order of the file; BadMat where bytes are missing."""
         try:
             return struct.unpack(self._order + form, data)
         except struct.error:

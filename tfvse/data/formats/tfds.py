@@ -1,9 +1,18 @@
 """TensorFlow Datasets, where it has the data set. An optional package: imported only here."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import tensorflow as tf
+
 from tfvse.errors import UserError
 
 
-def load_tfds(name, splits, skip_decoding=()):
+def load_tfds(
+    name: str,
+    splits: Mapping[str, str],
+    skip_decoding: Sequence[str] = (),
+) -> tuple[Any, dict[str, tf.data.Dataset]]:
     """Downloads (once, into TensorFlow Datasets' own folder) and opens a data set.
 
     Args:
@@ -12,7 +21,7 @@ def load_tfds(name, splits, skip_decoding=()):
       skip_decoding: image features that are wanted as their encoded bytes.
 
     Returns:
-      (info, {split: tf.data.Dataset of feature dicts, in a fixed order}).
+      (info, split → tf.data.Dataset of feature dicts, in a fixed order).
 
     Raises:
       UserError: the package is missing, the name is unknown, or the download failed.
@@ -30,6 +39,7 @@ def load_tfds(name, splits, skip_decoding=()):
     except (OSError, ValueError, ImportError, AssertionError, tfds.download.DownloadError) as error:
         reason = (str(error) or repr(error)).splitlines()[0]
         raise UserError(f"TensorFlow Datasets could not get {name}: {reason}") from None
-    return builder.info, {
-        ours: builder.as_dataset(split=theirs, decoders=decoders) for ours, theirs in splits.items()
-    }
+    opened = {}
+    for ours, theirs in splits.items():
+        opened[ours] = builder.as_dataset(split=theirs, decoders=decoders)
+    return builder.info, opened

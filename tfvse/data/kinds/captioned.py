@@ -1,148 +1,210 @@
-"""Pictures with texts as a prepared folder holds them: the names of its parts, and how they are written.
+"""Images with texts as a prepared folder holds them: its parts, and how they are written.
 
-Parts: `<split>/images` {id, picture; labels, where the set has classes} and `<split>/texts` {id, text, image: row in
-images}. From tools/extract_features.py: `<split>/image_features.<encoder>` {feature} and, for sentence encoders,
-`<split>/text_features.<encoder>`, row by row as the pictures and texts; from encoders of regions also
-`<split>/semantics.<encoder>` {regional, global}: the words that the encoder finds in each picture, best first.
-`vocabulary.txt` is counted on the training texts alone.
+Parts of a split: `<split>/images` {id, picture; labels, where the set has classes} and
+`<split>/texts` {id, text, image: row in images}. tools/extract_features.py adds
+`<split>/image_features.<encoder>` {feature} and, for sentence encoders,
+`<split>/text_features.<encoder>`, row by row as the images and texts. Encoders of regions also add
+`<split>/semantics.<encoder>` {regional, global}: the words that the encoder finds in each image,
+best first. `vocabulary.txt` is counted on the training texts alone.
 """
 
 import dataclasses
 import pathlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
 from tfvse import reading
 from tfvse.data import records, verification
 from tfvse.data.formats import images
+from tfvse.data.records import IMAGE_FIELD
 from tfvse.errors import UserError
 from tfvse.preprocessing.text import Vocabulary
 
-IMAGE_FIELDS = {"id": "bytes", "picture": "bytes"}
+IMAGE_FIELDS = {"id": "bytes", IMAGE_FIELD: "bytes"}
 TEXT_FIELDS = {"id": "bytes", "text": "bytes", "image": "int64"}
 VOCABULARY = "vocabulary.txt"
 
 
 @dataclasses.dataclass(frozen=True)
 class Captioned:
-    """A picture (path or bytes) with any number of texts and, where the set has classes, its labels (their numbers).
+    """An image with any number of texts and, where the set has classes, its labels.
 
-    `id` is unique in the data set.
+    Attributes:
+      id: its name, unique in the data set.
+      image: path or bytes of its file.
+      texts: what is said of it.
+      labels: numbers of its classes.
     """
 
     id: str
-    picture: pathlib.Path | bytes
+    image: pathlib.Path | bytes
     texts: tuple[str, ...]
     labels: tuple[int, ...] = ()
 
 
 def write(
     folder: pathlib.Path,
-    splits: Mapping[str, Iterable[Captioned]],
+    splits: Mapping[str, Collection[Captioned]],
     findings: verification.Findings,
     classes: tuple[str, ...] = (),
     single_label: bool = True,
     tokenizer: str = "words",
-) -> dict:
-    """Verifies the pictures and texts of every split, then writes them.
+) -> dict[str, Any]:
+    """Verifies the images and texts of every split, then writes them.
 
     Args:
       folder: where to.
-      splits: split → pictures with texts, gone through twice.
+      splits: split → images with texts, gone through twice.
       findings: with what the reader of the data set has already found.
-      classes: names that the labels of the pictures number; none: pictures have no labels.
-      single_label: whether every picture has exactly one label.
-      tokenizer: how the texts are split into words, a name in `tfvse.preprocessing.text.TOKENIZERS`.
+      classes: names that the labels of the images number; none: images have no labels.
+      single_label: whether every image has exactly one label.
+      tokenizer: how the texts are split into words, a name in
+        `tfvse.preprocessing.text.TOKENIZERS`.
 
     Returns:
-      The manifest's entries of this kind: "kind", "splits", "parts", "left_out", "statistics",
-      "tokenizer", "files", with classes also "classes" and "single_label".
+      The manifest's entries of this kind: "kind", "splits", "parts", "left_out", "remarks",
+      "statistics", "tokenizer", "files"; with classes also "classes" and "single_label".
 
     Raises:
       UserError: something is wrong and may not be left out.
     """
-    bad = verification.check_pictures(splits, findings) | _check_texts(splits, findings)
+    bad = verification.check_images(splits, findings) | _check_texts(splits, findings)
     findings.settle()
-    counts, parts, vocabulary = {}, {}, None
+
+    counts = {}
+    parts = {}
+    statistics = {}
     side_files = {}
-    fields = IMAGE_FIELDS | (
-        {"labels": {"dtype": "uint8", "shape": [len(classes)]}} if classes else {}
-    )
-    for split, pictures in splits.items():
-        kept = [p for p in pictures if (split, p.id) not in bad] if bad else pictures
-        if not any(True for _ in kept):
-            raise UserError(
-                f"the split {split} holds no usable picture; check the layout of the data"
-            )
-        texts = []
-        parts[f"{split}/images"] = records.write(
-            folder / split / "images",
-            _image_records(kept, texts, len(classes)),
-            fields,
-            total=_length(kept),
-        )
-        parts[f"{split}/texts"] = records.write(
-            folder / split / "texts", texts, TEXT_FIELDS, total=len(texts)
-        )
-        counts[split] = {"images": parts[f"{split}/images"]["count"], "texts": len(texts)}
+    for split, entries in splits.items():
+        kept = _kept(split, entries, bad)
+        texts: list[dict[str, Any]] = []
+        image_part = _write_images(folder / split / "images", kept, texts, len(classes))
+        text_path = folder / split / "texts"
+        text_part = records.write(text_path, texts, TEXT_FIELDS, total=len(texts))
+        parts[f"{split}/images"] = image_part
+        parts[f"{split}/texts"] = text_part
+        counts[split] = {"images": image_part["count"], "texts": len(texts)}
         if split == "train":
-            vocabulary = Vocabulary.from_texts(
-                (t["text"].decode() for t in texts), tokenizer=tokenizer
-            )
-            vocabulary.write(folder / VOCABULARY)
+            vocabulary = _write_vocabulary(folder / VOCABULARY, texts, tokenizer)
+            statistics["words_of_train"] = len(vocabulary.words)
             side_files[VOCABULARY] = reading.digest(folder / VOCABULARY)
-    words = {"words_of_train": len(vocabulary.words)} if vocabulary else {}
-    labelled = {"classes": list(classes), "single_label": single_label} if classes else {}
-    return {
-        "kind": "matching", "splits": counts, "parts": parts, "left_out": findings.left_out,
-        "remarks": findings.remarks, "statistics": words, "tokenizer": tokenizer,
-        "files": side_files, **labelled,
-    }  # fmt: skip
+
+    entries_of_kind: dict[str, Any] = {
+        "kind": "matching",
+        "splits": counts,
+        "parts": parts,
+        "left_out": findings.left_out,
+        "remarks": findings.remarks,
+        "statistics": statistics,
+        "tokenizer": tokenizer,
+        "files": side_files,
+    }
+    if classes:
+        entries_of_kind["classes"] = list(classes)
+        entries_of_kind["single_label"] = single_label
+    return entries_of_kind
 
 
-def _length(items):
-    return len(items) if hasattr(items, "__len__") else None
+def _kept(
+    split: str,
+    entries: Collection[Captioned],
+    bad: set[tuple[str, str]],
+) -> Collection[Captioned]:
+    """The usable entries of a split; `bad` holds (split, id). UserError when there is none."""
+    kept = [entry for entry in entries if (split, entry.id) not in bad] if bad else entries
+    if not any(True for _ in kept):
+        raise UserError(f"the split {split} holds no usable image; check the layout of the data")
+    return kept
 
 
-def _check_texts(splits, findings):
-    """Set of (split, id) without a text; counts repeated texts."""
+def _write_images(
+    path: pathlib.Path,
+    entries: Collection[Captioned],
+    texts: list[dict[str, Any]],
+    classes: int,
+) -> dict[str, Any]:
+    """Writes the images of a split.
+
+    Args:
+      path: prefix of the part.
+      entries: the images.
+      texts: gets the records of their texts.
+      classes: number of classes.
+
+    Returns:
+      The part's entry of the manifest.
+    """
+    fields: dict[str, Any] = dict(IMAGE_FIELDS)
+    if classes:
+        fields["labels"] = {"dtype": "uint8", "shape": [classes]}
+    found = _image_records(entries, texts, classes)
+    # Entries that TensorFlow Datasets reads one by one have no length.
+    total = len(entries) if hasattr(entries, "__len__") else None
+    return records.write(path, found, fields, total=total)
+
+
+def _write_vocabulary(
+    path: pathlib.Path,
+    texts: Iterable[Mapping[str, Any]],
+    tokenizer: str,
+) -> Vocabulary:
+    """Counts and writes the words of the records of texts."""
+    strings = (text["text"].decode() for text in texts)
+    vocabulary = Vocabulary.from_texts(strings, tokenizer=tokenizer)
+    vocabulary.write(path)
+    return vocabulary
+
+
+def _check_texts(
+    splits: Mapping[str, Iterable[Captioned]],
+    findings: verification.Findings,
+) -> set[tuple[str, str]]:
+    """(split, id) of the images without a usable text; counts repeated texts."""
     bad = set()
-    for split, pictures in splits.items():
+    for split, entries in splits.items():
         repeated = 0
-        for picture in pictures:
-            if not all(map(verification.is_text, picture.texts)):
-                findings.add("unreadable caption", f"{picture.id}: a caption is no text in UTF-8")
-                bad.add((split, picture.id))
+        for entry in entries:
+            if not all(map(verification.is_text, entry.texts)):
+                findings.add("unreadable caption", f"{entry.id}: a caption is no text in UTF-8")
+                bad.add((split, entry.id))
                 continue
-            if not any(text.strip() for text in picture.texts):
-                findings.add("picture without caption", f"{picture.id}: has no caption")
-                bad.add((split, picture.id))
-            repeated += len(picture.texts) - len(set(picture.texts))
+            if not any(text.strip() for text in entry.texts):
+                findings.add("image without caption", f"{entry.id}: has no caption")
+                bad.add((split, entry.id))
+            repeated += len(entry.texts) - len(set(entry.texts))
         if repeated:
             findings.remark(
-                f"{repeated:,} captions of {split} say the same as another one of the same picture"
+                f"{repeated:,} captions of {split} say the same as another one of the same image"
             )
     return bad
 
 
-def _image_records(pictures, texts, classes):
-    """Yields the record of every picture, its labels among `classes`; appends its texts' records to `texts`."""
-    for row, picture in enumerate(pictures):
-        for number, text in enumerate(t for t in picture.texts if t.strip()):
+def _image_records(
+    entries: Iterable[Captioned],
+    texts: list[dict[str, Any]],
+    classes: int,
+) -> Iterator[dict[str, Any]]:
+    """Yields the record of every image; appends its texts' records to `texts`."""
+    for row, entry in enumerate(entries):
+        stated = [text for text in entry.texts if text.strip()]
+        for number, text in enumerate(stated):
             cleaned = " ".join(text.split())
             texts.append(
-                {"id": f"{picture.id}#{number}".encode(), "text": cleaned.encode(), "image": row}
+                {"id": f"{entry.id}#{number}".encode(), "text": cleaned.encode(), "image": row}
             )
-        labels = (
-            {"labels": np.isin(np.arange(classes), picture.labels).astype(np.uint8)}
-            if classes
-            else {}
-        )
-        yield {"id": picture.id.encode(), "picture": images.read(picture.picture), **labels}
+        record: dict[str, Any] = {"id": entry.id.encode(), IMAGE_FIELD: images.read(entry.image)}
+        if classes:
+            record["labels"] = np.isin(np.arange(classes), entry.labels).astype(np.uint8)
+        yield record
 
 
-def feature_part(split, what, encoder):
+def feature_part(
+    split: str,
+    what: str,
+    encoder: str,
+) -> str:
     """Name of the part that holds features, such as "train/image_features.efficientnet_lite0".
 
     Args:
@@ -150,9 +212,10 @@ def feature_part(split, what, encoder):
       what: "image" or "text".
       encoder: name of the encoder, which may hold ":" and "/".
     """
-    return f"{split}/{what}_features.{encoder.replace(':', '_').replace('/', '_')}"
+    plain = encoder.replace(":", "_").replace("/", "_")
+    return f"{split}/{what}_features.{plain}"
 
 
-def semantics_part(features):
-    """Name of the part with the words that an encoder of regions finds, beside its part `features`."""
+def semantics_part(features: str) -> str:
+    """Name of the part with the words that an encoder of regions finds, beside its features."""
     return features.replace("image_features", "semantics", 1)

@@ -1,366 +1,317 @@
-"""Images with texts, as training and evaluation read them; `data.kinds.captioned` has the layout of the folder."""
+"""Images with texts, as training reads them; `captioned` has the layout of the folder."""
 
+import dataclasses
 import functools
+import pathlib
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 import tensorflow as tf
 
 from tfvse import encoders
-from tfvse.data import manifest, records
+from tfvse.data import base, manifest
 from tfvse.data.kinds import word_labels
-from tfvse.data.kinds.captioned import VOCABULARY, feature_part, semantics_part
+from tfvse.data.kinds.captioned import VOCABULARY
+from tfvse.data.kinds.matching_split import MatchingSplit
 from tfvse.data.pipeline import TrainSet
 from tfvse.encoders import word_vectors
+from tfvse.encoders.image import ImageEncoder
 from tfvse.errors import UserError
-from tfvse.preprocessing.pixels import Pixels
 from tfvse.preprocessing.text import Vocabulary
 
-HELD_BYTES = (
-    2**30
-)  # of sentence vectors that training holds in memory; more are read batch by batch
-SPARSE_SEED = 0  # of the pictures whose texts a sparse corpus knows: the same ones in every run
+SPARSE_SEED = 0  # of the images whose texts a sparse corpus knows: the same ones in every run
+
+# What a batch calls the parts of other images → what it calls the same of the pairs.
+_OTHERS = {"other_image": "image", "other_text": "text", "other_id": "image_id"}
 
 
-class MatchingData:
-    """A prepared data set of pictures with texts, as the encoders of a config see it.
-
-    Reads the config's `data`, `prepared_dir`, `image_encoder`, `text_encoder`, `max_words`, `min_word_count`,
-    `word_vectors` and `vector_words`, of how many pictures and texts training may know: `annotated_percent` and
-    `sentences`, and, where the system has them, `labels`, `label_words` and `semantics`. The features of some text
-    encoders (`encoders.TEXT_FEATURES`) are computed beforehand; the others read word numbers.
+@dataclasses.dataclass(frozen=True)
+class MatchingView(base.View):
+    """What training may see of images with texts.
 
     Attributes:
-      manifest: dict.
+      image_encoder: name of the encoder that made the images' features.
+      text_encoder: name of the encoder of the texts. The features of some
+        (`encoders.TEXT_FEATURES`) are computed beforehand, the others read word numbers.
+      train_image_encoder: whether a batch has pixels, to train the image encoder on.
+      max_words: words of a text that are read, at most.
+      min_word_count: times that a word must occur in the training texts to be known.
+      word_vectors: name or file of the pretrained word vectors.
+      vector_words: most frequent words of `word_vectors` that are known beside those of the texts.
+      annotated_percent: percent of the training images whose texts are known.
+      sentences: texts of a training image that are known, at most; 0: all.
+      labels: which labels training reads: "none", "set" (those of the data set) or "words".
+      label_words: with "words": how many of the most frequent words are labels.
+      semantics: which words of the images without known texts training reads: "none",
+        "regional" or "global".
+    """
+
+    kind: ClassVar[str] = "matching"
+
+    image_encoder: str
+    text_encoder: str
+    train_image_encoder: bool = False
+    max_words: int = 32
+    min_word_count: int = 1
+    word_vectors: str = "none"
+    vector_words: int = 0
+    annotated_percent: float = 100.0
+    sentences: int = 0
+    labels: str = "none"
+    label_words: int = 0
+    semantics: str = "none"
+
+    @property
+    def knows_all_texts(self) -> bool:
+        """Whether training may know every training text."""
+        return self.annotated_percent == 100 and not self.sentences
+
+    @property
+    def has_semantics(self) -> bool:
+        """Whether training reads images without known texts, and the words found in them."""
+        return self.semantics != "none"
+
+
+class MatchingData(base.PreparedData):
+    """A prepared data set of images with texts, seen through a `MatchingView`.
+
+    Attributes:
+      precomputed_text: whether a batch has features of texts instead of word numbers.
       tokenizer: how the data set's texts are split into words.
       vocabulary: `tfvse.preprocessing.text.Vocabulary` of the training texts, followed by the
         `vector_words` most frequent words of the pretrained vectors; None with precomputed text
         features. A sparse corpus has the words of its known texts alone, and with semantics also
-        those of `other_pictures`.
+        those of `other_images`.
       image_dim: width of an image feature, or of a region's; 3 with pixels.
-      pixels: whether a batch has pictures for the image encoder to be trained on, not its features.
-      semantics: "none", "regional" or "global": which words of `other_pictures` training reads.
-      classes: names of the labels that training reads, those of the data set or words; empty where it reads none.
-      single_label: whether a picture has exactly one of them.
-      element_spec: of a training batch: "image" float32 [B, D], or regions [B, R, D], or pixels [B, S, S, 3];
-        "text" int32 [B, max_words] (0 padding, 1 unknown) or float32 [B, D_t]; "image_id" int64 [B], the picture's row:
-        equal ids are never negatives of each other. With labels also "label", int64 [B] where a picture has one, else
-        float32 [B, classes] of zeros and ones. With semantics also "other_image", "other_text" and "other_id", the same
-        for `other_pictures` and their words.
-      checksum: digest of what training reads.
-
-    Raises:
-      UserError: features are missing; names the command that makes them.
+      classes: names of the labels that training reads; empty where it reads none.
+      single_label: whether an image has exactly one of them.
     """
 
     kind = "matching"
 
-    def __init__(self, config, found):
-        self.config, self.manifest = config, found
-        self.prepared_dir = config.prepared_path
-        self.precomputed_text = encoders.has_text_features(config.text_encoder)
-        self.tokenizer = found.get(
-            "tokenizer", "words"
-        )  # data prepared before there were others have plain words
-        self.semantics = getattr(config, "semantics", "none")
-        self.pixels = getattr(config, "train_image_encoder", False)
-        self.vocabulary = None
-        if not self.precomputed_text:
-            self.vocabulary = self._vocabulary()
-            if config.vector_words:
-                # Words that training never sees keep the meaning that their pretrained vectors give them.
-                self.vocabulary = self.vocabulary.extended(
-                    word_vectors.frequent(config.word_vectors, config.vector_words)
-                )
+    def __init__(
+        self,
+        prepared_dir: pathlib.Path,
+        manifest: dict[str, Any],
+        view: MatchingView,
+    ) -> None:
+        """See `PreparedData`.
+
+        Raises:
+          UserError: features are missing; names the command that makes them.
+        """
+        super().__init__(prepared_dir, manifest, view)
+        self.precomputed_text = encoders.has_text_features(view.text_encoder)
+        # Data prepared before there were other tokenizers have plain words.
+        self.tokenizer: str = manifest.get("tokenizer", "words")
+        self.vocabulary = None if self.precomputed_text else self._vocabulary()
+
         train = self.split("train")
-        feature_shape = train.image_inputs().shape[1:] if self.pixels else train.feature_shape
-        self.image_dim = feature_shape[-1]
-        text = tf.TensorSpec([None, config.max_words], tf.int32)
-        if self.precomputed_text:
-            text = tf.TensorSpec(
-                [None, *train.text_feature_part.fields["feature"]["shape"]], tf.float32
-            )
-        self.element_spec = {
-            "image": tf.TensorSpec([None, *feature_shape], tf.float32),
-            "text": text,
+        self.image_dim: int = train.image_shape[-1]
+        self.classes, self.single_label = self._classes()
+        self._text_spec = self._text_spec_of(train)
+
+    @functools.cached_property
+    def element_spec(self) -> dict[str, tf.TensorSpec]:
+        """Of a training batch.
+
+        "image" float32 [B, D], or regions [B, R, D], or pixels [B, S, S, 3]; "text" int32
+        [B, max_words] (0 padding, 1 unknown) or float32 [B, D_t]; "image_id" int64 [B], the image's
+        row: equal ids are never negatives of each other.
+
+        With labels also "label": int64 [B] where an image has one, else float32 [B, classes] of
+        zeros and ones. With semantics also "other_image", "other_text" and "other_id": the same for
+        `other_images` and their words.
+        """
+        image_shape = self.split("train").image_shape
+        spec = {
+            "image": tf.TensorSpec([None, *image_shape], tf.float32),
+            "text": self._text_spec,
             "image_id": tf.TensorSpec([None], tf.int64),
         }
-        if self.semantics != "none":
-            names = {"other_image": "image", "other_text": "text", "other_id": "image_id"}
-            self.element_spec |= {other: self.element_spec[name] for other, name in names.items()}
-        self.classes, self.single_label = self._classes(getattr(config, "labels", "none"))
-        if self.classes:
-            shape, dtype = (
-                ([None], tf.int64) if self.single_label else ([None, len(self.classes)], tf.float32)
+        if self.view.has_semantics:
+            for other, name in _OTHERS.items():
+                spec[other] = spec[name]
+
+        if self.classes and self.single_label:
+            spec["label"] = tf.TensorSpec([None], tf.int64)
+        elif self.classes:
+            spec["label"] = tf.TensorSpec([None, len(self.classes)], tf.float32)
+        return spec
+
+    @property
+    def part_names(self) -> Sequence[str]:
+        """Names of the parts that training reads."""
+        return self.split("train").part_names
+
+    @functools.cached_property
+    def image_encoder(self) -> ImageEncoder:
+        """The encoder that prepares the pixels.
+
+        Raises:
+          UserError: its images have no one size, or it is no Keras network.
+        """
+        encoder = encoders.image_encoder(self.view.image_encoder)
+        if encoder.size is None or encoder.resources:
+            raise UserError(
+                f"--train_image_encoder: {encoder.name} cannot be trained here; take one with "
+                "images of one size, such as resnet50"
             )
-            self.element_spec["label"] = tf.TensorSpec(shape, dtype)
-        self.checksum = manifest.checksum(found, train.part_names)
+        return encoder
 
-    def _vocabulary(self):
-        config, train = self.config, self.split("train")
-        if self.semantics == "none" and config.annotated_percent == 100 and not config.sentences:
+    @functools.cached_property
+    def known_texts(self) -> np.ndarray:
+        """Rows of the training texts that are known, int64 [K].
+
+        They are those of `annotated_percent` of the images. The images are shuffled once, with the
+        same seed in every run; of each the first `sentences` texts are taken.
+        """
+        image_of_text = self.split("train").image_of_text
+        count = image_of_text.max() + 1
+        shuffled = np.random.default_rng(SPARSE_SEED).permutation(count)
+        # Rounded down, as A3VSE's tables do: 5 % of 113,287 images are 5,664.
+        wanted = int(count * self.view.annotated_percent / 100 + 1e-9)
+        annotated = shuffled[: max(1, wanted)]
+        known = np.isin(image_of_text, annotated)
+
+        if self.view.sentences:
+            known &= _place_among_texts(image_of_text) < self.view.sentences
+        return np.flatnonzero(known)
+
+    @functools.cached_property
+    def other_images(self) -> np.ndarray:
+        """Rows of the training images without a known text, int64; of all, where each has one."""
+        train = self.split("train")
+        everything = np.arange(len(train))
+        others = np.setdiff1d(everything, train.image_of_text[self.known_texts])
+        return others if len(others) else everything
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """What the `TrainSet` shuffles: known pairs and, with semantics, other images."""
+        if self.view.has_semantics:
+            return len(self.known_texts), len(self.other_images)
+        return (len(self.known_texts),)
+
+    def split(self, name: str) -> MatchingSplit:
+        """The split "train", "val" or "test"; UserError when there is no such split."""
+        self.require_split(name)
+        return MatchingSplit(self, name)
+
+    def train_set(self) -> TrainSet:
+        """The training pairs: one item is an image with a text, and with semantics another image.
+
+        All is held in memory but regions, pixels and large text features, which are read batch by
+        batch.
+        """
+        train = self.split("train")
+        with tf.device("cpu"):  # a large constant must not take the accelerator's memory
+            read_images = train.image_reader()
+            read_texts = train.text_reader(self.known_texts)
+            image_of_text = tf.constant(train.image_of_text[self.known_texts])
+            targets = tf.constant(train.targets()) if self.classes else None
+            read_others = self._other_reader(train, read_images)
+
+        def fetch(
+            indices: tf.Tensor,
+            noise: tf.Tensor,
+        ) -> dict[str, tf.Tensor]:
+            """See `TrainSet`."""
+            rows = indices[:, 0]
+            image_id = tf.gather(image_of_text, rows)
+            batch = {
+                "image": read_images(image_id, noise),
+                "text": read_texts(rows),
+                "image_id": image_id,
+            }
+            if targets is not None:
+                batch["label"] = tf.gather(targets, image_id)
+            if read_others is not None:
+                batch.update(read_others(indices[:, 1], noise))
+            return batch
+
+        return TrainSet(self.sizes, fetch, self.element_spec)
+
+    def _other_reader(
+        self,
+        train: MatchingSplit,
+        read_images: Callable[..., tf.Tensor],
+    ) -> Callable[..., dict[str, tf.Tensor]] | None:
+        """What reads other images and their words; None without semantics.
+
+        It maps rows int64 [B] of `other_images` and noise float32 [B, 8] to what a batch has of
+        them.
+        """
+        if not self.view.has_semantics:
+            return None
+        others = tf.constant(self.other_images)
+        words = train.semantics[self.other_images]
+        numbers = tf.constant(train.word_numbers(words))
+
+        def fetch(
+            rows: tf.Tensor,
+            noise: tf.Tensor,
+        ) -> dict[str, tf.Tensor]:
+            """The other images of a batch."""
+            other_id = tf.gather(others, rows)
+            return {
+                "other_image": read_images(other_id, noise),
+                "other_text": tf.gather(numbers, rows),
+                "other_id": other_id,
+            }
+
+        return fetch
+
+    def _vocabulary(self) -> Vocabulary:
+        """The words that the text encoder knows."""
+        view = self.view
+        known = self._known_vocabulary()
+        if not view.vector_words:
+            return known
+        # Words that training never sees keep the meaning that their pretrained vectors give them.
+        frequent = word_vectors.frequent(view.word_vectors, view.vector_words)
+        return known.extended(frequent)
+
+    def _known_vocabulary(self) -> Vocabulary:
+        """The words of what training reads."""
+        view = self.view
+        if view.knows_all_texts and not view.has_semantics:
             path = manifest.side_file(self.prepared_dir, self.manifest, VOCABULARY)
-            return Vocabulary.read(path, config.min_word_count, self.tokenizer)
-        texts = train.texts[self.known_texts].tolist()
-        if self.semantics != "none":
-            texts += train.semantics[self.other_pictures].tolist()
-        return Vocabulary.from_texts(texts, config.min_word_count, self.tokenizer)
+            return Vocabulary.read(path, view.min_word_count, self.tokenizer)
 
-    def _classes(self, kind):
-        if kind == "none":
+        train = self.split("train")
+        texts = train.texts[self.known_texts].tolist()
+        if view.has_semantics:
+            texts += train.semantics[self.other_images].tolist()
+        return Vocabulary.from_texts(texts, view.min_word_count, self.tokenizer)
+
+    def _classes(self) -> tuple[tuple[str, ...], bool]:
+        """Names of the labels that training reads, and whether every image has exactly one."""
+        if self.view.labels == "none":
             return (), False
-        if kind == "words":
+        if self.view.labels == "words":
             texts = self.split("train").texts[self.known_texts]
-            words = word_labels.frequent_words(texts, self.config.label_words, self.tokenizer)
+            words = word_labels.frequent_words(texts, self.view.label_words, self.tokenizer)
             return words, False
         if not self.manifest.get("classes"):
             raise UserError(f"--labels=set: {self.prepared_dir} has no classes; use --labels=words")
         return tuple(self.manifest["classes"]), self.manifest["single_label"]
 
-    @functools.cached_property
-    def image_encoder(self):
-        """The `ImageEncoder` that prepares the pixels.
-
-        Raises:
-          UserError: its pictures have no one size, or it is no Keras network.
-        """
-        encoder = encoders.image_encoder(self.config.image_encoder)
-        if encoder.size is None or encoder.resources:
-            raise UserError(
-                f"--train_image_encoder: {encoder.name} cannot be trained here; take one with pictures of one size, "
-                "such as resnet50"
-            )
-        return encoder
-
-    @functools.cached_property
-    def known_texts(self):
-        """int64: rows of the training texts that are known, those of `annotated_percent` of the pictures.
-
-        The pictures are shuffled once, with the same seed in every run; of each the first `sentences` are taken.
-        """
-        image_of_text, config = self.split("train").image_of_text, self.config
-        pictures = image_of_text.max() + 1
-        shuffled = np.random.default_rng(SPARSE_SEED).permutation(pictures)
-        # Rounded down, as A3VSE's tables do: 5 % of 113,287 pictures are 5,664.
-        annotated = shuffled[: max(1, int(pictures * config.annotated_percent / 100 + 1e-9))]
-        order = np.argsort(image_of_text, kind="stable")
-        first = np.searchsorted(image_of_text[order], image_of_text)
-        place = np.argsort(order) - first  # of a text among those of its picture
-        few = place < config.sentences if config.sentences else np.ones(len(place), bool)
-        return np.flatnonzero(np.isin(image_of_text, annotated) & few)
-
-    @functools.cached_property
-    def other_pictures(self):
-        """int64: rows of the training pictures without a known text; of all, where every picture has one."""
-        train = self.split("train")
-        others = np.setdiff1d(
-            np.arange(len(train.image_part)), train.image_of_text[self.known_texts]
-        )
-        return others if len(others) else np.arange(len(train.image_part))
-
-    @property
-    def sizes(self):
-        """What the `TrainSet` has to shuffle: known pairs and, with semantics, other pictures."""
-        return (
-            len(self.known_texts),
-            *([len(self.other_pictures)] if self.semantics != "none" else []),
-        )
-
-    def split(self, split):
-        """`MatchingSplit` of "train", "val" or "test"; UserError when there is no such split."""
-        manifest.require_split(self.manifest, split, self.prepared_dir)
-        return MatchingSplit(self, split)
-
-    def train_set(self):
-        """`TrainSet` of the training pairs; one item is one (picture, text) pair, and with semantics another picture.
-
-        All is held in memory but regions, pixels and large sentence vectors, which are read batch by batch.
-        """
-        train = self.split("train")
-        with tf.device("cpu"):  # a large constant must not take the accelerator's memory
-            images, texts = train.image_reader(), train.text_reader(self.known_texts)
-            image_of_text = tf.constant(train.image_of_text[self.known_texts])
-            targets = tf.constant(train.targets()) if self.classes else None
-            if self.semantics != "none":
-                others = tf.constant(self.other_pictures)
-                other_texts = tf.constant(train.word_numbers(train.semantics[self.other_pictures]))
-
-        def fetch(indices, noise):
-            """See `TrainSet`."""
-            rows = indices[:, 0]
-            image_id = tf.gather(image_of_text, rows)
-            batch = {"image": images(image_id, noise), "text": texts(rows), "image_id": image_id}
-            if self.classes:
-                batch["label"] = tf.gather(targets, image_id)
-            if self.semantics != "none":
-                other_id = tf.gather(others, indices[:, 1])
-                other_text = tf.gather(other_texts, indices[:, 1])
-                batch |= {
-                    "other_image": images(other_id, noise),
-                    "other_text": other_text,
-                    "other_id": other_id,
-                }
-            return batch
-
-        return TrainSet(self.sizes, fetch, self.element_spec)
+    def _text_spec_of(self, train: MatchingSplit) -> tf.TensorSpec:
+        """Of the "text" of a batch."""
+        if not self.precomputed_text:
+            return tf.TensorSpec([None, self.view.max_words], tf.int32)
+        shape = train.text_feature_part.fields["feature"]["shape"]
+        return tf.TensorSpec([None, *shape], tf.float32)
 
 
-class MatchingSplit:
-    """One split, in full.
+def _place_among_texts(image_of_text: np.ndarray) -> np.ndarray:
+    """The place of every text among those of its image, from 0: int64 [T].
 
-    Attributes:
-      image_ids, texts: arrays of str, [N] and [T].
-      text_ids: array of str [T].
-      image_of_text: int64 [T], each text's row in the pictures.
+    Args:
+      image_of_text: int64 [T], each text's image.
     """
-
-    def __init__(self, data, split):
-        self.data, self.name = data, split
-        self.image_part = data_part(data, f"{split}/images")
-        self.text_part = data_part(data, f"{split}/texts")
-
-    @functools.cached_property
-    def image_feature_part(self):
-        return self._features("image", self.data.config.image_encoder, len(self.image_part))
-
-    @functools.cached_property
-    def text_feature_part(self):
-        return self._features("text", self.data.config.text_encoder, len(self.text_part))
-
-    @property
-    def part_names(self):
-        """Parts that training on this split reads."""
-        found = [
-            self.text_part.name,
-            (self.image_part if self.data.pixels else self.image_feature_part).name,
-        ]
-        found += (
-            [semantics_part(self.image_feature_part.name)] if self.data.semantics != "none" else []
-        )
-        return found + ([self.text_feature_part.name] if self.data.precomputed_text else [])
-
-    def _features(self, what, encoder, count):
-        name = feature_part(self.name, what, encoder)
-        directory, known = self.data.prepared_dir, self.data.manifest["parts"]
-        if name not in known:
-            raise UserError(
-                f"{directory}: has no {what} features of {encoder} for {self.name}; run tools/extract_features.py "
-                f"--prepared_dir={directory} --{what}_encoder={encoder}"
-            )
-        if known[name]["count"] != count:
-            raise UserError(
-                f"{directory}: {name} has {known[name]['count']} rows instead of {count}; extract it again"
-            )
-        return data_part(self.data, name)
-
-    @functools.cached_property
-    def image_ids(self):
-        return _strings(self.image_part.all("id"))
-
-    @functools.cached_property
-    def texts(self):
-        return _strings(self.text_part.all("text"))
-
-    @functools.cached_property
-    def text_ids(self):
-        return _strings(self.text_part.all("id"))
-
-    @functools.cached_property
-    def image_of_text(self):
-        return self.text_part.all("image")
-
-    @functools.cached_property
-    def semantics(self):
-        """Array of str [N]: the words of the data's kind of semantics in each picture.
-
-        Raises:
-          UserError: the pictures' encoder tells no words.
-        """
-        name = semantics_part(self.image_feature_part.name)
-        if name not in self.data.manifest["parts"]:
-            raise UserError(
-                f"--semantics={self.data.semantics}: {self.data.prepared_dir} has no words that "
-                f"{self.data.config.image_encoder} found in the pictures of {self.name}; take an encoder that finds "
-                "them, such as efficientnet_lite0_regions, or --semantics=none"
-            )
-        return _strings(data_part(self.data, name).all(self.data.semantics))
-
-    @property
-    def feature_shape(self):
-        """Of one picture's feature: [D], or [R, D] of regions."""
-        return self.image_feature_part.fields["feature"]["shape"]
-
-    def image_features(self):
-        """float32 [N, D], or [N, R, D] of regions."""
-        return self.image_feature_part.all("feature").astype(np.float32, copy=False)
-
-    def image_inputs(self):
-        """What the image network reads: `image_features`, or `Pixels` [N, S, S, 3]."""
-        return (
-            Pixels(self.image_part, self.data.image_encoder)
-            if self.data.pixels
-            else self.image_features()
-        )
-
-    def image_reader(self):
-        """Callable (rows int64 [B], noise float32 [B, 8] of pixels' augmentation) → what a batch has as "image".
-
-        In TensorFlow ops; regions and pictures stay on the disk.
-        """
-        if self.data.pixels:
-            return self.image_inputs().augmented
-        part = self.image_feature_part
-        if len(self.feature_shape) > 1:
-            return lambda rows, noise: tf.cast(part.batch(rows)["feature"], tf.float32)
-        features = tf.constant(self.image_features())
-        return lambda rows, noise: tf.gather(features, rows)
-
-    def text_inputs(self):
-        """What the text network reads: int32 word numbers [T, max_words], or float32 features [T, D]."""
-        if self.data.precomputed_text:
-            return self.text_feature_part.all("feature")
-        return self.word_numbers(self.texts)
-
-    def text_reader(self, known):
-        """Callable (rows int64 [B] of `known`, themselves rows of the texts) → what a batch has as "text".
-
-        In TensorFlow ops; sentence vectors of more than `HELD_BYTES` stay on the disk.
-        """
-        if self.data.precomputed_text:
-            part, width = (
-                self.text_feature_part,
-                self.text_feature_part.fields["feature"]["shape"][0],
-            )
-            if 4 * len(part) * width > HELD_BYTES:
-                rows_of_known = tf.constant(known)
-                return lambda rows: part.batch(tf.gather(rows_of_known, rows))["feature"]
-        texts = tf.constant(self.text_inputs()[known])
-        return lambda rows: tf.gather(texts, rows)
-
-    def word_numbers(self, texts):
-        """Array of str [T] → int32 [T, max_words]."""
-        return self.data.vocabulary.lookup(
-            tf.constant(texts.tolist()), self.data.config.max_words
-        ).numpy()
-
-    def targets(self):
-        """Labels of the pictures: int64 [N] where each has one, else float32 [N, classes] of zeros and ones."""
-        if self.data.config.labels == "words":
-            known = self.data.known_texts if self.name == "train" else slice(None)
-            return word_labels.targets(
-                self.texts[known], self.image_of_text[known], self.data.classes, self.data.tokenizer
-            )
-        several = self.image_part.all("labels")
-        return several.argmax(axis=1) if self.data.single_label else several.astype(np.float32)
-
-    def picture(self, row):
-        """JPEG or PNG bytes of one picture."""
-        return self.image_part.batch(tf.constant([row], tf.int64))["picture"].numpy()[0]
-
-
-def data_part(data, name):
-    """The `records.Part` called `name` of a loaded data set."""
-    return records.Part(data.prepared_dir, data.manifest, name)
-
-
-def _strings(values):
-    return np.array([value.decode() for value in values.tolist()])
+    order = np.argsort(image_of_text, kind="stable")
+    first = np.searchsorted(image_of_text[order], image_of_text)
+    return np.argsort(order) - first

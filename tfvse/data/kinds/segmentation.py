@@ -1,34 +1,43 @@
-"""Pictures with a class for every pixel: how they are written, and how training and evaluation read them.
+"""Images with a class for every pixel: how they are written, and how they are read.
 
-The part of a split is `<split>/examples` {id, picture: bytes of a JPEG or PNG, labels: bytes of a grey PNG, whose
-numbers are the classes, or `VOID`}. The manifest lists the "classes" and their "colours" (RGB, to draw with).
+The part of a split is `<split>/examples` {id, picture: bytes of a JPEG or PNG, labels: bytes of a
+grey PNG, whose numbers are the classes, or `VOID`}. The manifest lists the "classes" and their
+"colours" (RGB, to draw with).
 """
 
 import dataclasses
 import functools
 import pathlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 import tensorflow as tf
 
-from tfvse.data import manifest, records, verification
+from tfvse.data import base, records, verification
 from tfvse.data.formats import images
 from tfvse.data.kinds import examples
 from tfvse.data.pipeline import TrainSet
+from tfvse.data.records import IMAGE_FIELD
 from tfvse.metrics.segmentation import VOID
 from tfvse.preprocessing.decode import decode_image
 from tfvse.preprocessing.patches import random_patch, squeeze
 
-FIELDS = {"id": "bytes", "picture": "bytes", "labels": "bytes"}
+FIELDS = {"id": "bytes", IMAGE_FIELD: "bytes", "labels": "bytes"}
 
 
 @dataclasses.dataclass(frozen=True)
 class LabelledPixels:
-    """A picture and its label map, a grey or palette PNG (path or bytes each); `id` is unique in the data set."""
+    """An image and its label map.
+
+    Attributes:
+      id: its name, unique in the data set.
+      image: path or bytes of its file.
+      labels: path or bytes of a grey or palette PNG.
+    """
 
     id: str
-    picture: pathlib.Path | bytes
+    image: pathlib.Path | bytes
     labels: pathlib.Path | bytes
 
 
@@ -39,8 +48,8 @@ def write(
     colours: Sequence[tuple[int, int, int]],
     findings: verification.Findings,
     void: int = VOID,
-) -> dict:
-    """Verifies pictures and their label maps, then writes them.
+) -> dict[str, Any]:
+    """Verifies images and their label maps, then writes them.
 
     Args:
       folder: where to.
@@ -54,34 +63,50 @@ def write(
       The manifest's entries of this kind.
 
     Raises:
-      UserError: something is wrong and may not be left out, or a split has no usable picture.
+      UserError: something is wrong and may not be left out, or a split has no usable image.
     """
-    record = functools.partial(_record, void=void)
-    problem = functools.partial(_problem, count=len(classes), void=void)
+    written = examples.write(
+        folder,
+        splits,
+        FIELDS,
+        functools.partial(_record, void=void),
+        findings,
+        functools.partial(_problem, count=len(classes), void=void),
+        "label map",
+    )
     return {
         "kind": "segmentation",
-        **examples.write(folder, splits, FIELDS, record, findings, problem, "label map"),
+        **written,
         "classes": list(classes),
-        "colours": [list(map(int, colour)) for colour in colours],
+        "colours": [[int(level) for level in colour] for colour in colours],
     }
 
 
-def _problem(entry, count, void):
-    """What is wrong with the label map of a good picture, in one sentence, or None."""
-    where = (
-        f"{entry.id}: label map"
-        if isinstance(entry.labels, bytes)
-        else f"{entry.labels}: label map"
-    )
+def _problem(
+    entry: LabelledPixels,
+    count: int,
+    void: int,
+) -> str | None:
+    """What is wrong with the label map of a good image, in one sentence.
+
+    Args:
+      entry: the image with its label map.
+      count: number of classes.
+      void: the label of void in the file.
+    """
+    place = entry.id if isinstance(entry.labels, bytes) else entry.labels
+    where = f"{place}: label map"
     try:
         labels = images.read_labels(entry.labels)
-    except images.BadPicture as problem:
+    except images.BadImage as problem:
         return f"{where} {problem}"
-    size = tuple(decode_image(images.read(entry.picture)).shape[:2])
+
+    size = tuple(decode_image(images.read(entry.image)).shape[:2])
     if labels.shape != size:
-        return "{} is {} x {} pixels, must be {} x {} as its picture is".format(
-            where, *labels.shape[::-1], *size[::-1]
-        )
+        found = f"{labels.shape[1]} x {labels.shape[0]}"
+        wanted = f"{size[1]} x {size[0]}"
+        return f"{where} is {found} pixels, must be {wanted} as its image is"
+
     odd = labels[(labels >= count) & (labels != void)]
     if odd.size:
         return (
@@ -90,107 +115,179 @@ def _problem(entry, count, void):
     return None
 
 
-def _record(entry, void):
+def _record(
+    entry: LabelledPixels,
+    void: int,
+) -> dict[str, bytes]:
+    """The record of one image; see `_problem`."""
     labels = images.read_labels(entry.labels)
     labels[labels == void] = VOID
     return {
         "id": entry.id.encode(),
-        "picture": images.read(entry.picture),
+        IMAGE_FIELD: images.read(entry.image),
         "labels": images.encode_png(labels),
     }
 
 
-class SegmentationData:
-    """A prepared data set of labelled pixels.
-
-    Reads the config's `data`, `prepared_dir`, `resize_to`, `patch_size` and `mirror`.
+@dataclasses.dataclass(frozen=True)
+class SegmentationView(base.View):
+    """What training may see of labelled pixels.
 
     Attributes:
-      manifest: dict.
-      classes, colours: names and uint8 [C, 3], by label.
-      element_spec: of a training batch: "image" float32 [B, S, S, 3] in 0 … 255, "labels" uint8 [B, S, S].
-      checksum: digest of what training reads.
+      resize_to: side in pixels that images are squeezed to before; 0: as they are.
+      patch_size: side in pixels of the random part that training sees.
+      mirror: whether half of the parts are mirrored.
+    """
+
+    kind: ClassVar[str] = "segmentation"
+
+    resize_to: int
+    patch_size: int
+    mirror: bool = True
+
+
+class SegmentationData(base.PreparedData):
+    """A prepared data set of labelled pixels, seen through a `SegmentationView`.
+
+    Attributes:
+      classes: names, by label.
+      colours: uint8 [C, 3], by label.
     """
 
     kind = "segmentation"
 
-    def __init__(self, config, found):
-        self.config, self.manifest = config, found
-        self.prepared_dir = config.prepared_path
-        self.classes, self.colours = found["classes"], np.array(found["colours"], np.uint8)
-        manifest.require_split(found, "train", self.prepared_dir)
-        self.checksum = manifest.checksum(found, ["train/examples"])
-        image = tf.TensorSpec([None, config.patch_size, config.patch_size, 3], tf.float32)
-        self.element_spec = {"image": image, "labels": tf.TensorSpec(image.shape[:3], tf.uint8)}
+    def __init__(
+        self,
+        prepared_dir: pathlib.Path,
+        manifest: dict[str, Any],
+        view: SegmentationView,
+    ) -> None:
+        """See `PreparedData`.
 
-    def split(self, split):
-        """`SegmentationSplit` of "train", "val" or "test"; UserError when there is no such split."""
-        manifest.require_split(self.manifest, split, self.prepared_dir)
-        return SegmentationSplit(self, split)
+        Raises:
+          UserError: there is no training split.
+        """
+        super().__init__(prepared_dir, manifest, view)
+        self.require_split("train")
+        self.classes: list[str] = manifest["classes"]
+        self.colours = np.array(manifest["colours"], np.uint8)
 
-    def train_set(self):
-        """`TrainSet` of random parts of the pictures, squeezed before where the config says `resize_to`."""
-        part, config = self.split("train").part, self.config
-        spec = {
-            name: tf.TensorSpec(spec.shape[1:], spec.dtype)
-            for name, spec in self.element_spec.items()
+    @functools.cached_property
+    def element_spec(self) -> dict[str, tf.TensorSpec]:
+        """Of a training batch: "image" float32 [B, S, S, 3] in 0 … 255, "labels" uint8 [B, S, S]."""
+        side = self.view.patch_size
+        return {
+            "image": tf.TensorSpec([None, side, side, 3], tf.float32),
+            "labels": tf.TensorSpec([None, side, side], tf.uint8),
         }
 
-        def one(entry):
-            picture, labels = _decode(entry["picture"], entry["labels"])
-            picture, labels = tf.cast(picture, tf.float32), labels[..., tf.newaxis]
-            if config.resize_to:
-                picture, labels = squeeze(picture, labels, config.resize_to)
-            picture, labels = random_patch(
-                picture, labels, config.patch_size, VOID, entry["noise"], config.mirror
-            )
-            return {"image": picture, "labels": labels[..., 0]}
+    def split(self, name: str) -> "SegmentationSplit":
+        """The split "train", "val" or "test"; UserError when there is no such split."""
+        self.require_split(name)
+        return SegmentationSplit(self, name)
 
-        def fetch(indices, noise):
+    def train_set(self) -> TrainSet:
+        """Random parts of the training images."""
+        part = self.split("train").part
+        spec = examples.one_of(self.element_spec)
+
+        def fetch(
+            indices: tf.Tensor,
+            noise: tf.Tensor,
+        ) -> dict[str, tf.Tensor]:
+            """See `TrainSet`."""
             batch = part.batch(indices[:, 0])
-            encoded = {name: batch[name] for name in ("picture", "labels")}
-            return tf.map_fn(one, {**encoded, "noise": noise}, fn_output_signature=spec)
+            entries = {
+                "image": batch[IMAGE_FIELD],
+                "labels": batch["labels"],
+                "noise": noise,
+            }
+            return tf.map_fn(self._patch, entries, fn_output_signature=spec)
 
         return TrainSet((len(part),), fetch, self.element_spec)
 
+    def _patch(self, entry: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """A random part of one image: "image" and "labels", string scalars, and "noise" [8]."""
+        view = self.view
+        image, labels = _decode(entry["image"], entry["labels"])
+        image = tf.cast(image, tf.float32)
+        labels = labels[..., tf.newaxis]
+        if view.resize_to:
+            image, labels = squeeze(image, labels, view.resize_to)
+        image, labels = random_patch(
+            image,
+            labels,
+            view.patch_size,
+            VOID,
+            entry["noise"],
+            view.mirror,
+        )
+        return {"image": image, "labels": labels[..., 0]}
+
 
 class SegmentationSplit:
-    """One split: whole pictures at their own sizes, in its order."""
+    """One split: whole images at their own sizes, in its order.
 
-    def __init__(self, data, split):
-        self.name = split
-        self.part = records.Part(data.prepared_dir, data.manifest, f"{split}/examples")
+    Attributes:
+      name: "train", "val" or "test".
+      part: `records.Part` of the examples.
+    """
 
-    def __len__(self):
+    def __init__(self, data: SegmentationData, name: str) -> None:
+        """Refers to the split called `name` of `data`."""
+        self.name = name
+        self.part = records.Part(data.prepared_dir, data.manifest, f"{name}/examples")
+
+    def __len__(self) -> int:
+        """The number of images N."""
         return len(self.part)
 
-    def read(self, row):
-        """(picture uint8 [H, W, 3], labels uint8 [H, W]) of one row."""
-        return tuple(tensor.numpy() for tensor in self._decoded(row))
+    def read(self, row: int) -> tuple[np.ndarray, np.ndarray]:
+        """Reads one row: (image uint8 [H, W, 3], labels uint8 [H, W])."""
+        image, labels = self._decoded(row)
+        return image.numpy(), labels.numpy()
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """What `read` gives for every row."""
         return map(self.read, range(len(self)))
 
-    def squeezed(self, rows, size):
-        """(pictures float32 [n, size, size, 3] in 0 … 255, labels uint8 [n, size, size]) of `rows`, int [n]."""
-        found = []
-        for picture, labels in map(self._decoded, rows):
-            picture, labels = squeeze(tf.cast(picture, tf.float32), labels[..., tf.newaxis], size)
-            found.append((picture.numpy(), labels.numpy()[..., 0]))
-        return tuple(map(np.stack, zip(*found, strict=True)))
+    def squeezed(
+        self,
+        rows: Iterable[int],
+        size: int,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Images and label maps that are scaled to one size, whatever their aspect ratio.
 
-    def encoded(self, row):
-        """JPEG or PNG bytes of one picture."""
-        return self._entry(row)["picture"].numpy()[0]
+        Args:
+          rows: int [n].
+          size: height and width.
 
-    def _decoded(self, row):
-        entry = self._entry(row)
-        return _decode(entry["picture"][0], entry["labels"][0])
+        Returns:
+          (images float32 [n, size, size, 3] in 0 … 255, labels uint8 [n, size, size]).
+        """
+        image_list = []
+        label_list = []
+        for row in rows:
+            image, labels = self._decoded(row)
+            image = tf.cast(image, tf.float32)
+            image, labels = squeeze(image, labels[..., tf.newaxis], size)
+            image_list.append(image.numpy())
+            label_list.append(labels.numpy()[..., 0])
+        return np.stack(image_list), np.stack(label_list)
 
-    def _entry(self, row):
-        return self.part.batch(tf.constant([row], tf.int64))
+    def encoded(self, row: int) -> bytes:
+        """The bytes of one image, a JPEG or PNG file."""
+        return self.part.one(row)[IMAGE_FIELD].numpy()
+
+    def _decoded(self, row: int) -> tuple[tf.Tensor, tf.Tensor]:
+        """(image uint8 [H, W, 3], labels uint8 [H, W]) of one row, as tensors."""
+        record = self.part.one(row)
+        return _decode(record[IMAGE_FIELD], record["labels"])
 
 
-def _decode(picture, labels):
-    """String scalars → uint8 [H, W, 3] and [H, W]."""
-    return decode_image(picture), tf.io.decode_png(labels, channels=1)[..., 0]
+def _decode(
+    image: tf.Tensor,
+    labels: tf.Tensor,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Decodes an image and its label map, string scalars → uint8 [H, W, 3] and [H, W]."""
+    return decode_image(image), tf.io.decode_png(labels, channels=1)[..., 0]

