@@ -14,8 +14,8 @@ try:
         prediction_service_pb2_grpc,
     )
     from tensorflow_serving.config import model_server_config_pb2
-except ImportError as error:
-    raise UserError(missing("serving", "serving", str(error))) from None
+except ImportError:
+    raise UserError(missing("serving", "serving", "no tensorflow-serving-api")) from None
 
 __all__ = [
     "get_model_metadata_pb2",
