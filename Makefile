@@ -30,6 +30,7 @@ docs: $(VENV)-docs/installed
 lint: $(VENV)-test/installed
 	$(VENV)-test/bin/ruff check . && $(VENV)-test/bin/ruff format --check .
 	PATH=$(VENV)-test/bin:$$PATH lint-imports --no-cache
+	$(VENV)-test/bin/mypy
 
 $(VENV)-test/installed: setup.py constraints.txt
 	$(PYTHON) -m venv $(VENV)-test

@@ -178,12 +178,8 @@ def test_a_step_changes_what_has_a_rate(settings, changed):
 def test_the_papers_recipe_is_the_default():
     (stage,) = base.create(Config(**SMALL), fake_data()).stages()
     for sgd in stage.optimizers.values():
-        assert (sgd.learning_rate, sgd.momentum, sgd.weight_decay, sgd.schedule) == (
-            1e-4,
-            0.9,
-            1e-4,
-            "constant",
-        )
+        assert (sgd.learning_rate, sgd.momentum, sgd.weight_decay) == (1e-4, 0.9, 1e-4)
+        assert sgd.drops == ()  # the rate is constant
     assert Config(**SMALL).batch_size == 1
 
 
