@@ -65,6 +65,7 @@ def test_a_ridge_prefers_axes_of_large_variance():
 
 class Data(types.SimpleNamespace):
     __hash__ = object.__hash__
+    view = types.SimpleNamespace(train_image_encoder=False)
 
 
 def config(**changed):
