@@ -24,7 +24,7 @@ test-fast: $(VENV)-test/installed
 
 docs: $(VENV)-docs/installed
 	$(PYTHON) tools/undocumented.py
-	NO_MKDOCS_2_WARNING=1 $(VENV)-docs/bin/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(VENV)-docs/bin/mkdocs build --strict
 	@echo "written: build/site/index.html"
 
 lint: $(VENV)-test/installed

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
 from tfvse import encoders
 from tfvse.data import manifest, records
@@ -21,6 +20,7 @@ from tfvse.data.kinds import captioned
 from tfvse.encoders import array_files, image, region_files
 from tfvse.errors import UserError
 from tfvse.files import atomic_write, lock
+from tfvse.progress import Progress
 
 CHUNK = 1024  # rows in a chunk, at least
 
@@ -311,11 +311,11 @@ def _fill(
     """
     waiting: list[Arrays] = []
     done = start
-    with tqdm(desc=part, total=total, initial=start, unit="row", disable=None) as bar:
+    with Progress(part, "row", total, done=start) as shown:
         for batch in batches:
             waiting.append(batch)
             done += len(batch["feature"])
-            bar.update(len(batch["feature"]))
+            shown.update(len(batch["feature"]))
             if done - start < CHUNK and done < total:
                 continue
             with atomic_write(chunks / f"{start:010d}-{done:010d}.npz") as temporary:

@@ -18,10 +18,10 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
 from tfvse.data.shards import ShardWriter, unframe
 from tfvse.errors import UserError
+from tfvse.progress import progress
 from tfvse.typing import PathLike
 
 SHARD_BYTES = 256 * 2**20
@@ -86,7 +86,7 @@ def write(
     label = f"{prefix.parent.name}/{prefix.name}"
     shards: list[ShardWriter] = []
     try:
-        for example in tqdm(examples, desc=label, total=total, unit="record", disable=None):
+        for example in progress(examples, label, "record", total):
             if not shards or shards[-1].size >= shard_bytes:
                 if shards:
                     shards[-1].close()

@@ -7,10 +7,9 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from tqdm import tqdm
-
 from tfvse.data.formats import images
 from tfvse.errors import UserError
+from tfvse.progress import progress
 
 EXAMPLES = 5  # sentences of one kind that are shown
 
@@ -159,7 +158,7 @@ def check_images(
     """
     seen = _Seen(findings)
     for split, entries in splits.items():
-        for entry in tqdm(entries, desc=f"verify {split}{what}", unit="image", disable=None):
+        for entry in progress(entries, f"verify {split}{what}", "image"):
             seen.check(split, entry)
     for (first, second), count in seen.doubles.items():
         leak = "come twice"

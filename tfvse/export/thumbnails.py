@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
-from tqdm import tqdm
 
 from tfvse.errors import UserError
 from tfvse.preprocessing.decode import decode_image
+from tfvse.progress import progress
 from tfvse.typing import Array, PathLike
 
 SIDE = 128  # pixels of the longer side
@@ -35,12 +35,7 @@ def write(
     """
     path = pathlib.Path(folder) / _FILE
     path.parent.mkdir(exist_ok=True)
-    ids = tqdm(
-        gallery.image_ids[:MOST],
-        desc="thumbnails",
-        unit="image",
-        leave=False,
-    )
+    ids = progress(gallery.image_ids[:MOST], "thumbnails", "image")
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for row, image_id in enumerate(ids):
             archive.writestr(f"{_text(image_id)}.jpg", shrink(gallery.encoded(row)))

@@ -1,7 +1,7 @@
 """TensorFlow Serving's REST interface, version 1.
 
-POST /v1/models/<model>[/versions/<version>|/labels/<label>]:predict
-GET  /v1/models/<model>[/versions/<version>|/labels/<label>][/metadata]
+`POST /v1/models/<model>[/versions/<version>|/labels/<label>]:predict`
+`GET  /v1/models/<model>[/versions/<version>|/labels/<label>][/metadata]`
 """
 
 import json

@@ -48,5 +48,5 @@ def test_failures_are_one_sentence(monkeypatch, error):
 
 def test_a_missing_package_names_the_command(monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
-    with pytest.raises(UserError, match=r'pip install "tfvse\[tfds\]"'):
+    with pytest.raises(UserError, match=r'pip install "\.\[tfds\]"'):
         load_tfds("x", {})

@@ -5,6 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfvse import optional
 from tfvse.errors import UserError
 
 
@@ -30,7 +31,7 @@ def load_tfds(
         import tensorflow_datasets as tfds
     except ImportError:
         raise UserError(
-            'tensorflow-datasets is not installed; run: pip install "tfvse[tfds]"'
+            optional.missing("TensorFlow Datasets", "tfds", "no tensorflow-datasets")
         ) from None
     decoders = {feature: tfds.decode.SkipDecoding() for feature in skip_decoding}
     try:  # AssertionError: files that must be downloaded by hand are missing

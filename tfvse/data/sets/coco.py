@@ -44,7 +44,7 @@ COCO 2014 is expected in this layout (https://cocodataset.org/#download):
   <data_dir>/annotations/instances_{train,val}2014.json
       optional: labels of the images, for any variant
 Or let TensorFlow Datasets download it: --data=coco_captions (Karpathy's splits; pip install
-"tfvse[tfds]").
+".[tfds]" in the checkout).
 """
 VARIANTS = ("karpathy", "karpathy_restval", "first_5000")
 HELD_OUT = 5000

@@ -20,8 +20,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
+from tfvse import optional
 from tfvse.data import verification
 from tfvse.data.datasets import DATASETS
 from tfvse.data.formats import images
@@ -30,6 +30,7 @@ from tfvse.data.kinds.captioned import Captioned
 from tfvse.data.sets.options import SeedOptions, SetOptions
 from tfvse.data.sets.splits import by_group
 from tfvse.errors import UserError
+from tfvse.progress import progress
 
 SIZE = 224
 HELD_OUT = 200  # at least so many emoji in val, and in test
@@ -82,7 +83,7 @@ def prepare(
     print(f"the emoji data set: a small default that installs with pip; {licence}")
     words = _words()
     drawn = {}
-    for emoji in tqdm(words, desc="draw emoji", unit="image", disable=None):
+    for emoji in progress(words, "draw emoji", "image"):
         drawn[emoji] = draw(emoji)
     splits = _split(drawn, words, options.seed)
     written = captioned.write(folder, splits, verification.Findings(options.skip_bad))
@@ -97,7 +98,7 @@ def _require_packages() -> None:
         if importlib.util.find_spec(module) is None:
             missing.append(name)
     if missing:
-        raise UserError(f'{", ".join(missing)} not installed; run: pip install "tfvse[emoji]"')
+        raise UserError(optional.missing("--data=emoji", "emoji", f"no {', '.join(missing)}"))
 
 
 def _package(name: str) -> pathlib.Path:
@@ -106,7 +107,7 @@ def _package(name: str) -> pathlib.Path:
     spec = importlib.util.find_spec(name)
     places = spec.submodule_search_locations if spec else None
     if not places:
-        raise UserError(f'{_PACKAGES[name]} not installed; run: pip install "tfvse[emoji]"')
+        raise UserError(optional.missing("--data=emoji", "emoji", f"no {_PACKAGES[name]}"))
     return pathlib.Path(places[0])
 
 
