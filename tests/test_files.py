@@ -4,9 +4,12 @@ import errno
 import multiprocessing
 import os
 import pathlib
+import signal
+import tempfile
 
 import pytest
 
+from tfvse import interruption
 from tfvse.errors import UserError
 from tfvse.files import (
     atomic_folder,
@@ -143,7 +146,7 @@ def test_a_mount_point_is_told_before_the_work(tmp_path, monkeypatch):
 
 
 def _hold(path, held, end):
-    with lock(path):
+    with lock(path, "busy"):
         held.set()
         end.wait()
         os._exit(1)  # as a kill does: nothing is tidied up
@@ -171,6 +174,27 @@ def test_two_writers_of_one_folder_and_leftovers(tmp_path):
         with pytest.raises(UserError, match="another process"), atomic_folder(tmp_path / "new"):
             pass
     assert [path.name for path in tmp_path.iterdir()] == ["new"]
+
+
+@pytest.mark.parametrize(
+    ("write", "maker"), [(atomic_folder, "mkdtemp"), (atomic_write, "mkstemp")]
+)
+def test_a_signal_while_the_place_is_made_leaves_nothing(
+    tmp_path, write, maker, monkeypatch, own_signals
+):
+    make = getattr(tempfile, maker)
+
+    def interrupted(**where):
+        made = make(**where)
+        signal.raise_signal(signal.SIGTERM)
+        return made
+
+    monkeypatch.setattr(tempfile, maker, interrupted)
+    interruption.install()
+    with pytest.raises(interruption.Interrupted), interruption.obeyed():
+        with write(tmp_path / "new"):
+            pytest.fail("the signal was not obeyed")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

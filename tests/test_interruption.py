@@ -1,5 +1,6 @@
 """A signal raises where nothing is half done, is noted elsewhere, and ends the process when it comes twice."""
 
+import concurrent.futures
 import signal
 import subprocess
 import sys
@@ -42,6 +43,24 @@ def test_nested_deferred_blocks_are_one():
     assert passed == ["inner"]
 
 
+def test_a_deferred_block_may_hold_one_that_obeys():
+    with pytest.raises(interruption.Interrupted), interruption.obeyed(), interruption.deferred():
+        with interruption.obeyed():
+            signal.raise_signal(signal.SIGINT)
+            pytest.fail("the signal was not obeyed")
+
+
+def test_a_thread_neither_defers_nor_is_interrupted():
+    signal.raise_signal(signal.SIGTERM)
+
+    def work():
+        with interruption.deferred(), interruption.obeyed():
+            return "done"
+
+    with concurrent.futures.ThreadPoolExecutor(1) as threads:
+        assert threads.submit(work).result() == "done"
+
+
 def test_after_the_work_a_signal_is_only_noted():
     with interruption.obeyed():
         pass
@@ -74,6 +93,7 @@ def test_what_is_lost_in_a_finaliser_is_raised_again(capsys):
 
     with pytest.raises(interruption.Interrupted) as caught, interruption.obeyed():
         Finalised()
-        time.sleep(10)
+        for _ in range(100):  # a sleep is not woken by what is raised again
+            time.sleep(0.1)
     assert caught.value.exit_code == 143
     assert capsys.readouterr().err == ""

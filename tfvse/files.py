@@ -79,12 +79,14 @@ def lock(
     Raises:
       UserError: another process holds it.
     """
-    descriptor = _locked(path, busy)
-    try:
-        yield
-    finally:
-        pathlib.Path(path).unlink(missing_ok=True)
-        os.close(descriptor)
+    with interruption.deferred():
+        descriptor = _locked(path, busy)
+        try:
+            with interruption.obeyed():
+                yield
+        finally:
+            pathlib.Path(path).unlink(missing_ok=True)
+            os.close(descriptor)
 
 
 def _locked(
@@ -127,21 +129,23 @@ def atomic_write(path: PathLike) -> Iterator[pathlib.Path]:
     if path.exists() and not path.is_file() and not path.is_dir():
         raise OSError(errno.ENXIO, os.strerror(errno.ENXIO), str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(
-        prefix=f"{_PARTIAL}{path.name}.",
-        suffix=path.suffix,
-        dir=path.parent,
-    )
-    os.close(descriptor)
-    temporary = pathlib.Path(name)
-    try:
-        yield temporary
-        temporary.chmod(0o644)
-        _sync(temporary)
-        os.replace(temporary, path)
-        _sync(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with interruption.deferred():
+        descriptor, name = tempfile.mkstemp(
+            prefix=f"{_PARTIAL}{path.name}.",
+            suffix=path.suffix,
+            dir=path.parent,
+        )
+        os.close(descriptor)
+        temporary = pathlib.Path(name)
+        try:
+            with interruption.obeyed():
+                yield temporary
+            temporary.chmod(0o644)
+            _sync(temporary)
+            os.replace(temporary, path)
+            _sync(path.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 def overlap(
@@ -210,12 +214,14 @@ def atomic_folder(
 @contextlib.contextmanager
 def _partial_folder(path: pathlib.Path) -> Iterator[pathlib.Path]:
     """Yields an empty folder beside `path`; what is left of it in the end is removed."""
-    name = tempfile.mkdtemp(prefix=f"{_PARTIAL}{path.name}.", dir=path.parent)
-    temporary = pathlib.Path(name)
-    try:
-        yield temporary
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    with interruption.deferred():
+        name = tempfile.mkdtemp(prefix=f"{_PARTIAL}{path.name}.", dir=path.parent)
+        temporary = pathlib.Path(name)
+        try:
+            with interruption.obeyed():
+                yield temporary
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _finish(folder: pathlib.Path) -> None:

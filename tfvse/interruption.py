@@ -66,10 +66,13 @@ def install() -> None:
 
 @contextlib.contextmanager
 def obeyed() -> Iterator[None]:
-    """In this block the first signal raises `Interrupted`, except where it is `deferred`."""
+    """Lets the first signal raise `Interrupted` in this block, inside one that is `deferred`."""
+    if not _in_main_thread():
+        yield
+        return
     _watch.depth -= 1
     try:
-        check()
+        _check_if_obeyed()
         yield
     finally:
         _watch.depth += 1
@@ -90,14 +93,27 @@ def check(message: str = AGAIN) -> None:
 def deferred() -> Iterator[None]:
     """In this block a signal raises nothing.
 
-    It is obeyed at a `check`, or after the outermost of such blocks.
+    It is obeyed at a `check`, in a block `obeyed` inside, or after the outermost of such blocks.
     """
+    if not _in_main_thread():
+        yield
+        return
     _watch.depth += 1
     try:
         yield
     finally:
         _watch.depth -= 1
 
+    _check_if_obeyed()
+
+
+def _in_main_thread() -> bool:
+    """Whether this is the only thread in which Python runs handlers of signals."""
+    return threading.current_thread() is threading.main_thread()
+
+
+def _check_if_obeyed() -> None:
+    """Raises `Interrupted` if a signal has come and no block defers it."""
     if not _watch.depth:
         check()
 
