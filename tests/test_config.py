@@ -66,6 +66,22 @@ def test_a_flagfile_written_back_gives_the_same_settings(tmp_path):
     assert parse(f"--flagfile={tmp_path}/flags.cfg") == oven
 
 
+@pytest.mark.parametrize(
+    ("lines", "drops"),
+    [
+        ("--drop_at=50", "50"),
+        ("--drop_at=5\n--drop_again_at=9", "5,9"),
+        ("--drop_at=1.0", ""),
+        ("--steps=3", None),
+    ],
+)
+def test_an_older_file_has_settings_of_today(tmp_path, lines, drops):
+    path = tmp_path / "flags.cfg"
+    path.write_text(f"# The resolved settings of this run; --flagfile=r replays it.\n{lines}\n")
+    settings = flagfile.read(path)
+    assert settings.get("drop_at") == drops and "drop_again_at" not in settings
+
+
 def test_help_names_every_flag_with_its_limits(capsys):
     with pytest.raises(SystemExit) as exit:
         parse("--helpful")

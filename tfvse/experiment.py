@@ -20,9 +20,6 @@ from tfvse.parsing import is_help, parse_flags
 if TYPE_CHECKING:
     from tfvse.systems.base import System
 
-# A setting of older runs → the list setting that now holds its value.
-JOINED = {"drop_again_at": "drop_at"}
-
 
 def system_of(argv: Sequence[str]) -> str | None:
     """The name behind the last --system in `argv` and its flagfiles, or None."""
@@ -66,16 +63,8 @@ def from_run_dir(run_dir: str | pathlib.Path, overrides: Sequence[str] = ()) -> 
             f"--run_dir={run_dir}: no {FLAGFILE} there; give the --run_dir of a run made by "
             "tfvse train"
         )
-    return _system_config([*_settings_of(path), *overrides])
-
-
-def _settings_of(path: pathlib.Path) -> list[str]:
-    """The flags in a run's flagfile; those of older runs under today's names."""
-    settings = flagfile.read(path)
-    for name, joined in JOINED.items():
-        if name in settings:
-            settings[joined] += "," + settings.pop(name)
-    return [f"--{name}={value}" for name, value in settings.items()]
+    settings = [f"--{name}={value}" for name, value in flagfile.read(path).items()]
+    return _system_config([*settings, *overrides])
 
 
 def parse_run_tool(cls: type[RunFolder], argv: Sequence[str]) -> tuple[Any, RunConfig]:

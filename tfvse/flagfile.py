@@ -94,16 +94,26 @@ def render(value: Any) -> str:
 
 
 def read(path: pathlib.Path) -> dict[str, str]:
-    """The settings in a file of `write`: name → text.
+    """The settings in a file of `write`: name → text. Those of older files are under today's names.
 
     Raises:
       UserError: the settings are not those that were written.
     """
     check(path)
+    text = _text(path)
     settings = {}
-    for line in _flags(_text(path)):
+    for line in _flags(text):
         name, _, value = line.lstrip("-").partition("=")
         settings[name] = value
+    return _of_today(settings) if text.startswith(_HEAD_WITHOUT_CHECKSUM) else settings
+
+
+def _of_today(settings: dict[str, str]) -> dict[str, str]:
+    """The settings of an older file, name → text, as a file of today has them."""
+    if "drop_again_at" in settings:
+        settings["drop_at"] += "," + settings.pop("drop_again_at")
+    if settings.get("drop_at") == "1.0":  # a fraction then, and 1 stood for never
+        settings["drop_at"] = ""
     return settings
 
 

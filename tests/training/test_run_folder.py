@@ -48,3 +48,12 @@ def test_settings_of_before_there_was_a_checksum_still_load(tmp_path):
     path.write_text("\n".join(lines) + "\n")
     claim(CONFIG, tmp_path).close()
     assert path.read_text().startswith("# Resolved settings, sha256 ")
+
+
+def test_settings_are_compared_as_values_and_not_as_texts(tmp_path):
+    claim(CONFIG, tmp_path).close()
+    path = tmp_path / "flags.cfg"
+    _, *lines = path.read_text().replace("--dropout=0.0", "--dropout=0").splitlines()
+    head = f"# The resolved settings of this run; --flagfile={path} replays it."
+    path.write_text("\n".join([head, *lines]) + "\n")
+    claim(CONFIG, tmp_path).close()

@@ -9,6 +9,7 @@ from tfvse import flagfile
 from tfvse.config import FLAGFILE, RunConfig
 from tfvse.errors import UserError
 from tfvse.files import sweep, sweep_folder
+from tfvse.parsing import parse_flags
 from tfvse.training import log
 
 
@@ -65,14 +66,15 @@ def refuse_other_settings(config: RunConfig, run_dir: pathlib.Path) -> None:
             f"--run_dir={run_dir}: holds a run of {before.get('system')}, not of {config.system}; "
             "use another folder"
         )
+    # A run from before a setting existed was trained with the setting's default.
+    begun = parse_flags(type(config), [f"--{name}={value}" for name, value in before.items()])
     for field in dataclasses.fields(config):
-        # A run from before a setting existed was trained with the setting's default.
-        begun = before.get(field.name, flagfile.render(field.default))
-        now = flagfile.render(getattr(config, field.name))
-        if now != begun and not field.metadata["free"]:
+        then = getattr(begun, field.name)
+        now = getattr(config, field.name)
+        if now != then and not field.metadata["free"]:
             raise UserError(
-                f"--{field.name}={now}: the run in {run_dir} was begun with {begun}; use another "
-                "--run_dir"
+                f"--{field.name}={flagfile.render(now)}: the run in {run_dir} was begun with "
+                f"{flagfile.render(then)}; use another --run_dir"
             )
 
 
