@@ -1,7 +1,6 @@
 """The command `tfvse`: what it lists, what it says of mistakes, and what it does not load."""
 
 import pathlib
-import re
 import subprocess
 import sys
 
