@@ -112,7 +112,7 @@ class Model:
         """The gallery's images that match a text best.
 
         Returns:
-          (ids, scores float32 [k]), best first.
+          (ids of K images, scores float32 [K]), best first; K is `k`, or fewer in a small gallery.
         """
         found = self._call("search", text=_strings([text]), k=np.array(k, np.int32))
         return _texts(found["ids"][0]), found["scores"][0]
@@ -121,7 +121,7 @@ class Model:
         """The gallery's texts that match an image best.
 
         Returns:
-          (texts, ids of their images, scores float32 [k]), best first.
+          (K texts, ids of their images, scores float32 [K]), best first; K as in `search`.
         """
         given = images_in.batch([image])
         found = self._call("search_by_image", image=given.files, k=np.array(k, np.int32))

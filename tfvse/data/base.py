@@ -75,7 +75,7 @@ class PreparedData(abc.ABC):
     @property
     @abc.abstractmethod
     def element_spec(self) -> dict[str, tf.TensorSpec]:
-        """Name → tf.TensorSpec of a training batch, the first dimension None."""
+        """Name → tf.TensorSpec of a training batch, each of a shape [None, …]."""
 
     @property
     def part_names(self) -> Sequence[str]:

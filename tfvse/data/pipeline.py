@@ -85,7 +85,7 @@ def order(
       step: global step, from 0.
 
     Returns:
-      int64 [batch_size, len(sizes)].
+      int64 [B, S] for a batch of B items and S sizes.
     """
     longest = max(sizes)
     steps = steps_per_epoch(longest, batch_size)

@@ -128,7 +128,7 @@ def embedding_matrix(
       words: "glove_50d", or the path of a text file of vectors.
 
     Returns:
-      float32 [len(words) + 2, D].
+      float32 of the shape [len(words) + 2, D].
 
     Raises:
       UserError: the package or file is missing, malformed, or knows none of the words.

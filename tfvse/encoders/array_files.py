@@ -57,7 +57,7 @@ def read_npz(
       most: bytes that they may take together.
 
     Returns:
-      Name → read-only array of numbers, truth values or texts.
+      Name → read-only array of any shape, of numbers, truth values or texts.
 
     Raises:
       BadArrays: damaged, too large, without one of the arrays, or with another kind of array.
@@ -84,7 +84,7 @@ def parse_npy(data: bytes) -> Array:
       data: the bytes of the file; the array's bytes are the same memory.
 
     Returns:
-      Read-only array […].
+      Read-only array of any shape.
 
     Raises:
       BadArrays: as `read_npz`.
@@ -98,7 +98,7 @@ def map_npy(path: pathlib.Path) -> Array:
     """Maps the array of a .npy file; its bytes stay in the file until they are asked for.
 
     Returns:
-      Read-only array […].
+      Read-only array of any shape.
 
     Raises:
       BadArrays, OSError: as `read_npz`.

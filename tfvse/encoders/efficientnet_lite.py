@@ -169,7 +169,8 @@ def load_torch_state(
 
     Args:
       network: as `create` makes it; changed in place.
-      state: as `torch_state.read_state_dict` gives it.
+      state: name → array of the shape that the layer has in PyTorch, as
+        `torch_state.read_state_dict` gives it.
 
     Raises:
       KeyError, ValueError: the state is another network's.

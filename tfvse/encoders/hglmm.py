@@ -141,7 +141,7 @@ class FisherVectors:
 
 
 def variable(array: Array | Sequence[float]) -> tf.Variable:
-    """Makes a float32 variable […] that no training changes."""
+    """Makes a float32 variable of any shape that no training changes."""
     return tf.Variable(np.asarray(array, np.float32), trainable=False)
 
 

@@ -252,7 +252,7 @@ def load_state(
 
     Args:
       network: changed in place.
-      state: published name → array.
+      state: published name → float32 array of the published shape.
 
     Raises:
       KeyError, ValueError: the state is another network's.

@@ -133,7 +133,7 @@ class ZeroPadding(keras.layers.Layer):
         inputs: Tensor,
         previous_mask: Tensor | None,
     ) -> None:
-        """Ends the mask."""
+        """Ends the mask: the layers behind get none for the vectors [B, L, D]."""
         return None
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:

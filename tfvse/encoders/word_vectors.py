@@ -32,7 +32,8 @@ def matrix(
         file with a word and its numbers in every line, as GloVe and word2vec are distributed.
 
     Returns:
-      float32 [len(words) + 2, D]. Padding, the unknown word and words without a vector are zeros.
+      float32 of the shape [len(words) + 2, D]. Padding, the unknown word and words without a
+      vector are zeros.
 
     Raises:
       UserError: the package or file is missing, malformed, or knows none of the words.

@@ -22,7 +22,8 @@ def in_chunks(
     """Runs a signature's function on `CHUNK` rows at a time: only its outputs grow with the batch.
 
     Args:
-      function: keyword tensors → dict of tensors with one row for each row of the inputs.
+      function: keyword tensors → dict of tensors of the shape [B, …], a row for each row of the
+        inputs.
       specs: input name → `tf.TensorSpec`. Inputs whose first axis is open are cut; every chunk gets
         the others whole.
 
@@ -185,7 +186,7 @@ def using(function: TensorFunction, *resources: Any) -> TensorFunction:
     """Marks what a signature's `function` needs besides variables, so that it is saved too.
 
     Args:
-      function: keyword tensors → dict of tensors.
+      function: keyword tensors → dict of tensors, all of any shape.
       resources: trackable TensorFlow objects, such as a vocabulary's table.
 
     Returns:

@@ -57,7 +57,7 @@ def example(signature: Signature) -> dict[str, Array]:
     """Gives the example of a `Signature`.
 
     Returns:
-      input name → array of the declared dtype; texts are UTF-8 bytes.
+      input name → array of the declared dtype and shape; texts are UTF-8 bytes.
     """
     found = {}
     for key, (dtype, _) in signature.inputs.items():

@@ -83,7 +83,8 @@ def comparison(
 
     Args:
       path: PNG to write.
-      examples, colours: as of `montage`.
+      examples: (image uint8 [H, W, 3], labels [H, W], predicted labels [H, W]) each.
+      colours: uint8 [C, 3].
       classes: C names.
       title: a line above everything.
 

@@ -41,5 +41,5 @@ def spread_rows(
     count: int,
     most: int = MOST_QUERIES,
 ) -> np.ndarray:
-    """At most `most` rows of `count`, evenly spread: int64."""
+    """Rows that are evenly spread over `count`: int64 [R], R is at most `most`."""
     return np.linspace(0, count - 1, min(count, most)).round().astype(np.int64)

@@ -95,5 +95,5 @@ class Scorer:
         rows: Rows,
         k: int,
     ) -> np.ndarray:
-        """int64 [rows, k]: the gallery's rows with the highest scores, best first."""
+        """The gallery's rows with the highest scores, best first: int64 [R, k] for R queries."""
         return np.argsort(-self(rows, slice(None)), axis=1)[:, :k]

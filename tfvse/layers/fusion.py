@@ -102,7 +102,7 @@ class LocallyConnectedFusion(keras.layers.Layer):
         return self.weights_shape(field)
 
     def call(self, side_outputs: Sequence[Tensor]) -> Tensor:
-        """Fuses S side outputs [B, *field]."""
+        """Fuses S side outputs, each float of the shape [B, *field], into one like them."""
         stacked = ops.stack(side_outputs, axis=-1)
         return self.fuse(stacked, self.kernel)
 
@@ -114,12 +114,12 @@ class LocallyConnectedFusion(keras.layers.Layer):
         """Computes the weighted sum with bias and activation.
 
         Args:
-          stacked: the side outputs, float [B, *field, S].
+          stacked: the side outputs, float of the shape [B, *field, S].
           kernel: float [*field, w * S], or [B, *field, w * S] with weights for each example; a
             side of `field` may be 1.
 
         Returns:
-          float [B, *field].
+          float of the shape [B, *field].
         """
         neighbours = self._with_neighbours(stacked)
         fused = ops.sum(neighbours * kernel, axis=-1)
@@ -284,7 +284,7 @@ class ConditionedFusion(LocallyConnectedFusion):
         self.dense.build((None, self.branches * channels))
 
     def call(self, side_outputs: Sequence[Tensor]) -> Tensor:
-        """Fuses S side outputs [B, *field]."""
+        """Fuses S side outputs, each float of the shape [B, *field], into one like them."""
         pooled = [_spatial_mean(side) for side in side_outputs]
         whole = ops.concatenate(pooled, axis=-1)
         whole = ops.normalize(whole, axis=-1)

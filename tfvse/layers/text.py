@@ -27,7 +27,7 @@ class MaskedPooling(keras.layers.Layer):
         inputs: Tensor,
         previous_mask: Tensor | None,
     ) -> None:
-        """None: the pooled vector has no words that could be masked."""
+        """Ends the mask: the pooled vector [B, D] has no words that could be masked."""
         return None
 
 

@@ -56,10 +56,10 @@ class Framing:
         """Cuts out the central parts.
 
         Args:
-          images: float32 [*scaled, 3] or [B, *scaled, 3].
+          images: float32 of the shape [*scaled, 3] or [B, *scaled, 3].
 
         Returns:
-          float32 [*seen, 3] or [B, *seen, 3].
+          float32 of the shape [*seen, 3] or [B, *seen, 3].
         """
         height, width = self.seen
         top = (self.scaled[0] - height) // 2

@@ -97,7 +97,7 @@ class Client:
           k: how many.
 
         Returns:
-          (ids of k images, scores float32 [k]), best first.
+          (ids of K images, scores float32 [K]), best first; K is `k`, or fewer in a small gallery.
         """
         found = self.predict("search", {"text": [text], "k": _count(k)})
         with taken_apart(self._address):
@@ -116,7 +116,8 @@ class Client:
           k: how many.
 
         Returns:
-          (k texts, ids of the images they belong to, scores float32 [k]), best first.
+          (K texts, ids of the images they belong to, scores float32 [K]), best first; K as in
+          `search`.
         """
         found = self.predict("search_by_image", {"image": [image], "k": _count(k)})
         with taken_apart(self._address):

@@ -41,7 +41,15 @@ class Grpc:
         signature: str,
         inputs: Mapping[str, Array],
     ) -> dict[str, Array]:
-        """Runs one signature: input name → array, output name → array."""
+        """Runs one signature.
+
+        Args:
+          signature: its name.
+          inputs: name → array of the declared dtype and shape.
+
+        Returns:
+          output name → array of the declared dtype and shape.
+        """
         with prepared():
             request = predict_request(self._model, signature, inputs, self._version)
         response = self._call(request)

@@ -52,7 +52,15 @@ class Rest:
         signature: str,
         inputs: Mapping[str, Array],
     ) -> dict[str, Array]:
-        """Runs one signature: input name → array, output name → array."""
+        """Runs one signature.
+
+        Args:
+          signature: its name.
+          inputs: name → array of the declared dtype and shape.
+
+        Returns:
+          output name → array of the declared dtype and shape.
+        """
         if self._outputs is None:
             self._outputs = self._output_dtypes()
         columns = {name: _json(value.tolist()) for name, value in inputs.items()}

@@ -21,7 +21,7 @@ def converted(inputs: Mapping[str, Array]) -> Mapping[str, Array]:
     Bytes that are no image stay, for the model to refuse.
 
     Args:
-      inputs: name → array; images are object arrays of bytes.
+      inputs: name → array of any shape; images are object arrays of bytes.
 
     Returns:
       The same inputs otherwise.

@@ -57,7 +57,7 @@ def parse_inputs(
       specs: input name → `tf.TensorSpec`.
 
     Returns:
-      (name → array […], whether they came as rows).
+      (name → array of any shape, whether they came as rows).
 
     Raises:
       RequestError: neither rows nor columns, unknown or missing names, values that are no tensor of
@@ -131,7 +131,7 @@ def render_outputs(
     """Makes the JSON answer of a predict request.
 
     Args:
-      outputs: name → array […].
+      outputs: name → array of any shape.
       rows: whether the inputs came as rows.
 
     Returns:

@@ -67,7 +67,7 @@ class Model:
                 ) from None
 
     def inputs(self, signature_name: str) -> Mapping[str, tf.TensorSpec]:
-        """Gives the inputs of a signature: name → `tf.TensorSpec`.
+        """Gives dtype and shape of a signature's inputs: name → `tf.TensorSpec`.
 
         Raises:
           RequestError: no such signature.
@@ -87,11 +87,11 @@ class Model:
 
         Args:
           signature_name: one of `signature_defs`.
-          inputs: name → array […] of the declared dtype; strings are object arrays of bytes.
+          inputs: name → array of the declared dtype and shape; strings are object arrays of bytes.
           limits: what the answer may hold.
 
         Returns:
-          output name → array […].
+          output name → array of the declared dtype and shape.
 
         Raises:
           RequestError: INVALID_ARGUMENT for a wrong name, dtype, shape or image;
@@ -148,7 +148,7 @@ def weigh(
     """Tells whether a request is heavy, from its inputs before anything is decoded.
 
     Args:
-      inputs: name → array […].
+      inputs: name → array of any shape.
       size: bytes of the request.
       limits: of the server.
 

@@ -81,7 +81,7 @@ def inputs_of(
       limits: of the server.
 
     Returns:
-      name → array […].
+      name → array of any shape.
 
     Raises:
       RequestError: names or dtypes other than those of `specs`, or a tensor that `unpack` refuses.

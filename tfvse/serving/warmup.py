@@ -29,7 +29,7 @@ def predict_request(
     Args:
       model: its name.
       signature_name: of the signature to run.
-      inputs: name → array of the declared dtype […].
+      inputs: name → array of the declared dtype and shape.
       version: of the model; None: the newest.
     """
     request = predict_pb2.PredictRequest()
@@ -52,7 +52,7 @@ def write(
     Args:
       folder: of the SavedModel.
       model: its name.
-      examples: signature name → inputs, as `predict_request` takes them.
+      examples: signature name → inputs, each an array of the declared dtype and shape.
     """
     path = pathlib.Path(folder) / FILE
     path.parent.mkdir(exist_ok=True)

@@ -211,7 +211,7 @@ class CycleGAN(Translation):
         return outputs
 
     def forward(self, direction: str, images: Tensor) -> Tensor:
-        """The whole chain, see `Translation.forward`."""
+        """Translates with the whole chain: float32 [B, H, W, 3] in [-1, 1] → the same."""
         return self.chain(direction, images)[-1]
 
     def generator_losses(self, a: Tensor, b: Tensor) -> tuple[Losses, dict[str, Tensor]]:

@@ -219,7 +219,11 @@ class EdgeDetector(DensePredictor):
         return Report.of(self, data, split, result)
 
     def samples(self, data: EdgeData) -> dict[str, np.ndarray]:
-        """ "edges": an image, its edge map and the mean of its annotators in every row."""
+        """Draws an image, its edge map and the mean of its annotators in every row.
+
+        Returns:
+          "edges" → uint8 [H, W, 3].
+        """
         split = data.split(self.sample_split(data))
         columns = self._columns(split, SAMPLES, {})
         height = max(image.shape[0] for image in columns["image"])

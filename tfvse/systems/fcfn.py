@@ -224,7 +224,11 @@ class FCFN(DensePredictor):
         return examples
 
     def samples(self, data: SegmentationData) -> dict[str, np.ndarray]:
-        """ "segmentations": an image, its labels and the predicted labels in every row."""
+        """Draws an image, its labels and the predicted labels in every row.
+
+        Returns:
+          "segmentations" → uint8 [H, W, 3].
+        """
         from tfvse.figures.label_maps import montage
 
         split = data.split(self.sample_split(data))

@@ -97,7 +97,14 @@ class ScoreFusion(keras.Model):
         self.stages = [FUSIONS[fusion]() for _ in range(2)]
 
     def call(self, scores: Sequence[Tensor]) -> Tensor:
-        """What `ScoreNetwork` gives → float32 [B, ⌈H/8⌉, ⌈W/8⌉, classes]."""
+        """Fuses what `ScoreNetwork` gives.
+
+        Args:
+          scores: float32 [B, h, w, C] for C classes, at the strides 32, 16 and 8.
+
+        Returns:
+          float32 of the finest of these shapes, [B, ⌈H/8⌉, ⌈W/8⌉, C].
+        """
         fused, *finer_scores = scores
         for stage, finer in zip(self.stages, finer_scores, strict=True):
             fused = stage([finer, upsample(fused, finer)])

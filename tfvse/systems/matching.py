@@ -226,7 +226,12 @@ class MatchingSystem(System):
         )
 
     def samples(self, data: MatchingData) -> dict[str, np.ndarray]:
-        """Similarities of the first pairs of the monitored split: a bright diagonal is good."""
+        """Draws similarities of the first pairs of the monitored split: a bright diagonal is good.
+
+        Returns:
+          "similarities" → uint8 [H, W, 3]: a square of 4 x 4 pixels for each of at most
+          `SHOWN_PAIRS` texts and each of their images.
+        """
         part = data.split(self.sample_split(data))
         _, first_text = np.unique(part.image_of_text, return_index=True)
         rows = first_text[:SHOWN_PAIRS]

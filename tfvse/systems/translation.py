@@ -84,7 +84,15 @@ class Translation(System):
         raise NotImplementedError
 
     def translate(self, direction: str, images: Tensor) -> Tensor:
-        """`forward` at any height and width: edges are mirrored to fit, the result is cut."""
+        """`forward` at any height and width: edges are mirrored to fit, the result is cut.
+
+        Args:
+          direction: "a_to_b" or "b_to_a".
+          images: float32 [B, H, W, 3] in [-1, 1].
+
+        Returns:
+          The same shape and range.
+        """
         _, height, width, _ = ops.shape(images)
         fitting = pad_to_multiple(images, self.multiple, self.minimum)
         return self.forward(direction, fitting)[:, :height, :width]
@@ -110,7 +118,11 @@ class Translation(System):
         return Report.of(self, data, split, result)
 
     def samples(self, data: TranslationData) -> dict[str, np.ndarray]:
-        """ "translations": in every row a, its translation and the way back; then all of b."""
+        """Draws an image of a, its translation and the way back in every row; then the same for b.
+
+        Returns:
+          "translations" → uint8 [H, W, 3].
+        """
         columns = self._columns(data.split(self.sample_split(data)))
         stacked = [np.concatenate(column) for column in columns.values()]
         return {"translations": np.concatenate(stacked, axis=1)}

@@ -52,7 +52,7 @@ def gather(tensor: tf.Tensor) -> tf.Tensor:
     computes on gathered tensors, divided by the number of replicas, has the gradient of one device.
 
     Args:
-      tensor: [b, …], this replica's.
+      tensor: this replica's, of the shape [b, …] and any dtype.
 
     Returns:
       [replicas · b, …] in replica order; `tensor` itself on one replica.

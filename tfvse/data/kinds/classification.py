@@ -275,7 +275,14 @@ class ClassificationSplit:
         return len(self.part)
 
     def scaled(self, batch: dict[str, tf.Tensor]) -> tf.Tensor:
-        """Scales a batch of the part's records to float32 [B, *framing.scaled, 3], in a graph."""
+        """Scales a batch of the part's records, in a graph.
+
+        Args:
+          batch: field → tensor of shape [B, …].
+
+        Returns:
+          float32 [B, H, W, 3] in 0 … 255, of the size `framing.scaled`.
+        """
         if "image" in batch:
             return self.framing.scale(batch["image"])
         spec = tf.TensorSpec([*self.framing.scaled, 3], tf.float32)
@@ -295,7 +302,12 @@ class ClassificationSplit:
         return central.numpy(), batch["label"].numpy()
 
     def batches(self, size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """All of the split in its order: what `read` gives for every `size` rows."""
+        """All of the split in its order: what `read` gives for every `size` rows.
+
+        Yields:
+          (central parts float32 [n, H, W, 3] in 0 … 255, labels int64 [n]); n is `size`, or fewer
+          in the last batch.
+        """
         for start in range(0, len(self), size):
             yield self.read(np.arange(start, min(start + size, len(self))))
 

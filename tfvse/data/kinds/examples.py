@@ -81,5 +81,9 @@ def _check_rest(
 
 
 def one_of(spec: Mapping[str, tf.TensorSpec]) -> dict[str, tf.TensorSpec]:
-    """The specification of one example of a batch that has the specification `spec`."""
+    """The specification of one example: `spec` without the batch axis.
+
+    Args:
+      spec: name → specification of a batch of the shape [B, …].
+    """
     return {name: tf.TensorSpec(entry.shape[1:], entry.dtype) for name, entry in spec.items()}

@@ -181,7 +181,7 @@ class MatchingData(base.PreparedData):
 
     @functools.cached_property
     def other_images(self) -> np.ndarray:
-        """Rows of the training images without a known text, int64; of all, where each has one."""
+        """Rows of the training images without a known text, int64 [N]; all if each has one."""
         train = self.split("train")
         everything = np.arange(len(train))
         others = np.setdiff1d(everything, train.image_of_text[self.known_texts])

@@ -106,8 +106,8 @@ def hold_out(
     """Draws `held` of `count` training images for val.
 
     Returns:
-      (int64 [count - held], int64 [held]): rows that are kept and rows that are held out, both
-      ascending.
+      (rows that are kept int64 [K], rows that are held out int64 [H]), both ascending; H is `held`
+      and K the rest.
 
     Raises:
       UserError: nothing would be left.
