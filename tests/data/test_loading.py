@@ -35,7 +35,7 @@ def test_the_data_set_must_be_the_wanted_one(config, prepared):
 
 
 def test_nothing_prepared_names_the_tool(tmp_path):
-    with pytest.raises(UserError, match="run tools/prepare_data.py"):
+    with pytest.raises(UserError, match="run tfvse prepare"):
         manifest.read(tmp_path)
 
 

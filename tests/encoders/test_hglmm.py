@@ -164,7 +164,7 @@ def test_it_travels_in_a_saved_model(prepared, word_file, tmp_path):
 
 def test_what_is_missing_or_different_is_told(prepared, word_file):
     with pytest.raises(
-        UserError, match=r"--text_encoder=hglmm: .*hglmm.npz is missing; .*extract_features"
+        UserError, match=r"--text_encoder=hglmm: .*hglmm.npz is missing; run tfvse extract "
     ):
         encoders.text_features("hglmm", prepared)
     fisher_vectors.fit(prepared, word_file, 6)

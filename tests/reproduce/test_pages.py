@@ -9,7 +9,7 @@ from tests.reproduce import making
 from tfvse.reproduce import command, measurements, pages, summary, tables
 
 RESULTS = pathlib.Path("docs/results")
-MADE_AGAIN = "run `python tools/reproduce.py --render` and commit what it writes"
+MADE_AGAIN = "run `tfvse reproduce --render` and commit what it writes"
 
 
 @pytest.fixture(autouse=True)

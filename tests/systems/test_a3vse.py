@@ -196,7 +196,7 @@ def test_shared_words_are_neither_trained_nor_exported():
     found = system()
     found.config = config(scores="semantics")
     for refused in (found.stages, lambda: found.signatures(None)):
-        with pytest.raises(UserError, match="evaluate.py alone"):
+        with pytest.raises(UserError, match="tfvse evaluate alone"):
             refused()
 
 

@@ -32,7 +32,7 @@ def text_encoder(name: str, prepared_dir: pathlib.Path) -> TextEncoder:
     path = pathlib.Path(prepared_dir) / FILE
     if not path.exists():
         raise UserError(
-            f"--text_encoder={name}: {path} is missing; python tools/extract_features.py "
+            f"--text_encoder={name}: {path} is missing; run tfvse extract "
             f"--prepared_dir={prepared_dir} --text_encoder={name}"
         )
     parts = [field.name for field in dataclasses.fields(mixture.Mixture)]

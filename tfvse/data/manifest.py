@@ -52,7 +52,7 @@ def read(prepared_dir: PathLike) -> dict[str, Any]:
     except reading.BadFile as error:
         if error.reason == reading.MISSING:
             raise UserError(
-                f"{prepared_dir}: no prepared data; run tools/prepare_data.py --data=... "
+                f"{prepared_dir}: no prepared data; run tfvse prepare --data=... "
                 f"--prepared_dir={prepared_dir}"
             ) from None
         raise UserError(f"{path}: not a manifest: {error.reason}; {AGAIN}") from None

@@ -314,6 +314,4 @@ def _check_size(path: pathlib.Path, size: int) -> None:
     if found == size:
         return
     state = "is missing" if found is None else f"has {found:,} bytes instead of {size:,}"
-    raise UserError(
-        f"{path}: {state}; prepare the data set again (tools/prepare_data.py --overwrite)"
-    )
+    raise UserError(f"{path}: {state}; prepare the data set again (tfvse prepare --overwrite)")

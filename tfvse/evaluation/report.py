@@ -275,7 +275,7 @@ def read(path: pathlib.Path, *needed: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         found = None
     if not _is_report(found, ("metrics", *needed)):
-        raise UserError(f"{path}: not a report; write it again with tools/evaluate.py")
+        raise UserError(f"{path}: not a report; write it again with tfvse evaluate")
     return found
 
 

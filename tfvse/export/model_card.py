@@ -12,8 +12,8 @@ from tfvse.export.signature import FLOATS, LEVELS
 _IMAGES = (
     "The graph decodes JPEG and PNG as training saw them: upright by their EXIF orientation, white"
     " beneath transparency, CMYK, grey and palettes as RGB. Stock ops cannot do this for GIF, WebP,"
-    " BMP and TIFF: they are refused by the graph. `tfvse.serving.client`, `tools/serve.py` and"
-    " `tools/search.py --image` convert them to PNG first (a GIF's first frame), as preparation"
+    " BMP and TIFF: they are refused by the graph. `tfvse.serving.client`, `tfvse serve` and"
+    " `tfvse search --image` convert them to PNG first (a GIF's first frame), as preparation"
     " does; other callers must do the same."
 )
 
@@ -83,7 +83,7 @@ def _data(manifest: Mapping[str, Any]) -> str:
 def _numbers(report: Mapping[str, Any] | None) -> str:
     """The metrics of the report and its protocol."""
     if not report:
-        return "This run was not evaluated before its export (tools/evaluate.py)."
+        return "This run was not evaluated before its export (`tfvse evaluate`)."
 
     protocol = dict(report.get("protocol", {}))
     chance = protocol.pop("chance", {})

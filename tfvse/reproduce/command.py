@@ -1,8 +1,8 @@
 """The command: measures a table, or writes the results pages from the measurements.
 
-`python tools/reproduce.py --table=6.2 --prepared_dir=data/flickr8k` trains every row of the table
+`tfvse reproduce --table=6.2 --prepared_dir=data/flickr8k` trains every row of the table
 with every seed, evaluates it, and writes docs/results/6.2.csv and all pages. A run that is there is
-used again, an interrupted one resumes. `python tools/reproduce.py --render` only writes the pages.
+used again, an interrupted one resumes. `tfvse reproduce --render` only writes the pages.
 """
 
 import dataclasses

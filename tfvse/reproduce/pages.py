@@ -25,7 +25,7 @@ This project measured every number on these pages. Each page names the command t
 table again, and the CSV file beside it has one line for each row, metric and seed. The papers'
 numbers stand in brackets.
 
-`python tools/reproduce.py --render` writes all these pages from the CSV files. Do not edit them:
+`tfvse reproduce --render` writes all these pages from the CSV files. Do not edit them:
 change a table in `configs/tables/`, or measure it again.
 
 ## How to read them

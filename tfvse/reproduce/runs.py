@@ -20,7 +20,7 @@ from tfvse.experiment import parse_experiment
 from tfvse.reproduce.tables import Row, Table
 from tfvse.training import log
 
-# A report as tools/evaluate.py writes it, or one sentence on what failed.
+# A report as `tfvse evaluate` writes it, or one sentence on what failed.
 Outcome = dict[str, Any] | str
 
 
@@ -35,7 +35,7 @@ def run_folder(runs_dir: str, argv: Sequence[str]) -> pathlib.Path:
 
     Args:
       runs_dir: folder of all runs.
-      argv: flags of tools/train.py without --run_dir.
+      argv: flags of `tfvse train` without --run_dir.
     """
     config, _ = parse_experiment([*argv, "--run_dir=unused"])
     settings = {}
@@ -51,12 +51,12 @@ def run_folder(runs_dir: str, argv: Sequence[str]) -> pathlib.Path:
 
 
 def run_tool(name: str, *argv: str) -> None:
-    """Runs tools/<name>.py in a process of its own.
+    """Runs `tfvse <name>` in a process of its own.
 
     Raises:
       RunFailed: its exit code is not 0.
     """
-    command = [sys.executable, f"tools/{name}.py", *argv]
+    command = [sys.executable, "-m", "tfvse", name, *argv]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         lines = done.stderr.strip().splitlines()

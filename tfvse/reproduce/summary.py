@@ -8,12 +8,13 @@ import json
 import pathlib
 from collections.abc import Mapping, Sequence
 
+from tfvse import recipes
 from tfvse.reproduce import render
 from tfvse.reproduce.measurements import Measurement
 from tfvse.reproduce.orderings import Cells, cells, compare
 from tfvse.reproduce.tables import Table
 
-CLAIMS = pathlib.Path("configs/summary.json")
+CLAIMS = recipes.folder() / "summary.json"
 NONE = "–"
 
 HEAD = """| claim of the paper | measure | paper | ours | verdict | table |

@@ -10,10 +10,11 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
+from tfvse import recipes
 from tfvse.config import nearest
 from tfvse.errors import UserError
 
-TABLES = pathlib.Path("configs/tables")
+TABLES = recipes.folder() / "tables"
 
 Training = tuple[str, ...]  # what a row trains: its start, its flagfile, its flags
 
@@ -25,8 +26,8 @@ class Row:
     Attributes:
       name: of the row, unique in its table.
       flagfile: config that the row trains from.
-      train: further flags of tools/train.py.
-      evaluate: flags of tools/evaluate.py.
+      train: further flags of `tfvse train`.
+      evaluate: flags of `tfvse evaluate`.
       start: name of the row whose run gives the initial weights; empty: none.
       ensemble: names of the rows whose models are averaged; empty: the row is a model of its own.
       paper: the paper's number for each metric of the table, None where it has none.
@@ -153,4 +154,4 @@ def read(name: str, folder: pathlib.Path = TABLES) -> Table:
 
 def command(name: str, seeds: int = 3) -> str:
     """What a person types to measure the table called `name`."""
-    return f"python tools/reproduce.py --table={name} --seeds={seeds}"
+    return f"tfvse reproduce --table={name} --seeds={seeds}"

@@ -1,4 +1,4 @@
-"""One client for TensorFlow Serving and for `tools/serve.py`, over gRPC or REST.
+"""One client for TensorFlow Serving and for `tfvse serve`, over gRPC or REST.
 
 client = Client("127.0.0.1:8500", "emoji")            # gRPC
 client = Client("http://127.0.0.1:8501", "emoji")     # REST, needs neither TensorFlow nor grpcio

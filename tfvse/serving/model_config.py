@@ -131,11 +131,11 @@ def _parse(path: PathLike) -> Any:
         return text_format.Parse(text, model_server_config_pb2.ModelServerConfig())
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(
-            f"{path}: cannot be read ({error}); give the models.config of tools/export.py"
+            f"{path}: cannot be read ({error}); give the models.config that tfvse export wrote"
         ) from None
     except (text_format.ParseError, RecursionError) as error:
         raise UserError(
-            f"{path}: line {error}; give the models.config of tools/export.py"
+            f"{path}: line {error}; give the models.config that tfvse export wrote"
         ) from None
 
 

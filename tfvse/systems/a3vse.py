@@ -333,9 +333,7 @@ class A3VSE(MatchingSystem):
     def _require_embeddings(self) -> None:
         """Raises `UserError` with --scores=semantics, which has nothing to train or export."""
         if self.config.scores == "semantics":
-            raise UserError(
-                "--scores=semantics: is for tools/evaluate.py alone; take --scores=latent"
-            )
+            raise UserError("--scores=semantics: is for tfvse evaluate alone; take --scores=latent")
 
     def image_parts(self, image: Tensor) -> Parts:
         """The part "latent": region features [B, R, D] → [B, K · H]."""

@@ -19,7 +19,7 @@ Symbols
                            5.9)
     alpha_1, alpha_2       cross_weight, intra_weight
     beta_1, beta_2, m, N   image_to_text_weight, text_to_image_weight, margin, negatives (eq. 5.10)
-    M                      --ensemble of tools/evaluate.py (eq. 5.11)
+    M                      --ensemble of `tfvse evaluate` (eq. 5.11)
 
 Where this departs from the thesis, or the thesis is silent
     - "The top N most dissimilar" samples of the batch are taken to be the N hardest negatives,

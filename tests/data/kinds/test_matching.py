@@ -164,7 +164,7 @@ def test_large_sentence_vectors_stay_on_the_disk(config, tmp_path, prepared, mon
     ],
 )
 def test_missing_features_name_the_command(config, changes, sentence):
-    with pytest.raises(UserError, match=f"tools/extract_features.py .*{sentence}"):
+    with pytest.raises(UserError, match=f"tfvse extract .*{sentence}"):
         data.load_for(config(NAME, **{**SETTINGS, **changes}))
 
 

@@ -1,9 +1,9 @@
 """Images with texts as a prepared folder holds them: its parts, and how they are written.
 
 Parts of a split: `<split>/images` {id, picture; labels, where the set has classes} and
-`<split>/texts` {id, text, image: row in images}. tools/extract_features.py adds
-`<split>/image_features.<encoder>` {feature} and, for sentence encoders,
-`<split>/text_features.<encoder>`, row by row as the images and texts. Encoders of regions also add
+`<split>/texts` {id, text, image: row in images}. `tfvse extract` adds
+`<split>/image_features.<encoder>` {feature}, row by row as the images. Sentence encoders add
+`<split>/text_features.<encoder>`, row by row as the texts. Encoders of regions also add
 `<split>/semantics.<encoder>` {regional, global}: the words that the encoder finds in each image,
 best first. `vocabulary.txt` is counted on the training texts alone.
 """

@@ -245,7 +245,7 @@ class MatchingSplit:
         if name not in known:
             raise UserError(
                 f"{directory}: has no {what} features of {encoder} for {self.name}; run "
-                f"tools/extract_features.py --prepared_dir={directory} --{what}_encoder={encoder}"
+                f"tfvse extract --prepared_dir={directory} --{what}_encoder={encoder}"
             )
         found = known[name]["count"]
         if found != count:

@@ -23,9 +23,9 @@ from tfvse.errors import UserError
 
 LAYOUT = """
 Coarse edges are made from a prepared segmentation set; --data_dir is the folder that
-tools/prepare_data.py wrote:
-  python tools/prepare_data.py --data=camvid
-  python tools/prepare_data.py --data=coarse_edges --data_dir=data/camvid
+tfvse prepare wrote:
+  tfvse prepare --data=camvid
+  tfvse prepare --data=coarse_edges --data_dir=data/camvid
 """
 PASCAL_CONTEXT_LAYOUT = """
 Pascal Context (Mottaghi et al., 2014) is expected beside the images of PASCAL VOC 2010:

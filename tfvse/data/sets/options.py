@@ -1,7 +1,7 @@
 """Options of preparing a data set: what all sets read, and parts that several share.
 
 Every data set has a dataclass of its own, of these and of what it alone reads; it is named in
-`tfvse.data.DATASETS`. An option is also a flag of tools/prepare_data.py.
+`tfvse.data.DATASETS`. An option is also a flag of `tfvse prepare`.
 """
 
 import dataclasses
