@@ -1,4 +1,4 @@
-"""What every test shares: a quiet TensorFlow on the CPU, and properties that a busy machine cannot fail."""
+"""What every test shares: a quiet TensorFlow on the CPU, and properties without a time limit."""
 
 import os
 import signal

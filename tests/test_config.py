@@ -113,7 +113,7 @@ def test_an_experiment_is_read_in_two_steps():
         ),
         (
             ["--negatives=5"],
-            "--negatives: no such flag of this system; it belongs to --system=a3vse or adversarial or",
+            "--negatives: no such flag of this system; it belongs to --system=a3vse or adversarial",
         ),
         (["--bach_size=5"], "--bach_size: no such flag; did you mean batch_size?"),
         (["--epochs=1"], "--steps=1 --epochs=1: exactly one of them must be above 0"),

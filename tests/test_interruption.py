@@ -1,4 +1,4 @@
-"""A signal raises where nothing is half done, is noted elsewhere, and ends the process when it comes twice."""
+"""A signal raises where nothing is half done and is noted elsewhere; a second one ends the process."""
 
 import concurrent.futures
 import signal

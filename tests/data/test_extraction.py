@@ -1,4 +1,4 @@
-"""Features of a whole prepared set: right rows, resumed after a kill, told when something is wrong."""
+"""Features of a whole prepared set: right rows, resumed after a kill, with clear errors."""
 
 import importlib
 import types

@@ -63,11 +63,18 @@ def old(prepared, tmp_path):
 def matching(config, folder):
     return data.load_for(
         config(
-            "synthetic_matching", folder, image_encoder="fake", text_encoder="glove_mean",
-            vector_words=0, max_words=6, min_word_count=1, annotated_percent=100, sentences=0,
+            "synthetic_matching",
+            folder,
+            image_encoder="fake",
+            text_encoder="glove_mean",
+            vector_words=0,
+            max_words=6,
+            min_word_count=1,
+            annotated_percent=100,
+            sentences=0,
             word_vectors="none",
         )
-    )  # fmt: skip
+    )
 
 
 def test_a_folder_of_before_still_loads(config, prepared, old):

@@ -14,7 +14,7 @@ def _save(folder, function, *specs, names=("serving_default",)):
 
 
 def image_model(folder, size=8, **options):
-    """Saves three times the mean colour, in 0 … 1, of an image of `size` pixels; returns its name."""
+    """Saves three times the mean colour in 0 … 1 of an image of `size` pixels; returns its name."""
     spec = tf.TensorSpec([None, size, size, 3], tf.float32, name="images")
     return _save(
         folder,

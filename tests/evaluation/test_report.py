@@ -64,12 +64,20 @@ def test_a_metric_that_is_not_a_number_is_refused(value):
 @pytest.mark.parametrize(
     "content",
     [
-        "", "{", "[1]", "[" * 100_000, "{}", '{"metrics": 3}', '{"metrics": {"R@1": "4"}}',
-        '{"metrics": {"R@1": NaN}}', '{"metrics": {"R@1": 1' + "0" * 400 + "}}",
+        "",
+        "{",
+        "[1]",
+        "[" * 100_000,
+        "{}",
+        '{"metrics": 3}',
+        '{"metrics": {"R@1": "4"}}',
+        '{"metrics": {"R@1": NaN}}',
+        '{"metrics": {"R@1": 1' + "0" * 400 + "}}",
         '{"metrics": {}, "intervals": {"R@1": [1]}}',
-        '{"metrics": {}, "intervals": {"R@1": [1, "2"]}}', '{"metrics": {}, "step": "5"}',
+        '{"metrics": {}, "intervals": {"R@1": [1, "2"]}}',
+        '{"metrics": {}, "step": "5"}',
     ],
-)  # fmt: skip
+)
 def test_a_damaged_report_is_told(tmp_path, content):
     (tmp_path / "report.json").write_text(content)
     with pytest.raises(UserError, match="report.json: not a report"):

@@ -1,4 +1,4 @@
-"""Damage to a run: refused, an older checkpoint used, or without consequence; never silently something else."""
+"""Damage to a run: it is refused, an older checkpoint is used, or it has no consequence."""
 
 import functools
 import pathlib

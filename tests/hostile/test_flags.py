@@ -81,7 +81,7 @@ def flagfiles(tmp_path):
 
 
 def _arguments(rng, flagfiles):
-    """One list: a good start or none, then flags with values that do not suit them, glued or apart."""
+    """One list: a good start or none, then flags with values of the wrong kind, glued or apart."""
     argv = list(rng.choice(([], GOOD, [f"--run_dir={flagfiles[1]}"])))
     for _ in range(rng.randint(1, 4)):
         name = f"{rng.choice(('--', '--', '--', '-', '', '---'))}{rng.choice(NAMES)}"

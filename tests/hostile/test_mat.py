@@ -27,7 +27,7 @@ def elements(writer):
 
 
 def inputs(count, seed):
-    """Name → (kind, bytes of a damaged file). What is damaged in a compressed file is its content."""
+    """Name → (kind, bytes of a damaged file). Of a compressed file the content is damaged."""
     rng = random.Random(seed)
     writers = [Writer("little"), Writer("big")]
     found = {}

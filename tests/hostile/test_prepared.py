@@ -15,9 +15,15 @@ from tfvse.data import manifest
 COUNT = 200
 NAME = "synthetic_matching"
 SETTINGS = {
-    "image_encoder": "fake", "text_encoder": "glove_mean", "max_words": 6, "min_word_count": 1,
-    "word_vectors": "none", "vector_words": 0, "annotated_percent": 100.0, "sentences": 0,
-}  # fmt: skip
+    "image_encoder": "fake",
+    "text_encoder": "glove_mean",
+    "max_words": 6,
+    "min_word_count": 1,
+    "word_vectors": "none",
+    "vector_words": 0,
+    "annotated_percent": 100.0,
+    "sentences": 0,
+}
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,7 @@
-"""Ctrl-C and SIGTERM at any moment: no traceback, a true message, and the same command ends with the same bytes."""
+"""Ctrl-C and SIGTERM at any moment: no traceback, a true message.
+
+The same command then ends with the same bytes.
+"""
 
 import concurrent.futures
 import itertools
@@ -42,7 +45,7 @@ def _end(process, number):
 
 
 def _interrupt_training(flags, run_dir, rng):
-    """Runs or goes on with a run and interrupts it; returns what it printed, None when it was over before."""
+    """Starts or resumes a run and interrupts it; returns its output, None if it ended before."""
     printed = pathlib.Path(f"{run_dir}.txt")
     printed.unlink(missing_ok=True)
     before = killing.steps_logged(run_dir)
@@ -79,7 +82,7 @@ def test_an_interrupted_run_ends_with_the_same_bytes(tmp_path):
 
 
 def _interrupted_often(flags, whole, seed):
-    """Interrupts a run at half of the moments, lets it end and compares it; returns what it said."""
+    """Interrupts a run at half of the moments and compares its end; returns its messages."""
     rng = random.Random(seed)
     run_dir = whole.with_name(f"interrupted{seed}")
     messages = []
@@ -98,9 +101,13 @@ def _interrupted_often(flags, whole, seed):
 
 def _tool(*argv):
     return subprocess.Popen(
-        [sys.executable, *argv], cwd=killing.ROOT, env={**os.environ, "PYTHONPATH": str(killing.ROOT)},
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
+        [sys.executable, *argv],
+        cwd=killing.ROOT,
+        env={**os.environ, "PYTHONPATH": str(killing.ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
 
 
 @pytest.mark.parametrize("number", SIGNALS)

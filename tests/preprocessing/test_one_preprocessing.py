@@ -1,4 +1,4 @@
-"""What preparation and an exported model see in one file: the same, whatever the format, the mode and the camera."""
+"""Preparation and an exported model see the same in a file of any format, mode and camera."""
 
 import struct
 

@@ -61,7 +61,8 @@ def change(found, calls=1):
     return rows, number.item()
 
 
-# Row 1 is in the sum once, row 3 twice: gradients 1 and 2, rate 0.5. The number has the weight 3, rate 0.1.
+# Row 1 is in the sum once, row 3 twice: gradients 1 and 2, rate 0.5.
+# The number has the weight 3, rate 0.1.
 ROWS = np.array([[0, 0], [-0.5, -0.5], [0, 0], [-1, -1], [0, 0]])
 
 
@@ -84,7 +85,8 @@ def test_a_dense_gradient_gives_the_same_as_the_rows_that_are_not_zero():
 
 
 def test_nesterov_looks_ahead():
-    # v₁ = -0.1 · 3, step 0.9 v₁ - 0.3 = -0.57; v₂ = 0.9 v₁ - 0.3 = -0.57, step 0.9 v₂ - 0.3 = -0.813.
+    # v₁ = -0.1 · 3, step 0.9 v₁ - 0.3 = -0.57.
+    # v₂ = 0.9 v₁ - 0.3 = -0.57, step 0.9 v₂ - 0.3 = -0.813.
     nesterov = {
         "main": Optimizer("sgd", 0.5),
         "scale": Optimizer("sgd", 0.1, momentum=0.9, nesterov=True),

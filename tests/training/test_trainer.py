@@ -175,7 +175,8 @@ def test_changed_data_is_refused(tmp_path):
 
 
 def test_training_stops_early_and_keeps_the_best(tmp_path):
-    # A learning rate of zero never gets better: the first evaluation is the best, two more end each stage.
+    # With a learning rate of zero nothing gets better.
+    # So the first evaluation is the best, and two more end each stage.
     run = trainer(tmp_path, steps=0, epochs=9, learning_rate=0.0, evaluate_every=1, early_stop=2)
     run.run()
     assert run.state["step"] == 5 * (3 + 2)

@@ -1,4 +1,4 @@
-"""Writes .mat files of MATLAB 5 byte by byte, in either byte order, true or false to their sizes."""
+"""Writes .mat files of MATLAB 5 byte by byte, in either byte order, with true or false sizes."""
 
 import math
 import zlib

@@ -115,8 +115,9 @@ def test_without_classes_there_are_no_labels_of_the_set(loaded):
 
 
 def test_an_image_has_any_number_of_labels(tmp_path, images, read):
-    train = [Captioned(str(i), image, ("a",), labels) for i, (image, labels) in enumerate(zip(
-        images(3), [(0, 2), (), (1,)], strict=True))]  # fmt: skip
+    train = []
+    for image, labels in zip(images(3), [(0, 2), (), (1,)], strict=True):
+        train.append(Captioned(str(len(train)), image, ("a",), labels))
     entries = captioned.write(
         tmp_path, {"train": train}, verification.Findings(), ("x", "y", "z"), single_label=False
     )

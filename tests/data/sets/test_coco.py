@@ -73,16 +73,18 @@ def add_instances(root):
     ]
     shown = [(0, 1), (0, 1), (1, 4), (3, 90), (5, 90), (5, 4)]
     for part, images in (("train2014", (0, 1)), ("val2014", (2, 3, 4, 5))):
-        annotations = [
-            {
-                "segmentation": [[1.5, 2]],
-                "image_id": i,
-                "bbox": [0, 0, 1, 1],
-                "category_id": category,
-                "id": n,
-            }
-            for n, (i, category) in enumerate(shown) if i in images
-        ]  # fmt: skip
+        annotations = []
+        for n, (i, category) in enumerate(shown):
+            if i in images:
+                annotations.append(
+                    {
+                        "segmentation": [[1.5, 2]],
+                        "image_id": i,
+                        "bbox": [0, 0, 1, 1],
+                        "category_id": category,
+                        "id": n,
+                    }
+                )
         images = [{"id": i, "file_name": f"COCO_{part}_{i:012d}.jpg"} for i in images]
         content = {"images": images, "annotations": annotations, "categories": categories}
         (root / "annotations" / f"instances_{part}.json").write_text(json.dumps(content))

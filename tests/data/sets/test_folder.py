@@ -193,7 +193,7 @@ def test_lines_of_too_many_cells_can_be_left_out(own, tmp_path):
         ('{"file": "' + "n" * 300 + '", "caption": "a"}', "there is no image"),
         ("a\0", "line 2 holds a null byte"),
     ],
-)  # fmt: skip
+)
 def test_damaged_json_lines_are_told(own, tmp_path, line, sentence):
     (own / "captions.csv").unlink()
     good = [json.dumps({"file": f"{i}.jpg", "caption": "fine"}) for i in (0, 5, 6, 7)]

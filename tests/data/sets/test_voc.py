@@ -61,8 +61,13 @@ def test_colours_are_vocs():
     # Of the development kit: aeroplane, bicycle, bottle, tv/monitor, and void, whose index is 255.
     found = voc.colours(256)
     assert [found[i] for i in (0, 1, 2, 5, 20, 255)] == [
-        (0, 0, 0), (128, 0, 0), (0, 128, 0), (128, 0, 128), (0, 64, 128), (224, 224, 192)
-    ]  # fmt: skip
+        (0, 0, 0),
+        (128, 0, 0),
+        (0, 128, 0),
+        (128, 0, 128),
+        (0, 64, 128),
+        (224, 224, 192),
+    ]
 
 
 def test_a_missing_list_and_a_name_without_an_image_are_told(root):
