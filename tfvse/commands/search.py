@@ -127,11 +127,15 @@ def _run(
     answers = [found.get(name, np.zeros(0)) for name in outputs]
     if any(answer.ndim != 2 or answer.shape != answers[0].shape for answer in answers):
         raise UserError(f"{flags.model}: answers no searches; give a model of tfvse export")
-    return [[_plain(value) for value in answer[0]] for answer in answers]
+    return [_plain(answer[0]) for answer in answers]
 
 
-def _plain(value: Any) -> Any:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+def _plain(values: np.ndarray) -> list[Any]:
+    """The values of [k], bytes as text."""
+    found = []
+    for value in values:
+        found.append(value.decode("utf-8", "replace") if isinstance(value, bytes) else value)
+    return found
 
 
 def _read(path: str) -> bytes:

@@ -327,4 +327,7 @@ def _fill(
 
 def _concatenated(batches: Sequence[Arrays]) -> Arrays:
     """Batches as one."""
-    return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
+    found = {}
+    for name in batches[0]:
+        found[name] = np.concatenate([batch[name] for batch in batches])
+    return found

@@ -95,7 +95,11 @@ def _columns(
     for name, spec in specs.items():
         if spec.shape.rank == 0:
             raise invalid(f'input {name!r} has no batch axis; use the column form {{"inputs": …}}')
-    return {name: [row[name] for row in instances] for name in specs}
+
+    columns = {}
+    for name in specs:
+        columns[name] = [row[name] for row in instances]
+    return columns
 
 
 def _tensor(

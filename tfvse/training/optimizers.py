@@ -92,7 +92,10 @@ def minimize(
         share = (total + penalty) / tf.distribute.get_strategy().num_replicas_in_sync
         scaled = optimizers[0].scale_loss(share)
 
-    gradients = tape.gradient(scaled, [[v.value for v in own] for own in variables])
+    sources = []
+    for own in variables:
+        sources.append([variable.value for variable in own])
+    gradients = tape.gradient(scaled, sources)
     for optimizer, own, found in zip(optimizers, variables, gradients, strict=True):
         # The loss was scaled for float16 as the first optimizer has it; the others undo their own.
         scale = optimizer.scale_loss(1.0) / optimizers[0].scale_loss(1.0)

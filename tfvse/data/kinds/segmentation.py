@@ -78,7 +78,7 @@ def write(
         "kind": "segmentation",
         **written,
         "classes": list(classes),
-        "colours": [[int(level) for level in colour] for colour in colours],
+        "colours": [list(map(int, colour)) for colour in colours],
     }
 
 

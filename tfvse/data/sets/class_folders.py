@@ -84,7 +84,10 @@ def _draw(
         options.seed,
         options.train_per_class,
     )
-    return {split: [entries[row] for row in found] for split, found in rows.items()}
+    splits = {}
+    for split, found in rows.items():
+        splits[split] = [entries[row] for row in found]
+    return splits
 
 
 def prepare_imagenet(
