@@ -1,4 +1,4 @@
-"""A signal raises where nothing is half done and is noted elsewhere; a second one ends the process."""
+"""A signal raises where nothing is half done, else it is noted; a second one ends the process."""
 
 import concurrent.futures
 import signal
