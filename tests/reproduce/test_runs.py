@@ -112,9 +112,8 @@ def test_a_row_starts_from_the_run_of_another(monkeypatch, tmp_path):
 
 def test_a_run_that_fails_is_its_last_line(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "tools").mkdir()
     script = "import sys; print('warning\\nerror: no space', file=sys.stderr); sys.exit(2)"
-    (tmp_path / "tools" / "train.py").write_text(script)
+    (tmp_path / "tfvse.py").write_text(script)  # `python -m tfvse` finds it first
     table = making.table([{"name": "a", "train": ["--a"]}], flagfile="f")
     folder_by_flag(tmp_path, monkeypatch)
     with pytest.raises(runs.RunFailed, match="^error: no space$"):
