@@ -130,7 +130,7 @@ def _run(
     return [_plain(answer[0]) for answer in answers]
 
 
-def _plain(values: np.ndarray) -> list[Any]:
+def _plain(values: "np.ndarray") -> list[Any]:
     """The values of [k], bytes as text."""
     found = []
     for value in values:
