@@ -1,8 +1,10 @@
+import dataclasses
 import types
 
 import numpy as np
 import pytest
 
+from tfvse.config import setting
 from tfvse.errors import UserError
 from tfvse.systems.matching import MatchingSystem
 from tfvse.systems.matching_settings import MatchingConfig
@@ -35,10 +37,17 @@ class Split:
         return tf.io.encode_png(np.full((8, 8 + row, 3), row, np.uint8)).numpy()
 
 
+@dataclasses.dataclass(frozen=True)
+class Config(MatchingConfig):
+    """Two parts are scored."""
+
+    scores: str = setting("first,second", "scores that are fused")
+
+
 class Copy(MatchingSystem):
     """Both parts are the features as they are; the second one looks away from the first number."""
 
-    Config = MatchingConfig
+    Config = Config
 
     def image_parts(self, image):
         return {"first": image, "second": image[:, 1:], "unused": image}
@@ -60,9 +69,7 @@ def data(vocabulary=None):
 
 
 def copy(**settings):
-    return Copy(
-        MatchingConfig(system="copy", data="noise", steps=1, scores="first,second", **settings)
-    )
+    return Copy(Config(system="copy", data="noise", steps=1, **settings))
 
 
 def test_embeddings_are_the_configured_parts_at_length_one():

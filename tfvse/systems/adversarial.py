@@ -79,9 +79,6 @@ class Config(RankingConfig):
     """Settings of the adversarial embedding; those of the paper are not known."""
 
     text_encoder: str = setting("hglmm", "encoder of the texts")
-    scores: str = setting(
-        "embedding", "scores that are fused; this system has one", choices=("embedding",)
-    )
     adversarial: bool = setting(
         True, "train against the classifier of modalities; else the triplet loss alone"
     )

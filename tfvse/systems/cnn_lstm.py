@@ -72,9 +72,6 @@ class Config(OptimizerSettings, MatchingConfig):
     word_vectors: str = setting(
         "none", "vectors that the words start from: glove_50d, none or a file"
     )
-    scores: str = setting(
-        "embedding", "scores that are fused; this system has one", choices=("embedding",)
-    )
     embedding_dim: int = setting(1024, "width of the embeddings", low=1)
     dropout: float = setting(
         0.0,

@@ -90,9 +90,6 @@ class Config(OptimizerSettings, MatchingConfig):
     text_dim: int = setting(
         2048, "width of the text network; word_cnn scales all its widths with it", low=0
     )
-    scores: str = setting(
-        "embedding", "scores that are fused; this system has one", choices=("embedding",)
-    )
     embedding_dim: int = setting(2048, "units of every fully connected layer", low=1)
     input_dropout: float = setting(
         0.0, "fraction of either path's input features dropped", low=0.0, high=0.95

@@ -86,7 +86,8 @@ class MatchingConfig(RunConfig):
     min_word_count: int = setting(
         1, "times that a word must occur in the training texts to be known", low=1
     )
-    scores: str = setting("latent", "scores that are fused, separated by commas")
+    # A system whose samples have several parts redefines it.
+    scores: str = setting("embedding", "scores that are fused", choices=("embedding",))
     fusion: str = setting("average", "late fusion of the scores", choices=("average", "adaptive"))
     hub_neighbours: int = setting(
         0,

@@ -83,9 +83,6 @@ class Config(RankingConfig):
     """Settings of MMC-Net; the defaults are the thesis's."""
 
     text_encoder: str = setting("glove_mean", "encoder of the texts")
-    scores: str = setting(
-        "embedding", "scores that are fused; this system has one", choices=("embedding",)
-    )
     variant: str = setting(
         "mmc", "MMC-Net, or matching or classification alone", choices=("mmc", "mm", "mc")
     )

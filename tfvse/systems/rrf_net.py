@@ -82,9 +82,6 @@ class Config(RankingConfig):
     """Settings of RRF-Net; the defaults are the thesis's."""
 
     text_encoder: str = setting("hglmm", "encoder of the texts")
-    scores: str = setting(
-        "embedding", "scores that are fused; this system has one", choices=("embedding",)
-    )
     widths: str = setting("2048,512,512,512", "units of FC1, FC2, FC3, FC4 of either branch")
     block: str = setting(
         "rrf",
