@@ -46,7 +46,7 @@ def python(program, *argv):
 PROGRAM = """
 import sys
 from tfvse import quiet
-print(quiet.install(sys.argv[1:]))
+print(quiet.obey(sys.argv[1:]))
 import tensorflow as tf
 print(tf.__spec__.loader is tf.__loader__, float(tf.constant(1.0) + 1.0))
 """

@@ -7,17 +7,22 @@ A trained run or an exported model answers in three lines:
     model = tfvse.load("runs/mine")
     ids, scores = model.search("a dog in the snow", k=5)
 
-`import tfvse` loads nothing heavy. TensorFlow is imported when a name that needs it is used.
+`import tfvse` loads nothing heavy. TensorFlow is imported when a name that needs it is used; what it
+says while it starts is hidden, see `tfvse.quiet`.
 """
 
 import importlib
 from typing import TYPE_CHECKING, Any
+
+from tfvse import quiet
 
 if TYPE_CHECKING:
     from tfvse.api import Model, evaluate, load
 
 __version__ = "0.2.0"
 __all__ = ["Model", "evaluate", "load"]
+
+quiet.install()
 
 _PACKAGES = ("data", "layers", "losses", "metrics", "systems")
 

@@ -118,7 +118,7 @@ def run(main: Callable[[list[str]], int | None]) -> None:
       SystemExit: 2 after a person's mistake, 130 after Ctrl-C, 143 after SIGTERM.
     """
     interruption.install()
-    argv = quiet.install(sys.argv[1:])
+    argv = quiet.obey(sys.argv[1:])
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     try:

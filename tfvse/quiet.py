@@ -18,6 +18,7 @@ from types import ModuleType
 
 PACKAGE = "tensorflow"
 FLAG = "--verbose"
+_LEVEL_NAME = "TF_CPP_MIN_LOG_LEVEL"
 _LEVEL = "3"  # only fatal messages; what fails is told by an exception as well
 _NOISE = re.compile(
     r"[IWE]\d{4} \d\d:|[IWE]0000 |\d{4}-\d\d-\d\d .*: [IWE] "
@@ -29,16 +30,23 @@ _NO_LIBRARIES = "Cannot dlopen some GPU libraries"
 _NOTE = "note: the libraries for the GPU are missing, the CPU is used; --verbose shows which"
 
 
-def install(argv: Sequence[str]) -> list[str]:
-    """Makes the first `import tensorflow` silent, unless `argv` holds --verbose.
+def install() -> None:
+    """Makes the first `import tensorflow` silent; `import tfvse` calls it."""
+    if PACKAGE not in sys.modules:
+        os.environ.setdefault(_LEVEL_NAME, _LEVEL)
+        sys.meta_path.insert(0, _Finder())
+
+
+def obey(argv: Sequence[str]) -> list[str]:
+    """Takes back `install` where `argv` holds --verbose.
 
     Returns:
       `argv` without --verbose.
     """
     rest = [word for word in argv if word != FLAG]
-    if len(rest) == len(argv) and PACKAGE not in sys.modules:
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", _LEVEL)
-        sys.meta_path.insert(0, _Finder())
+    if len(rest) < len(argv):
+        os.environ.pop(_LEVEL_NAME, None)
+        sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, _Finder)]
     return rest
 
 
