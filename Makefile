@@ -1,7 +1,8 @@
 # `make quickstart` (data → training → report → exported model → answers), `make test`, and their helpers.
 PYTHON ?= python3
 VENV ?= .venv
-PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# Twice quiet: only errors.
+PIP := $(VENV)/bin/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt
 
 # Losses, metrics, layers, settings, readers: under 90 seconds.
 FAST := tests/losses tests/metrics tests/layers tests/commands/test_front_door.py tests/data/test_records.py \

@@ -18,19 +18,10 @@ from tfvse.errors import UserError
 from tfvse.parsing import parse_flags
 
 HELLO = """
-The data set is emoji: OpenMoji images (openmoji.org, CC BY-SA 4.0) with their names and keywords
-from the packages `emoji` and `em-keyboard`. It is small and real, and it installs with pip. So it
-is the default. Image features come from an ImageNet-trained EfficientNet-Lite0, word vectors from
-GloVe 6B.
-"""
+emoji: OpenMoji images (openmoji.org, CC BY-SA 4.0), words of the packages emoji and em-keyboard"""
 
-GOODBYE = """
-next steps
-  your own images    python tools/prepare_data.py --data=folder --data_dir=<images + captions.csv>
-  Flickr8k           python tools/prepare_data.py --data=flickr8k --data_dir=<Flickr8k>
-                     python tools/train.py --flagfile=configs/cyclematch/flickr8k.cfg --run_dir=…
-  serve the model    python tools/serve.py --model_dir=saved_models/emoji
-"""
+GOODBYE = """next: your own images and other data sets, see README.md; to serve the model:
+  python tools/serve.py --model_dir=saved_models/emoji"""
 
 PREPARED = "data/emoji"
 MODEL = "saved_models/emoji"
@@ -44,10 +35,10 @@ STEPS = {
     "evaluate": "tools/evaluate.py --run_dir={run_dir} --split=test",
     "export": "tools/export.py --run_dir={run_dir} --name=emoji",
     "search by text": (
-        f"tools/search.py --model={MODEL} --output={{run_dir}}/search-text.png 'sad face'"
+        f"tools/search.py --model={MODEL} --output={{run_dir}}/search-text.png --k=5 'sad face'"
     ),
     SEARCH_BY_IMAGE: (
-        f"tools/search.py --model={MODEL} --output={{run_dir}}/search-image.png "
+        f"tools/search.py --model={MODEL} --output={{run_dir}}/search-image.png --k=5 "
         "--image={run_dir}/query.png"
     ),
 }
@@ -78,7 +69,7 @@ def main(argv: Sequence[str]) -> None:
         times[title] = _run(title, command.format(run_dir=flags.run_dir))
 
     _print_times({**times, "all": time.time() - begun})
-    print(f"\nlook at: {flags.run_dir}/*.png")
+    print(f"look at: {flags.run_dir}/*.png")
     print(GOODBYE)
 
 
@@ -88,7 +79,7 @@ def _run(title: str, command: str) -> float:
     Raises:
       UserError: it failed.
     """
-    print(f"\n== {title}\n$ python {command}", flush=True)
+    print(f"\n$ python {command}", flush=True)
     begun = time.time()
     code = subprocess.run([sys.executable, *shlex.split(command)]).returncode
     if code:
@@ -100,10 +91,9 @@ def _run(title: str, command: str) -> float:
 
 
 def _print_times(times: Mapping[str, float]) -> None:
-    """Prints the seconds of every step."""
-    print("\nwhere the time went")
-    for title, seconds in times.items():
-        print(f"  {title:<18}{seconds:7.1f} s")
+    """Prints the seconds of every step on one line."""
+    shown = [f"{title} {seconds:.0f}" for title, seconds in times.items()]
+    print(f"\nseconds: {', '.join(shown)}")
 
 
 def _write_query(path: pathlib.Path) -> None:

@@ -23,7 +23,6 @@ import numpy as np
 
 from tfvse import optional
 from tfvse.data import verification
-from tfvse.data.datasets import DATASETS
 from tfvse.data.formats import images
 from tfvse.data.kinds import captioned
 from tfvse.data.kinds.captioned import Captioned
@@ -79,8 +78,6 @@ def prepare(
 ) -> dict[str, Any]:
     """Writes splits that are drawn by groups of variants: about 1,250 / 200 / 200 emoji."""
     _require_packages()
-    licence = DATASETS["emoji"].licence
-    print(f"the emoji data set: a small default that installs with pip; {licence}")
     words = _words()
     drawn = {}
     for emoji in progress(words, "draw emoji", "image"):
