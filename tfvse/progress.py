@@ -81,7 +81,7 @@ class MinuteLines:
 class Progress:
     """Shows how far a piece of work has got, while its `with` block runs.
 
-    On a terminal it is a bar. Elsewhere it is one line a minute on stderr, also while a single item
+    On a terminal it is a bar, which vanishes in the end. Elsewhere it is one line a minute on stderr, also while a single item
     takes longer than that. The lines come from a daemon thread, so Ctrl-C and signals end the
     process at once.
 
@@ -115,6 +115,7 @@ class Progress:
                 initial=done,
                 file=stream,
                 dynamic_ncols=True,
+                leave=False,
             )
         else:
             self._lines = MinuteLines(description, unit, total, done, clock, stream)
