@@ -97,9 +97,18 @@ def test_a_terminal_has_a_bar_with_the_total_and_the_note():
     stream = Terminal()
     with Progress("draw", "emoji", 4, done=1, stream=stream) as shown:
         shown.note("sad face")
-        shown.update(3)
-    assert "draw: 100%" in stream.getvalue() and "4/4" in stream.getvalue()
-    assert "sad face" in stream.getvalue()
+        time.sleep(0.2)  # a bar is drawn ten times a second at most
+        shown.update(2)
+        assert "draw:  75%" in stream.getvalue() and "3/4" in stream.getvalue()
+        assert "sad face" in stream.getvalue()
+
+
+def test_a_bar_vanishes_in_the_end():
+    stream = Terminal()
+    with Progress("draw", "emoji", 4, stream=stream):
+        pass
+    *_, last, rest = stream.getvalue().split("\r")
+    assert last.strip() == "" and rest == ""
 
 
 def test_an_error_in_the_work_passes_through():
