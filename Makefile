@@ -35,12 +35,12 @@ lint: $(VENV)-test/installed
 
 $(VENV)-test/installed: setup.py constraints.txt
 	$(PYTHON) -m venv $(VENV)-test
-	$(VENV)-test/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
+	$(VENV)-test/bin/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
 	@touch $@
 
 $(VENV)-docs/installed: setup.py constraints.txt
 	$(PYTHON) -m venv $(VENV)-docs
-	$(VENV)-docs/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+	$(VENV)-docs/bin/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt \
 		"mkdocs-material>=9.5,<10" "mkdocstrings-python>=1.10,<3"
 	@touch $@
 

@@ -81,9 +81,9 @@ class MinuteLines:
 class Progress:
     """Shows how far a piece of work has got, while its `with` block runs.
 
-    On a terminal it is a bar, which vanishes in the end. Elsewhere it is one line a minute on stderr, also while a single item
-    takes longer than that. The lines come from a daemon thread, so Ctrl-C and signals end the
-    process at once.
+    On a terminal it is a bar, which vanishes in the end. Elsewhere it is one line a minute on
+    stderr, also while a single item takes longer than that. The lines come from a daemon thread,
+    so Ctrl-C and signals end the process at once.
 
     Args:
       description: what the work is.
