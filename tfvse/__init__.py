@@ -7,8 +7,8 @@ A trained run or an exported model answers in three lines:
     model = tfvse.load("runs/mine")
     ids, scores = model.search("a dog in the snow", k=5)
 
-`import tfvse` loads nothing heavy. TensorFlow is imported when a name that needs it is used; what it
-says while it starts is hidden, see `tfvse.quiet`.
+`import tfvse` loads nothing heavy. A name that needs TensorFlow imports it when it is used. What
+TensorFlow says while it starts is hidden, see `tfvse.quiet`.
 """
 
 import importlib

@@ -73,7 +73,7 @@ def escaped(text: str) -> str:
 
 
 def describe(error: BaseException) -> str | None:
-    """The one sentence for `error`, or None when it is a bug of ours that deserves its traceback."""
+    """The one sentence for `error`, or None for a bug of ours that deserves its traceback."""
     message = str(error)
     if isinstance(error, UserError):
         return " ".join(message.split())
@@ -153,7 +153,7 @@ def _tell_interruption(error: BaseException) -> int:
 
 
 def _drop_output() -> None:
-    """Sends what cannot be printed any more nowhere, so that Python does not try again at its end."""
+    """Drops what cannot be printed any more, so that Python does not try again at its end."""
     try:
         sys.stdout.flush()
     except OSError:

@@ -248,7 +248,7 @@ def _take_place(
     temporary: pathlib.Path,
     path: pathlib.Path,
 ) -> None:
-    """Gives the folder `temporary` the name `path`; `sweep` mends what a kill in the middle leaves."""
+    """Gives the folder `temporary` the name `path`; `sweep` mends what a kill leaves."""
     if not path.exists():
         os.replace(temporary, path)
         return

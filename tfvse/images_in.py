@@ -31,7 +31,7 @@ class Batch:
     single: bool
 
     def shaped(self, rows: np.ndarray) -> np.ndarray:
-        """Rows [N, …] of a call as the caller expects them: without the first axis for one image."""
+        """Rows [N, …] of a call as the caller expects them: one image has no first axis."""
         return rows[0] if self.single else rows
 
 

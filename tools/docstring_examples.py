@@ -1,4 +1,4 @@
-"""An extension of griffe: the section `Example:` of a docstring is shown as the session that it is."""
+"""An extension of griffe: the section `Example:` of a docstring is shown as a session."""
 
 import re
 from typing import Any

@@ -1,4 +1,4 @@
-"""Lists the data sets with their licences: `tfvse data`, or the layout of one: `tfvse data camvid`."""
+"""Lists the data sets with their licences: `tfvse data`; or shows one: `tfvse data camvid`."""
 
 import dataclasses
 from collections.abc import Sequence

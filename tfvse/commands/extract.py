@@ -1,4 +1,4 @@
-"""Runs a frozen encoder over a prepared data set: `tfvse extract --prepared_dir=... --image_encoder=...`."""
+"""Runs a frozen encoder over a prepared data set: `tfvse extract --image_encoder=...`."""
 
 import dataclasses
 import pathlib

@@ -1,4 +1,4 @@
-"""Searches an exported model: `tfvse search --model=saved_models/emoji "a dog"`, or `--image=x.jpg`.
+"""Searches an exported model: `tfvse search --model=saved_models/emoji "a dog"`.
 
 Prints a table and writes a contact sheet.
 """
@@ -43,7 +43,8 @@ class Flags(Settings):
         """
         if not self.model:
             raise UserError(
-                "--model: missing; give an exported model's folder, such as --model=saved_models/emoji"
+                "--model: missing; give an exported model's folder, such as "
+                "--model=saved_models/emoji"
             )
         if bool(self.text.strip()) == bool(self.image):
             raise UserError('give either a text, such as "a dog in the snow", or --image=<file>')
@@ -74,7 +75,7 @@ def main(argv: Sequence[str]) -> None:
 
 
 def _by_text(model: "Model", flags: Flags) -> "Queries":
-    """Prints the images for a text; returns ([its query], []), see `contact_sheets.contact_sheet`."""
+    """Prints the images for a text; returns ([its query], []) as `contact_sheet` takes them."""
     import numpy as np
 
     from tfvse.export import known_words
@@ -93,7 +94,7 @@ def _by_text(model: "Model", flags: Flags) -> "Queries":
 
 
 def _by_image(model: "Model", flags: Flags) -> "Queries":
-    """Prints the texts for an image; returns ([], [its query]), see `contact_sheets.contact_sheet`."""
+    """Prints the texts for an image; returns ([], [its query]) as `contact_sheet` takes them."""
     import numpy as np
 
     from tfvse.figures import contact_sheets

@@ -1,4 +1,4 @@
-"""Lists the systems with papers and configs: `tfvse systems`, or one of them: `tfvse systems cfn`."""
+"""Lists the systems with their papers: `tfvse systems`; or shows one: `tfvse systems cfn`."""
 
 import dataclasses
 import textwrap

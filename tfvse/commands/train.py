@@ -1,8 +1,8 @@
 """Trains one experiment: `tfvse train --flagfile=<system>/<data set> --run_dir=runs/<name>`.
 
 Killed at any moment, the same command resumes from the last checkpoint and ends with the same
-weights. Ctrl-C and SIGTERM write a checkpoint after the step that runs. A second Ctrl-C ends without
-one.
+weights. Ctrl-C and SIGTERM write a checkpoint after the step that runs. A second Ctrl-C ends
+without one.
 """
 
 from collections.abc import Sequence

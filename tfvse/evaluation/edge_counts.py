@@ -96,7 +96,7 @@ def count_all(
 
 @contextlib.contextmanager
 def _signals_held() -> Iterator[None]:
-    """A process that starts in this block never sees Ctrl-C and SIGTERM, not even while it imports."""
+    """A process that starts in this block never sees Ctrl-C and SIGTERM, also while it imports."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, interruption.SIGNALS)
     try:
         yield

@@ -147,8 +147,8 @@ class Config(OptimizerSettings, MatchingConfig):
     schedule: str = setting("step", "how the rate falls", choices=("constant", "step", "linear"))
     drop_at: tuple[float, ...] = setting(
         (2 / 3,),
-        "step: where the rate is divided by ten; fractions of training, or steps where above 1; the "
-        "paper's is the 16th of 24 epochs",
+        "step: where the rate is divided by ten; fractions of training, or steps where above 1; "
+        "the paper's is the 16th of 24 epochs",
         low=0.0,
     )
     weight_decay: float = setting(1e-6, "L2 penalty of the kernels, not of biases", low=0.0)

@@ -5,8 +5,8 @@ buffers. Here every element is gone through first, and its type, shape and size 
 that are there. What passes are numbers, text, cells and structs, in which image sets are published.
 
 The format: MathWorks, "MAT-File Format", level 5. A file is a row of elements, each a tag (type,
-number of bytes) and a payload. A matrix is an element whose payload is elements again: flags, shape,
-name and what it holds.
+number of bytes) and a payload. A matrix is an element whose payload is elements again: flags,
+shape, name and what it holds.
 """
 
 import math

@@ -174,7 +174,7 @@ class SegmentationData(base.PreparedData):
 
     @functools.cached_property
     def element_spec(self) -> dict[str, tf.TensorSpec]:
-        """Of a training batch: "image" float32 [B, S, S, 3] in 0 … 255, "labels" uint8 [B, S, S]."""
+        """Of a batch: "image" float32 [B, S, S, 3] in 0 … 255, "labels" uint8 [B, S, S]."""
         side = self.view.patch_size
         return {
             "image": tf.TensorSpec([None, side, side, 3], tf.float32),
