@@ -12,9 +12,9 @@ import pytest
 from tests.conformance import experiments
 
 
-def run(folder, flags, environments):
+def run(folder, jobs, environments):
     """Runs `tests.conformance.replicas` in a process for each of `environments`, together."""
-    command = [sys.executable, "-m", "tests.conformance.replicas", str(folder), *flags]
+    command = [sys.executable, "-m", "tests.conformance.replicas", str(folder), str(jobs)]
     quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1"}
     options = {
         "cwd": experiments.ROOT,
@@ -28,7 +28,7 @@ def run(folder, flags, environments):
     ]
     try:
         for process in processes:
-            _, errors = process.communicate(timeout=600)
+            _, errors = process.communicate(timeout=1800)
             assert process.returncode == 0, errors[-3000:]
     finally:
         for process in processes:
@@ -45,20 +45,36 @@ def free_ports(count):
 
 
 @pytest.fixture(scope="session")
-def weights(experiment, tmp_path_factory):
-    """Name of the way of training → dict of arrays."""
-    folder = tmp_path_factory.mktemp(f"{experiment.system}_replicas")
-    config = experiment.config()
-    flags = experiment.flags(folder, *experiments.SHORT, *experiments.without_dropout(config))
+def trained(request, data_folder, tmp_path_factory):
+    """A folder with the weights of every system that this session asks for.
+
+    Three processes train them all: TensorFlow takes seconds to start.
+    """
+    folder = tmp_path_factory.mktemp("replicas")
+    tests = [item for item in request.session.items if "weights" in item.fixturenames]
+    jobs = {}
+    for system in sorted({item.callspec.params["experiment"] for item in tests}):
+        experiment = experiments.prepare(system, data_folder)
+        dropout = experiments.without_dropout(experiment.config())
+        jobs[system] = experiment.flags("unused", *experiments.SHORT, *dropout)
+        (folder / system).mkdir()
+    (folder / "jobs.json").write_text(json.dumps(jobs))
+
     workers = [f"127.0.0.1:{port}" for port in free_ports(2)]
     tasks = [
         {"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}}
         for index in (0, 1)
     ]
-    run(folder, flags, [{}])
-    run(folder, flags, [{"TF_CONFIG": json.dumps(task)} for task in tasks])
+    run(folder, folder / "jobs.json", [{}])
+    run(folder, folder / "jobs.json", [{"TF_CONFIG": json.dumps(task)} for task in tasks])
+    return folder
+
+
+@pytest.fixture(scope="session")
+def weights(experiment, trained):
+    """Name of the way of training → dict of arrays."""
     found = {}
-    for path in folder.glob("*.npz"):
+    for path in (trained / experiment.system).glob("*.npz"):
         with np.load(path, allow_pickle=False) as stored:
             found[path.stem] = dict(stored)
     return found

@@ -19,7 +19,7 @@ import pytest
 from tests.conformance import experiments
 from tests.killing import killing
 
-MOMENTS = 12
+MOMENTS = 8
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 STEPS = 60

@@ -1,7 +1,7 @@
-import contextlib
+import concurrent.futures
+import multiprocessing
 
 import numpy as np
-import pytest
 import tensorflow as tf
 
 from tfvse.training.image_pool import ImagePool, trade
@@ -96,21 +96,17 @@ def test_distance_by_hand():
     np.testing.assert_allclose(pool.distance(_images(5)), 3)
 
 
-@pytest.fixture(scope="module")
-def two_replicas():
+def test_two_replicas_do_what_one_device_does():
+    # The number of devices is set before TensorFlow starts, so in a process of its own.
+    spawn = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(1, mp_context=spawn) as process:
+        process.submit(_compare_replicas).result()
+
+
+def _compare_replicas():
     cpu = tf.config.list_physical_devices("CPU")[0]
-    # TensorFlow may have started with the devices that it has.
-    with contextlib.suppress(RuntimeError):
-        tf.config.set_logical_device_configuration(
-            cpu, [tf.config.LogicalDeviceConfiguration()] * 2
-        )
-    devices = tf.config.list_logical_devices("CPU")
-    if len(devices) < 2:
-        pytest.skip("needs two logical CPU devices")
-    return tf.distribute.MirroredStrategy([device.name for device in devices[:2]])
-
-
-def test_two_replicas_do_what_one_device_does(two_replicas):
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+    two_replicas = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
     alone = ImagePool(3, (2, 2, 3), seed=0)
     expected = _run(alone, 12, batch=2)
     with two_replicas.scope():
