@@ -45,13 +45,13 @@ def free_ports(count):
 
 
 @pytest.fixture(scope="session")
-def trained(request, data_folder, tmp_path_factory):
+def replicas_folder(request, data_folder, tmp_path_factory):
     """A folder with the weights of every system that this session asks for.
 
     Three processes train them all: TensorFlow takes seconds to start.
     """
     folder = tmp_path_factory.mktemp("replicas")
-    tests = [item for item in request.session.items if "weights" in item.fixturenames]
+    tests = [item for item in request.session.items if "replicas_folder" in item.fixturenames]
     jobs = {}
     for system in sorted({item.callspec.params["experiment"] for item in tests}):
         experiment = experiments.prepare(system, data_folder)
@@ -71,10 +71,10 @@ def trained(request, data_folder, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def weights(experiment, trained):
+def weights(experiment, replicas_folder):
     """Name of the way of training → dict of arrays."""
     found = {}
-    for path in (trained / experiment.system).glob("*.npz"):
+    for path in (replicas_folder / experiment.system).glob("*.npz"):
         with np.load(path, allow_pickle=False) as stored:
             found[path.stem] = dict(stored)
     return found
