@@ -18,10 +18,10 @@ quickstart:
 	$(VENV)/bin/python tools/quickstart.py --started=$$start
 
 test: $(VENV)-test/installed
-	$(VENV)-test/bin/python -m pytest --numprocesses=2 --dist=loadgroup $(ARGS)
+	$(VENV)-test/bin/python -m pytest --numprocesses=2 --dist=loadfile $(ARGS)
 
 test-fast: $(VENV)-test/installed
-	$(VENV)-test/bin/python -m pytest --numprocesses=2 --dist=loadgroup $(FAST) $(ARGS)
+	$(VENV)-test/bin/python -m pytest --numprocesses=2 --dist=loadfile $(FAST) $(ARGS)
 
 docs: $(VENV)-docs/installed
 	$(PYTHON) tools/undocumented.py

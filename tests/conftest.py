@@ -16,22 +16,6 @@ hypothesis.settings.register_profile("tfvse", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("tfvse")
 
 
-def pytest_collection_modifyitems(items):
-    """Tests that share something costly run in one process: those of a file, or of a system."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group(item)))
-
-
-def _group(item):
-    folder = item.path.parent.name
-    system = getattr(item, "callspec", None) and item.callspec.params.get("experiment")
-    if folder == "killing":
-        return item.nodeid  # they share nothing, and are long
-    if system and item.path.name != "test_replicas.py":
-        return system
-    return str(item.path)
-
-
 @pytest.fixture
 def own_signals():
     """A test that takes over Ctrl-C and SIGTERM gives them back to pytest."""
